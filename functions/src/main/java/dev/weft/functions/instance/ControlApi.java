@@ -1,0 +1,96 @@
+package dev.weft.functions.instance;
+
+import dev.weft.functions.Model;
+import dev.weft.functions.Revision;
+import org.jspecify.annotations.Nullable;
+
+/// The runtime's control API: paths, headers and bodies. Every call carries `Authorization: Bearer
+/// <secret>`.
+///
+/// | call | body | answer |
+/// |---|---|---|
+/// | `POST /control/load` | [LoadRequest] | 202 [InstanceStatus]; joins a load under way; 409 [Rejection] |
+/// | `POST /control/unload` | [UnloadRequest] | 200 [InstanceStatus]; 409 [Rejection] when busy or pinned, unless forced |
+/// | `POST /control/prewarm` | [PrewarmRequest] | 202 [InstanceStatus]; the tier it has been asked to reach |
+/// | `POST /control/inspect` | [Function] | 200 [Inspection]: what the function would need, before it is deployed |
+/// | `POST /control/drain` | none | 202; finishes what runs, admits nothing new, then exits |
+/// | `GET /control/status` | | 200 [DeviceStatus] |
+/// | `GET /control/status/stream` | | SSE: one `data:` [DeviceStatus] a change, a comment every 5 s |
+public final class ControlApi {
+  public static final String LOAD = "/control/load";
+  public static final String UNLOAD = "/control/unload";
+  public static final String PREWARM = "/control/prewarm";
+  public static final String INSPECT = "/control/inspect";
+  public static final String DRAIN = "/control/drain";
+  public static final String STATUS = "/control/status";
+  public static final String STATUS_STREAM = "/control/status/stream";
+
+  /// Names the function that an inference request is for; it wins over the body's `model`.
+  public static final String FUNCTION_HEADER = "weft-function";
+
+  /// Names the revision (`name-00001`) that an inference request is for; absent, the newest loaded
+  /// one.
+  public static final String REVISION_HEADER = "weft-revision";
+
+  /// The response id that the gateway chose (`chatcmpl-...`).
+  public static final String RESPONSE_ID_HEADER = "weft-response-id";
+
+  /// The `created` second that the gateway chose.
+  public static final String CREATED_HEADER = "weft-created";
+
+  /// The seed to use when the body has none.
+  public static final String SEED_HEADER = "weft-seed";
+
+  /// `1` asks for a `: t <token ids>` comment before each SSE frame and for usage in the last one.
+  public static final String TOKENS_HEADER = "weft-tokens";
+
+  /// Milliseconds that the request may still take before its first token.
+  public static final String DEADLINE_HEADER = "weft-deadline-ms";
+
+  /// Recorded with every invocation; later work orders and warms by them.
+  public static final String WORKFLOW_HEADER = "weft-workflow";
+
+  public static final String STAGE_HEADER = "weft-stage";
+  public static final String PARENT_HEADER = "weft-parent";
+
+  private ControlApi() {}
+
+  /// Asks for an instance of a revision. `pinned` instances are never evicted.
+  public record LoadRequest(Revision revision, boolean pinned) {}
+
+  /// Asks for an instance to go; `force` ends what it runs.
+  public record UnloadRequest(dev.weft.functions.RevisionId revision, boolean force) {}
+
+  /// Asks for a revision's weights to be brought to a tier, without serving.
+  public record PrewarmRequest(Revision revision, Tier tier) {}
+
+  /// Why a control call was refused.
+  public record Rejection(Code code, String message) {
+    /// The reasons; `NEVER_FITS` and `UNSUPPORTED` stay true however long one waits.
+    public enum Code {
+      BUSY,
+      PINNED,
+      NO_MEMORY_NOW,
+      NEVER_FITS,
+      UNSUPPORTED,
+      DRAINING,
+      UNKNOWN_INSTANCE
+    }
+  }
+
+  /// What a function needs of a device.
+  ///
+  /// @param weightBytes bytes of weights once loaded; an estimate from the files' sizes while
+  ///   `exact` is false
+  /// @param contextLength the context that it would get
+  /// @param rejection why this device would refuse it; `null` when it would not
+  public record Inspection(
+      Model.@Nullable Kind kind,
+      @Nullable String family,
+      boolean exact,
+      long weightBytes,
+      long minKvBytes,
+      long capacityBytes,
+      int contextLength,
+      @Nullable Rejection rejection) {}
+}

@@ -1,0 +1,64 @@
+package dev.weft.functions.instance;
+
+import dev.weft.functions.Model;
+import dev.weft.functions.RevisionId;
+import java.time.Instant;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// One revision on a device.
+///
+/// @param runningRequests sequences in the batch
+/// @param waitingRequests requests admitted and not yet in the batch
+/// @param loadCount times this revision was loaded since the runtime started
+/// @param progress how far the load under way is; `null` when none is
+/// @param failure why the last load failed; `null` when it did not
+/// @param adapters names of resident adapters
+public record InstanceStatus(
+    RevisionId revision,
+    Model.@Nullable Kind kind,
+    Tier tier,
+    boolean pinned,
+    int runningRequests,
+    int waitingRequests,
+    long weightBytes,
+    Blocks blocks,
+    long loadCount,
+    Instant lastUsedAt,
+    @Nullable LoadProgress progress,
+    @Nullable Failure failure,
+    List<String> adapters) {
+  public InstanceStatus {
+    adapters = List.copyOf(adapters);
+  }
+
+  public boolean busy() {
+    return runningRequests > 0 || waitingRequests > 0;
+  }
+
+  /// KV blocks of one instance.
+  ///
+  /// @param planned blocks promised to admitted sequences
+  /// @param actual blocks in use
+  /// @param capacity blocks that fit the instance's grant
+  /// @param tokensPerBlock the tokens that one block holds
+  public record Blocks(int planned, int actual, int capacity, int tokensPerBlock) {
+    public static final Blocks NONE = new Blocks(0, 0, 0, 0);
+  }
+
+  /// How far a load is.
+  ///
+  /// @param bytesTotal 0 while unknown
+  public record LoadProgress(Phase phase, String detail, long bytesDone, long bytesTotal) {
+    /// What a load is doing.
+    public enum Phase {
+      FETCHING,
+      VERIFYING,
+      PACKING,
+      COMPILING
+    }
+  }
+
+  /// Why a load failed. `permanent` means that trying again cannot help.
+  public record Failure(String code, String message, boolean permanent) {}
+}

@@ -1,0 +1,57 @@
+package dev.weft.runtime.backend;
+
+import dev.weft.functions.DeviceClass;
+import dev.weft.functions.Quantization;
+import dev.weft.runtime.model.DecoderSpec;
+import dev.weft.runtime.model.EncoderSpec;
+import dev.weft.runtime.model.ModelSpec;
+import dev.weft.runtime.weights.Weights;
+import java.util.Set;
+
+/// A device's way of running models. One thread, the device's own, compiles nothing and calls
+/// `forward`; `compile` and `footprint` may be called from any other thread beside it.
+public interface Backend extends AutoCloseable {
+  /// For people: `reference`, `cpu (avx512-vnni, 2 threads)`.
+  String name();
+
+  DeviceClass deviceClass();
+
+  /// What this device can hold weights as.
+  Set<Quantization> quantizations();
+
+  /// What a model takes here, before it is compiled. Throws [UnsupportedModelException] with the
+  /// reason when this backend cannot run it.
+  Footprint footprint(ModelSpec spec, Weights weights, CompileOptions options);
+
+  /// Prepares a model. Weights stay open until the executable is closed; the caller closes both,
+  /// executable first.
+  DecoderExecutable compile(DecoderSpec spec, Weights weights, CompileOptions options);
+
+  EncoderExecutable compile(EncoderSpec spec, Weights weights, CompileOptions options);
+
+  @Override
+  void close();
+
+  /// How to compile.
+  ///
+  /// @param kvBlockCount KV blocks to reserve addresses for (0 for an encoder)
+  /// @param maxBatchTokens the most rows in one step
+  /// @param maxSequences the most sequences in one step
+  record CompileOptions(
+      Quantization quantization,
+      int contextLength,
+      int kvBlockCount,
+      int maxBatchTokens,
+      int maxSequences) {}
+
+  /// Bytes that a model takes on this device.
+  ///
+  /// @param weightBytes resident weights (mapped file bytes and packed copies)
+  /// @param activationBytes scratch for the largest step
+  /// @param kv the layout of its KV cache; [KvLayout#NONE] for an encoder
+  record Footprint(long weightBytes, long activationBytes, KvLayout kv) {
+    public long fixedBytes() {
+      return weightBytes + activationBytes;
+    }
+  }
+}

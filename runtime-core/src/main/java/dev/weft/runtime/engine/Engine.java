@@ -1,0 +1,96 @@
+package dev.weft.runtime.engine;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.EncoderExecutable;
+import dev.weft.runtime.tokenizer.Tokenizer;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+/// The device's loop: one platform thread that picks an instance, runs one step of it, and emits.
+/// Every method may be called from any thread.
+public interface Engine extends AutoCloseable {
+  /// Puts a compiled decoder to work. The instance owns the executable from now on.
+  DecoderInstance add(
+      RevisionId revision,
+      DecoderExecutable executable,
+      Tokenizer tokenizer,
+      DecoderOptions options);
+
+  /// Puts a compiled encoder to work. The instance owns the executable from now on.
+  EncoderInstance add(RevisionId revision, EncoderExecutable executable);
+
+  /// Time since the loop last came round; grows without bound when a step hangs. An idle loop comes
+  /// round too.
+  Duration sinceLastTurn();
+
+  /// Ends all that runs with `UNLOADED` and closes every instance.
+  @Override
+  void close();
+
+  /// Bounds of a decoder instance.
+  ///
+  /// @param maxBatchTokens rows in one step, decode and prefill chunks together
+  /// @param maxWaiting requests waiting for a place in the batch
+  record DecoderOptions(
+      int contextLength, int kvBlockCount, int maxBatchTokens, int maxSequences, int maxWaiting) {}
+
+  /// What an instance is doing now.
+  record Load(
+      int running,
+      int waiting,
+      int blocksPlanned,
+      int blocksActual,
+      int blockCapacity,
+      int tokensPerBlock) {
+    public boolean busy() {
+      return running > 0 || waiting > 0;
+    }
+  }
+
+  /// An instance of either kind. Closing it ends what it runs (`UNLOADED`), waits for the step
+  /// under way, and closes the executable on the device's thread.
+  sealed interface Instance extends AutoCloseable permits DecoderInstance, EncoderInstance {
+    RevisionId revision();
+
+    Load load();
+
+    @Override
+    void close();
+  }
+
+  /// A decoder at work.
+  non-sealed interface DecoderInstance extends Instance {
+    /// Admits or refuses, at once; admitted work is heard of through the listener.
+    Submission submit(GenerationRequest request, GenerationListener listener);
+  }
+
+  /// An encoder at work.
+  non-sealed interface EncoderInstance extends Instance {
+    /// One vector a text. Cancelling the future cancels the work.
+    CompletableFuture<List<float[]>> embed(List<int[]> texts);
+  }
+
+  /// The answer to a submission.
+  sealed interface Submission {
+    /// Admitted; [#cancel] may be called at any time, from any thread.
+    non-sealed interface Admitted extends Submission {
+      void cancel();
+    }
+
+    /// Refused, with the reason.
+    record Rejected(Code code, String message) implements Submission {
+      public enum Code {
+        /// The queue is full; later may work.
+        QUEUE_FULL,
+        /// Prompt and `maxTokens` exceed the context; never works.
+        CONTEXT_LENGTH,
+        /// The KV memory of the instance can never hold this sequence.
+        NEVER_FITS,
+        /// The instance is closing.
+        CLOSING
+      }
+    }
+  }
+}

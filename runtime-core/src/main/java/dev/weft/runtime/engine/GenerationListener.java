@@ -1,0 +1,47 @@
+package dev.weft.runtime.engine;
+
+import dev.weft.runtime.sampling.SampledToken;
+import java.util.List;
+
+/// Hears of one generation, on the device's thread: implementations hand over and return at once.
+/// After [#onFinish] or [#onError] nothing follows.
+public interface GenerationListener {
+  /// The prompt's log-probabilities, when asked for: element `i` is that of token `i`, the first
+  /// one `NaN`.
+  default void onPromptScored(List<SampledToken> prompt) {}
+
+  /// Text that became certain with these tokens. Text may be empty (an incomplete character, a
+  /// possible stop string) while tokens is not.
+  void onTokens(String text, List<SampledToken> tokens);
+
+  void onFinish(FinishReason reason, Usage usage);
+
+  void onError(GenerationError error);
+
+  /// Why a generation ended well.
+  enum FinishReason {
+    /// An end token or a stop string.
+    STOP,
+    /// `maxTokens` or the context's end.
+    LENGTH
+  }
+
+  /// Tokens used.
+  ///
+  /// @param cachedTokens prompt tokens that needed no prefill
+  record Usage(int promptTokens, int cachedTokens, int completionTokens) {}
+
+  /// Why a generation ended otherwise.
+  record GenerationError(Code code, String message) {
+    public enum Code {
+      /// The caller cancelled.
+      CANCELLED,
+      /// The deadline passed before the first token.
+      DEADLINE,
+      /// The instance was unloaded or the runtime drained.
+      UNLOADED,
+      /// A step failed.
+      INTERNAL
+    }
+  }
+}

@@ -1,0 +1,38 @@
+package dev.weft.runtime.engine;
+
+import dev.weft.runtime.sampling.SamplingParameters;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/// One sequence to generate, tokenised already.
+///
+/// @param id for logs; not unique between restarts
+/// @param promptTokens at least one
+/// @param maxTokens the most tokens to generate; prompt and these fit the context
+/// @param minTokens no end token and no stop before so many
+/// @param stop strings that end the generation and are not part of the text
+/// @param ignoreEnd whether end tokens are ordinary ones
+/// @param scorePrompt whether the listener gets the prompt's own log-probabilities
+/// @param deadline time, from submission, until the first token must have come
+@SuppressWarnings("ArrayRecordComponent")
+public record GenerationRequest(
+    String id,
+    int[] promptTokens,
+    SamplingParameters sampling,
+    int maxTokens,
+    int minTokens,
+    List<String> stop,
+    boolean ignoreEnd,
+    boolean scorePrompt,
+    Optional<Duration> deadline) {
+  public GenerationRequest {
+    stop = List.copyOf(stop);
+    if (promptTokens.length == 0) {
+      throw new IllegalArgumentException("the prompt has no tokens");
+    }
+    if (maxTokens < 1) {
+      throw new IllegalArgumentException("maxTokens is not positive: " + maxTokens);
+    }
+  }
+}
