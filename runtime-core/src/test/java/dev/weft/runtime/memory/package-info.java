@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.memory;
+
+import org.jspecify.annotations.NullMarked;
