@@ -1,30 +1,23 @@
 package dev.weft.runtime.source;
 
 import dev.weft.functions.ModelSource;
+import dev.weft.functions.instance.Tier;
 import dev.weft.runtime.source.SourceException.Code;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Optional;
 import java.util.OptionalLong;
 
-/// `file:/absolute/path`: a file or a directory that stays where it is.
-final class FileSource implements Source {
-  @Override
-  public Optional<Path> cached(ModelSource source) {
-    return source.sha256() == null && Files.isReadable(path(source))
-        ? Optional.of(path(source))
-        : Optional.empty();
+/// `file:/absolute/path`: a file or a directory that stays where it is. Nothing is fetched, so
+/// there is neither lock nor receipt; a hash is checked every time, since the file may change under
+/// its name.
+final class FileSource {
+  Inspection inspect(ModelSource source) {
+    long bytes = FileTree.bytes(existing(source));
+    return new Inspection(source, Tier.DISK, OptionalLong.of(bytes));
   }
 
-  @Override
-  public OptionalLong size(ModelSource source) {
-    return OptionalLong.of(FileTree.bytes(existing(source)));
-  }
-
-  /// Hashes the file when the source has a hash; a local file may change under its name.
-  @Override
-  public Path fetch(ModelSource source, Transfer transfer) {
+  Path fetch(ModelSource source, Transfer transfer) {
     Path path = existing(source);
     String expected = source.sha256();
     if (expected != null) {
@@ -32,7 +25,6 @@ final class FileSource implements Source {
         throw new SourceException(
             Code.UNUSABLE, "sha256 is for a single file, and this is a directory");
       }
-      transfer.expect(FileTree.bytes(path));
       Hashes.verify(path, Hashes.SHA_256, expected, transfer);
     }
     return path;
@@ -45,7 +37,7 @@ final class FileSource implements Source {
     }
     if (!Files.isReadable(path)) {
       throw new SourceException(
-          Code.UNAUTHORISED, "the file may not be read by the user the runtime runs as");
+          Code.UNAUTHORISED, "the file may not be read by the user that Weft runs as");
     }
     return path;
   }
@@ -61,8 +53,8 @@ final class FileSource implements Source {
     return Path.of(percentDecoded(path));
   }
 
-  /// A path as typed and a path as an address both work: `%20` is a space only when the file with
-  /// the literal name does not exist.
+  /// A path as typed and a path as an address both work: `%20` is a space only when no file has the
+  /// literal name.
   private static String percentDecoded(String path) {
     if (path.indexOf('%') < 0 || Files.exists(Path.of(path))) {
       return path;

@@ -51,7 +51,7 @@ final class Hashes {
     }
   }
 
-  private static String of(Path file, String algorithm, Transfer transfer) {
+  static String of(Path file, String algorithm, Transfer transfer) {
     try (InputStream bytes = Files.newInputStream(file)) {
       MessageDigest digest = digest(algorithm, Files.size(file));
       byte[] buffer = new byte[BUFFER_BYTES];

