@@ -1,13 +1,26 @@
 package dev.weft.functions;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
+import java.util.Collections;
 import java.util.Map;
+import java.util.TreeMap;
+import java.util.regex.Pattern;
 
 /// A model that a user declared as a function: the manifest, as it is written in YAML or JSON.
+///
+/// @param apiVersion the version of this format, `weft.dev/v1alpha1`
+/// @param kind what the document declares, `Function`
+/// @param metadata the function's name and its labels
+/// @param spec what the function is and how it is to be run
 public record Function(String apiVersion, String kind, Metadata metadata, FunctionSpec spec) {
   public static final String API_VERSION = "weft.dev/v1alpha1";
   public static final String KIND = "Function";
 
   public Function {
+    requirePresent("apiVersion", apiVersion, API_VERSION);
+    requirePresent("kind", kind, KIND);
+    requirePresent("metadata", metadata, "name: my-function");
+    requirePresent("spec", spec, "model: ...");
     if (!apiVersion.equals(API_VERSION)) {
       throw new InvalidManifestException(
           "apiVersion",
@@ -26,10 +39,48 @@ public record Function(String apiVersion, String kind, Metadata metadata, Functi
     return metadata.name();
   }
 
+  private static void requirePresent(String field, Object value, String example) {
+    if (value == null) {
+      throw new InvalidManifestException(field, "missing: add '%s: %s'".formatted(field, example));
+    }
+  }
+
   /// The function's name and its labels.
-  public record Metadata(FunctionName name, Map<String, String> labels) {
+  ///
+  /// @param name 1 to 63 of `a-z`, `0-9` and `-`, starting and ending with a letter or digit; what
+  ///   callers give as `model`
+  /// @param labels words of your own to find functions by, in the syntax of Kubernetes' labels
+  public record Metadata(
+      FunctionName name, @JsonInclude(JsonInclude.Include.NON_EMPTY) Map<String, String> labels) {
+    private static final int MAX_LABELS = 64;
+    private static final String WORD = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
+    private static final Pattern KEY =
+        Pattern.compile("([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?" + WORD);
+    private static final Pattern VALUE = Pattern.compile("(" + WORD + ")?");
+
     public Metadata {
-      labels = labels == null ? Map.of() : Map.copyOf(labels);
+      if (name == null) {
+        throw new InvalidManifestException("metadata.name", "missing: give the function a name");
+      }
+      labels = labels == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(labels));
+      if (labels.size() > MAX_LABELS) {
+        throw new InvalidManifestException(
+            "metadata.labels", "%d labels; at most %d".formatted(labels.size(), MAX_LABELS));
+      }
+      labels.forEach(Metadata::checkLabel);
+    }
+
+    private static void checkLabel(String key, String value) {
+      if (!KEY.matcher(key).matches()) {
+        throw new InvalidManifestException(
+            "metadata.labels", "'%s' is not a label's name".formatted(key));
+      }
+      if (value == null || !VALUE.matcher(value).matches()) {
+        throw new InvalidManifestException(
+            "metadata.labels." + key,
+            "'%s' is not a label's value: up to 63 letters, digits, '-', '_' and '.', starting and ending with a letter or digit"
+                .formatted(value));
+      }
     }
   }
 }

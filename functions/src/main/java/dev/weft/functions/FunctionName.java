@@ -7,11 +7,14 @@ import java.util.regex.Pattern;
 /// The name of a function: a DNS-1123 label, so that it can be a Kubernetes object, a path segment
 /// and an OpenAI `model` alike.
 public record FunctionName(@JsonValue String value) implements Comparable<FunctionName> {
-  private static final Pattern DNS_1123 = Pattern.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?");
+  /// What a name looks like, as a regular expression over all of it.
+  public static final String PATTERN = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 
-  @JsonCreator
+  private static final Pattern DNS_1123 = Pattern.compile(PATTERN);
+
+  @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
   public FunctionName {
-    if (!DNS_1123.matcher(value).matches()) {
+    if (value == null || !DNS_1123.matcher(value).matches()) {
       throw new InvalidManifestException(
           "metadata.name",
           "'%s' is not a function name: use 1 to 63 of a-z, 0-9 and '-', starting and ending with a letter or digit"

@@ -1,11 +1,20 @@
 package dev.weft.functions;
 
+import java.util.Collections;
 import java.util.EnumSet;
+import java.util.Objects;
 import java.util.Set;
 
 /// What a function is and how it is to be run. `model` is the first member of a tagged union: a
 /// function has exactly one of the members that say what it does, and later kinds stand beside
 /// `model`.
+///
+/// @param model the model that answers
+/// @param quantization how the weights are held on a device
+/// @param serviceLevel the latency that callers are promised
+/// @param scaling how many instances there are, and for how long
+/// @param devices the kinds of device that the function may be placed on; all when left out
+/// @param limits bounds on what callers may ask for at once
 public record FunctionSpec(
     Model model,
     Quantization quantization,
@@ -21,11 +30,14 @@ public record FunctionSpec(
     quantization = quantization == null ? Quantization.AUTO : quantization;
     serviceLevel = serviceLevel == null ? ServiceLevel.DEFAULT : serviceLevel;
     scaling = scaling == null ? Scaling.DEFAULT : scaling;
+    if (devices != null && devices.stream().anyMatch(Objects::isNull)) {
+      throw new InvalidManifestException("spec.devices", "a device without a name");
+    }
     devices =
-        devices == null || devices.isEmpty()
-            ? EnumSet.allOf(DeviceClass.class)
-            : EnumSet.copyOf(devices);
-    devices = Set.copyOf(devices);
+        Collections.unmodifiableSet(
+            devices == null || devices.isEmpty()
+                ? EnumSet.allOf(DeviceClass.class)
+                : EnumSet.copyOf(devices));
     limits = limits == null ? Limits.DEFAULT : limits;
   }
 

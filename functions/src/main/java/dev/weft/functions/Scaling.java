@@ -1,19 +1,15 @@
 package dev.weft.functions;
 
 import java.time.Duration;
-import org.jspecify.annotations.Nullable;
 
-/// How many instances a function has, and how long it may keep one while nobody calls.
+/// How many instances a function has, and how long it may keep one while nobody calls. A member
+/// that a manifest leaves out takes its default.
 ///
 /// @param min instances kept loaded always; 0 lets the function scale to zero; more than 0 pins it
-/// @param max the most instances, over all devices
+/// @param max the most instances, over all devices; 1, or `min` where that is more, when left out
 /// @param keepAlive idle time before the last instance is unloaded
 /// @param waitBudget how long a request is held while an instance loads, before it is answered 503
-public record Scaling(
-    @Nullable Integer min,
-    @Nullable Integer max,
-    @Nullable Duration keepAlive,
-    @Nullable Duration waitBudget) {
+public record Scaling(Integer min, Integer max, Duration keepAlive, Duration waitBudget) {
   public static final Scaling DEFAULT =
       new Scaling(0, 1, Duration.ofMinutes(5), Duration.ofSeconds(60));
 
@@ -22,14 +18,25 @@ public record Scaling(
     max = max == null ? Math.max(1, min) : max;
     keepAlive = keepAlive == null ? Duration.ofMinutes(5) : keepAlive;
     waitBudget = waitBudget == null ? Duration.ofSeconds(60) : waitBudget;
-    if (min < 0 || max < 1 || min > max) {
+    InvalidManifestException.requireAtLeast("spec.scaling.min", min, 0);
+    InvalidManifestException.requireAtLeast("spec.scaling.max", max, 1);
+    if (min > max) {
       throw new InvalidManifestException(
-          "spec.scaling",
-          "min %d and max %d: 0 <= min <= max and max >= 1 must hold".formatted(min, max));
+          "spec.scaling", "min is %d, more than max, which is %d".formatted(min, max));
     }
-    if (keepAlive.isNegative() || waitBudget.isNegative()) {
+    requireNotNegative("spec.scaling.keepAlive", keepAlive);
+    requireNotNegative("spec.scaling.waitBudget", waitBudget);
+  }
+
+  /// Whether the function's instances stay loaded while nobody calls.
+  public boolean pinned() {
+    return min > 0;
+  }
+
+  private static void requireNotNegative(String field, Duration duration) {
+    if (duration.isNegative()) {
       throw new InvalidManifestException(
-          "spec.scaling", "keepAlive and waitBudget are not negative durations");
+          field, "%s is negative".formatted(DurationText.format(duration)));
     }
   }
 }

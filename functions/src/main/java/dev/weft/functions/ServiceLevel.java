@@ -2,7 +2,8 @@ package dev.weft.functions;
 
 import java.time.Duration;
 
-/// The latency that a function's callers are promised.
+/// The latency that a function's callers are promised. A member that a manifest leaves out takes
+/// its default.
 ///
 /// @param ttft time to first token
 /// @param tpot time per output token after the first
@@ -13,13 +14,14 @@ public record ServiceLevel(Duration ttft, Duration tpot) {
   public ServiceLevel {
     ttft = ttft == null ? Duration.ofSeconds(2) : ttft;
     tpot = tpot == null ? Duration.ofMillis(200) : tpot;
-    positive("spec.serviceLevel.ttft", ttft);
-    positive("spec.serviceLevel.tpot", tpot);
+    requirePositive("spec.serviceLevel.ttft", ttft);
+    requirePositive("spec.serviceLevel.tpot", tpot);
   }
 
-  private static void positive(String field, Duration duration) {
+  private static void requirePositive(String field, Duration duration) {
     if (!duration.isPositive()) {
-      throw new InvalidManifestException(field, duration + " is not positive");
+      throw new InvalidManifestException(
+          field, "%s is not positive".formatted(DurationText.format(duration)));
     }
   }
 }

@@ -5,7 +5,7 @@ import com.fasterxml.jackson.annotation.JsonValue;
 
 /// Names one schedulable device of the installation, such as `cpu-0`.
 public record DeviceId(@JsonValue String value) {
-  @JsonCreator
+  @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
   public DeviceId {
     if (value.isBlank()) {
       throw new IllegalArgumentException("device id is blank");
