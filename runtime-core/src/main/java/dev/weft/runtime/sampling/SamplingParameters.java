@@ -29,6 +29,28 @@ public record SamplingParameters(
 
   public SamplingParameters {
     logitBias = Map.copyOf(logitBias);
+    require(temperature >= 0 && Double.isFinite(temperature), "temperature", temperature);
+    require(topK >= 0, "topK", topK);
+    require(topP > 0 && topP <= 1, "topP", topP);
+    require(minP >= 0 && minP <= 1, "minP", minP);
+    require(Double.isFinite(presencePenalty), "presencePenalty", presencePenalty);
+    require(Double.isFinite(frequencyPenalty), "frequencyPenalty", frequencyPenalty);
+    require(
+        repetitionPenalty > 0 && Double.isFinite(repetitionPenalty),
+        "repetitionPenalty",
+        repetitionPenalty);
+    require(topLogprobs >= -1, "topLogprobs", topLogprobs);
+  }
+
+  private static void require(boolean valid, String name, double value) {
+    if (!valid) {
+      throw new IllegalArgumentException("%s is out of range: %s".formatted(name, value));
+    }
+  }
+
+  /// Whether a token's history matters.
+  boolean penalizes() {
+    return presencePenalty != 0 || frequencyPenalty != 0 || repetitionPenalty != 1;
   }
 
   public boolean greedy() {

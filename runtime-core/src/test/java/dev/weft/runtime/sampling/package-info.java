@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.sampling;
+
+import org.jspecify.annotations.NullMarked;
