@@ -1,0 +1,207 @@
+package dev.weft.runtime.model;
+
+import dev.weft.runtime.tensor.DType;
+import dev.weft.runtime.tensor.Tensor;
+import dev.weft.runtime.weights.GgufWriter;
+import dev.weft.runtime.weights.SafetensorsWriter;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/// A small Llama; see [TinyModels].
+public final class TinyLlama {
+  private static final Map<String, String> LAYER_NAMES =
+      Map.ofEntries(
+          Map.entry("attn_norm", "input_layernorm"),
+          Map.entry("attn_q", "self_attn.q_proj"),
+          Map.entry("attn_k", "self_attn.k_proj"),
+          Map.entry("attn_v", "self_attn.v_proj"),
+          Map.entry("attn_output", "self_attn.o_proj"),
+          Map.entry("ffn_norm", "post_attention_layernorm"),
+          Map.entry("ffn_gate", "mlp.gate_proj"),
+          Map.entry("ffn_up", "mlp.up_proj"),
+          Map.entry("ffn_down", "mlp.down_proj"));
+
+  private final Path directory;
+  private final long seed;
+  private int hidden = 64;
+  private int layers = 2;
+  private int heads = 4;
+  private int kvHeads = 2;
+  private int intermediate = 128;
+  private int vocabulary = 300;
+  private int context = 256;
+  private boolean tied = true;
+  private DType dtype = DType.F32;
+
+  TinyLlama(Path directory, long seed) {
+    this.directory = directory;
+    this.seed = seed;
+  }
+
+  public TinyLlama hidden(int value) {
+    hidden = value;
+    return this;
+  }
+
+  public TinyLlama layers(int value) {
+    layers = value;
+    return this;
+  }
+
+  public TinyLlama heads(int query, int keyValue) {
+    heads = query;
+    kvHeads = keyValue;
+    return this;
+  }
+
+  public TinyLlama intermediate(int value) {
+    intermediate = value;
+    return this;
+  }
+
+  /// At least 259.
+  public TinyLlama vocabulary(int value) {
+    vocabulary = value;
+    return this;
+  }
+
+  public TinyLlama context(int value) {
+    context = value;
+    return this;
+  }
+
+  /// Gives the model an output projection of its own.
+  public TinyLlama untied() {
+    tied = false;
+    return this;
+  }
+
+  /// The type of all matrices; norms are always float32.
+  public TinyLlama dtype(DType value) {
+    dtype = value;
+    return this;
+  }
+
+  /// Writes `model.gguf` and returns it.
+  public Path writeGguf() {
+    GgufWriter gguf = gguf();
+    tensors().forEach(gguf::tensor);
+    return gguf.write(directory.resolve("model.gguf"));
+  }
+
+  /// Writes `model.safetensors`, `config.json` and the tokenizer's files; returns the directory.
+  public Path writeSafetensors() {
+    SafetensorsWriter writer = new SafetensorsWriter();
+    weights()
+        .all()
+        .forEach((name, tensor) -> TinyWeights.write(writer, huggingFaceName(name), tensor));
+    writer.write(directory.resolve("model.safetensors"));
+    TinyTokenizers.write(directory.resolve("config.json"), config());
+    TinyTokenizers.writeBpe(directory, vocabulary);
+    return directory;
+  }
+
+  private int headSize() {
+    return hidden / heads;
+  }
+
+  private TinyWeights weights() {
+    TinyWeights weights = new TinyWeights(seed);
+    weights.embedding("token_embd.weight", dtype, vocabulary, hidden);
+    weights.scale("output_norm.weight", hidden);
+    if (!tied) {
+      weights.matrix("output.weight", dtype, vocabulary, hidden);
+    }
+    for (int layer = 0; layer < layers; layer++) {
+      String prefix = "blk." + layer + ".";
+      weights.scale(prefix + "attn_norm.weight", hidden);
+      weights.matrix(prefix + "attn_q.weight", dtype, hidden, hidden);
+      weights.matrix(prefix + "attn_k.weight", dtype, kvHeads * headSize(), hidden);
+      weights.matrix(prefix + "attn_v.weight", dtype, kvHeads * headSize(), hidden);
+      weights.matrix(prefix + "attn_output.weight", dtype, hidden, hidden);
+      weights.scale(prefix + "ffn_norm.weight", hidden);
+      weights.matrix(prefix + "ffn_gate.weight", dtype, intermediate, hidden);
+      weights.matrix(prefix + "ffn_up.weight", dtype, intermediate, hidden);
+      weights.matrix(prefix + "ffn_down.weight", dtype, hidden, intermediate);
+    }
+    return weights;
+  }
+
+  /// GGUF's layout of the same weights: it turns neighbouring elements of a head, where Hugging
+  /// Face turns an element and the one half a head further.
+  private List<Tensor> tensors() {
+    return weights().all().values().stream()
+        .map(tensor ->
+            tensor.name().contains("attn_q.") || tensor.name().contains("attn_k.")
+                ? interleaved(tensor, headSize())
+                : tensor)
+        .toList();
+  }
+
+  private static Tensor interleaved(Tensor tensor, int headSize) {
+    long rows = tensor.shape().rowCount();
+    long rowBytes = tensor.data().byteSize() / rows;
+    MemorySegment out = MemorySegment.ofArray(new byte[Math.toIntExact(rows * rowBytes)]);
+    for (long row = 0; row < rows; row++) {
+      long head = row / headSize;
+      long element = row % headSize;
+      long source = head * headSize + (element % 2) * (headSize / 2) + element / 2;
+      MemorySegment.copy(tensor.data(), source * rowBytes, out, row * rowBytes, rowBytes);
+    }
+    return new Tensor(tensor.name(), tensor.dtype(), tensor.shape(), out);
+  }
+
+  private GgufWriter gguf() {
+    GgufWriter gguf =
+        new GgufWriter()
+            .put("general.architecture", "llama")
+            .put("general.name", "Tiny Llama")
+            .put("llama.block_count", layers)
+            .put("llama.context_length", context)
+            .put("llama.embedding_length", hidden)
+            .put("llama.feed_forward_length", intermediate)
+            .put("llama.attention.head_count", heads)
+            .put("llama.attention.head_count_kv", kvHeads)
+            .put("llama.attention.layer_norm_rms_epsilon", 1e-5f)
+            .put("llama.rope.freq_base", 10_000f)
+            .put("llama.rope.dimension_count", headSize())
+            .put("llama.vocab_size", vocabulary);
+    TinyTokenizers.putBpe(gguf, vocabulary);
+    return gguf;
+  }
+
+  private Map<String, Object> config() {
+    Map<String, Object> config = new LinkedHashMap<>();
+    config.put("architectures", new String[] {"LlamaForCausalLM"});
+    config.put("model_type", "llama");
+    config.put("hidden_size", hidden);
+    config.put("num_hidden_layers", layers);
+    config.put("num_attention_heads", heads);
+    config.put("num_key_value_heads", kvHeads);
+    config.put("intermediate_size", intermediate);
+    config.put("vocab_size", vocabulary);
+    config.put("max_position_embeddings", context);
+    config.put("rms_norm_eps", 1e-5);
+    config.put("rope_theta", 10_000.0);
+    config.put("hidden_act", "silu");
+    config.put("tie_word_embeddings", tied);
+    config.put("bos_token_id", 1);
+    config.put("eos_token_id", 2);
+    return config;
+  }
+
+  private static String huggingFaceName(String name) {
+    return switch (name) {
+      case "token_embd.weight" -> "model.embed_tokens.weight";
+      case "output_norm.weight" -> "model.norm.weight";
+      case "output.weight" -> "lm_head.weight";
+      default -> {
+        String[] parts = name.split("\\.", -1);
+        yield "model.layers." + parts[1] + "." + LAYER_NAMES.get(parts[2]) + "." + parts[3];
+      }
+    };
+  }
+}
