@@ -1,0 +1,277 @@
+package dev.weft.runtime.backend;
+
+import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.model.DecoderSpec;
+import dev.weft.runtime.model.TensorNames;
+import dev.weft.runtime.sampling.HostSampler;
+import dev.weft.runtime.sampling.SampledToken;
+import dev.weft.runtime.weights.Weights;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+
+/// A decoder in float32, one operation after the other.
+final class ReferenceDecoder implements DecoderExecutable {
+  private static final float[][] NO_LOGITS = {};
+
+  private final DecoderSpec spec;
+  private final int contextLength;
+  private final KvLayout kvLayout;
+  private final WorkerTeam team;
+  private final Linear embedding;
+  private final List<Layer> layers = new ArrayList<>();
+  private final Normalization outputNorm;
+  private final Linear output;
+  private final RotaryPositions positions;
+  private final Attention attention;
+  private final ReferenceKvCache cache;
+  private final HostSampler sampler = new HostSampler();
+
+  private record Layer(
+      Normalization attentionNorm,
+      Linear query,
+      Linear key,
+      Linear value,
+      Linear attentionOutput,
+      Normalization feedForwardNorm,
+      Linear gate,
+      Linear up,
+      Linear down) {}
+
+  /// The rows of a step: where each comes from and how far it may look.
+  @SuppressWarnings("ArrayRecordComponent")
+  private record Rows(
+      List<StepBatch.Entry> entries, int[] entryOf, int[] positionOf, int[] firstOfEntry) {
+    static Rows of(StepBatch batch) {
+      int count = batch.rowCount();
+      var rows =
+          new Rows(
+              batch.entries(), new int[count], new int[count], new int[batch.entries().size()]);
+      int row = 0;
+      for (int entry = 0; entry < rows.entries.size(); entry++) {
+        rows.firstOfEntry[entry] = row;
+        for (int i = 0; i < rows.entries.get(entry).tokens().length; i++, row++) {
+          rows.entryOf[row] = entry;
+          rows.positionOf[row] = rows.entries.get(entry).position() + i;
+        }
+      }
+      return rows;
+    }
+
+    int count() {
+      return entryOf.length;
+    }
+
+    int[] blocks(int row) {
+      return entries.get(entryOf[row]).blocks();
+    }
+  }
+
+  ReferenceDecoder(
+      DecoderSpec spec,
+      Weights weights,
+      CompileOptions options,
+      KvLayout kvLayout,
+      WorkerTeam team) {
+    this.spec = spec;
+    this.contextLength = options.contextLength();
+    this.kvLayout = kvLayout;
+    this.team = team;
+    int hidden = spec.hiddenSize();
+    embedding = linear(weights, TensorNames.TOKEN_EMBEDDING, spec.vocabularySize(), hidden);
+    for (int layer = 0; layer < spec.layerCount(); layer++) {
+      layers.add(layer(weights, layer));
+    }
+    outputNorm = norm(weights, TensorNames.OUTPUT_NORM);
+    output =
+        spec.tiedOutput()
+            ? embedding
+            : linear(weights, TensorNames.OUTPUT, spec.vocabularySize(), hidden);
+    positions = new RotaryPositions(spec.rope());
+    attention = new Attention(spec.headSize());
+    cache =
+        new ReferenceKvCache(
+            options.kvBlockCount(), spec.layerCount(), kvLayout.blockTokens(), spec.kvWidth());
+  }
+
+  private Layer layer(Weights weights, int layer) {
+    int hidden = spec.hiddenSize();
+    int query = spec.queryWidth();
+    int keyValue = spec.kvWidth();
+    int wide = spec.intermediateSize();
+    if (spec.attentionBias()) {
+      // Absent biases would go unnoticed otherwise: they are read where they are.
+      List.of("attn_q", "attn_k", "attn_v")
+          .forEach(part -> weights.tensor(TensorNames.bias(layer, part)));
+    }
+    return new Layer(
+        norm(weights, TensorNames.weight(layer, "attn_norm")),
+        linear(weights, TensorNames.weight(layer, "attn_q"), query, hidden),
+        linear(weights, TensorNames.weight(layer, "attn_k"), keyValue, hidden),
+        linear(weights, TensorNames.weight(layer, "attn_v"), keyValue, hidden),
+        linear(weights, TensorNames.weight(layer, "attn_output"), hidden, query),
+        norm(weights, TensorNames.weight(layer, "ffn_norm")),
+        linear(weights, TensorNames.weight(layer, "ffn_gate"), wide, hidden),
+        linear(weights, TensorNames.weight(layer, "ffn_up"), wide, hidden),
+        linear(weights, TensorNames.weight(layer, "ffn_down"), hidden, wide));
+  }
+
+  private Linear linear(Weights weights, String name, int outputs, int inputs) {
+    return Linear.load(weights, name, outputs, inputs, team);
+  }
+
+  private Normalization norm(Weights weights, String name) {
+    return new Normalization.Rms(
+        Linear.vector(weights, name, spec.hiddenSize()), spec.normEpsilon());
+  }
+
+  @Override
+  public KvLayout kvLayout() {
+    return kvLayout;
+  }
+
+  @Override
+  public PendingStep forward(StepBatch batch) {
+    batch.entries().forEach(this::check);
+    Rows rows = Rows.of(batch);
+    float[][] residual = embed(rows);
+    for (int layer = 0; layer < layers.size(); layer++) {
+      attend(layer, rows, residual);
+      feedForward(layers.get(layer), residual);
+    }
+    StepResult result = result(rows, residual);
+    return () -> result;
+  }
+
+  private void check(StepBatch.Entry entry) {
+    int end = entry.position() + entry.tokens().length;
+    if (entry.position() < 0 || end > contextLength) {
+      throw new IllegalArgumentException(
+          "positions %d to %d are outside the context of %d"
+              .formatted(entry.position(), end, contextLength));
+    }
+    if (entry.blocks().length < kvLayout.blocksFor(end)) {
+      throw new IllegalArgumentException(
+          "%d blocks do not hold %d tokens".formatted(entry.blocks().length, end));
+    }
+    for (int token : entry.tokens()) {
+      if (token < 0 || token >= spec.vocabularySize()) {
+        throw new IllegalArgumentException(
+            "token %d is outside the vocabulary of %d".formatted(token, spec.vocabularySize()));
+      }
+    }
+    for (int block : entry.blocks()) {
+      if (block < 0 || block >= cache.blockCount()) {
+        throw new IllegalArgumentException(
+            "block %d is outside the cache of %d".formatted(block, cache.blockCount()));
+      }
+    }
+  }
+
+  private float[][] embed(Rows rows) {
+    float[][] residual = new float[rows.count()][spec.hiddenSize()];
+    for (int row = 0; row < residual.length; row++) {
+      int entry = rows.entryOf[row];
+      embedding.row(
+          rows.entries.get(entry).tokens()[row - rows.firstOfEntry[entry]], residual[row]);
+    }
+    return residual;
+  }
+
+  private void attend(int index, Rows rows, float[][] residual) {
+    Layer layer = layers.get(index);
+    float[][] normed = layer.attentionNorm.apply(residual);
+    float[][] queries = layer.query.apply(normed, team);
+    float[][] keys = layer.key.apply(normed, team);
+    float[][] values = layer.value.apply(normed, team);
+    for (int row = 0; row < rows.count(); row++) {
+      int position = rows.positionOf[row];
+      positions.turn(queries[row], spec.headSize(), position);
+      positions.turn(keys[row], spec.headSize(), position);
+      cache.write(index, rows.blocks(row), position, keys[row], values[row]);
+    }
+    float[][] attended = new float[rows.count()][spec.queryWidth()];
+    int headsPerKvHead = spec.headCount() / spec.kvHeadCount();
+    team.run(
+        rows.count() * spec.headCount(),
+        1,
+        (from, to) -> {
+          for (int i = from; i < to; i++) {
+            int row = i / spec.headCount();
+            int head = i % spec.headCount();
+            int end = rows.positionOf[row] + 1;
+            int start = spec.slidingWindow() == 0 ? 0 : Math.max(0, end - spec.slidingWindow());
+            attention.attend(
+                queries[row],
+                head * spec.headSize(),
+                cache.view(index, rows.blocks(row)),
+                head / headsPerKvHead * spec.headSize(),
+                start,
+                end,
+                attended[row]);
+          }
+        });
+    add(residual, layer.attentionOutput.apply(attended, team));
+  }
+
+  private void feedForward(Layer layer, float[][] residual) {
+    float[][] normed = layer.feedForwardNorm.apply(residual);
+    float[][] gate = layer.gate.apply(normed, team);
+    float[][] up = layer.up.apply(normed, team);
+    for (int row = 0; row < gate.length; row++) {
+      for (int i = 0; i < gate[row].length; i++) {
+        gate[row][i] = (float) (activate(gate[row][i]) * up[row][i]);
+      }
+    }
+    add(residual, layer.down.apply(gate, team));
+  }
+
+  private double activate(float x) {
+    return switch (spec.activation()) {
+      case SILU -> Activations.silu(x);
+      case GELU_TANH -> Activations.geluTanh(x);
+    };
+  }
+
+  private static void add(float[][] to, float[][] what) {
+    for (int row = 0; row < to.length; row++) {
+      for (int i = 0; i < to[row].length; i++) {
+        to[row][i] += what[row][i];
+      }
+    }
+  }
+
+  private StepResult result(Rows rows, float[][] residual) {
+    var results = new ArrayList<StepResult.Entry>();
+    for (int i = 0; i < rows.entries.size(); i++) {
+      StepBatch.Entry entry = rows.entries.get(i);
+      int last = rows.firstOfEntry[i] + entry.tokens().length - 1;
+      int first = entry.keepLogits() ? rows.firstOfEntry[i] : last;
+      if (!entry.keepLogits() && entry.sample() == null) {
+        results.add(StepResult.Entry.of(Optional.empty()));
+        continue;
+      }
+      float[][] wanted = Arrays.copyOfRange(residual, first, last + 1);
+      float[][] logits = output.apply(outputNorm.apply(wanted), team);
+      Optional<SampledToken> sampled = Optional.empty();
+      if (entry.sample() != null) {
+        // The sampler may overwrite what it is given.
+        float[] lastLogits = logits[logits.length - 1].clone();
+        sampled = Optional.of(sampler.sample(lastLogits, entry.sample()));
+      }
+      results.add(new StepResult.Entry(sampled, entry.keepLogits() ? logits : NO_LOGITS));
+    }
+    return new StepResult(results);
+  }
+
+  @Override
+  public void releaseBlocks(int[] blocks) {
+    cache.release(blocks);
+  }
+
+  @Override
+  public void close() {
+    // Weights and cache are arrays: they go with this object.
+  }
+}
