@@ -7,9 +7,13 @@ import java.time.Duration;
 ///
 /// @param min instances kept loaded always; 0 lets the function scale to zero; more than 0 pins it
 /// @param max the most instances, over all devices; 1, or `min` where that is more, when left out
-/// @param keepAlive idle time before the last instance is unloaded
-/// @param waitBudget how long a request is held while an instance loads, before it is answered 503
+/// @param keepAlive idle time before an instance is unloaded; a year at most
+/// @param waitBudget how long a request is held while an instance loads, before it is answered 503;
+///   a day at most
 public record Scaling(Integer min, Integer max, Duration keepAlive, Duration waitBudget) {
+  private static final Duration LONGEST_KEEP_ALIVE = Duration.ofDays(365);
+  private static final Duration LONGEST_WAIT = Duration.ofDays(1);
+
   public static final Scaling DEFAULT =
       new Scaling(0, 1, Duration.ofMinutes(5), Duration.ofSeconds(60));
 
@@ -24,8 +28,8 @@ public record Scaling(Integer min, Integer max, Duration keepAlive, Duration wai
       throw new InvalidManifestException(
           "spec.scaling", "min is %d, more than max, which is %d".formatted(min, max));
     }
-    requireNotNegative("spec.scaling.keepAlive", keepAlive);
-    requireNotNegative("spec.scaling.waitBudget", waitBudget);
+    requireUpTo(LONGEST_KEEP_ALIVE, "spec.scaling.keepAlive", keepAlive);
+    requireUpTo(LONGEST_WAIT, "spec.scaling.waitBudget", waitBudget);
   }
 
   /// Whether the function's instances stay loaded while nobody calls.
@@ -33,10 +37,16 @@ public record Scaling(Integer min, Integer max, Duration keepAlive, Duration wai
     return min > 0;
   }
 
-  private static void requireNotNegative(String field, Duration duration) {
+  private static void requireUpTo(Duration longest, String field, Duration duration) {
     if (duration.isNegative()) {
       throw new InvalidManifestException(
           field, "%s is negative".formatted(DurationText.format(duration)));
+    }
+    if (duration.compareTo(longest) > 0) {
+      throw new InvalidManifestException(
+          field,
+          "%s is more than %s"
+              .formatted(DurationText.format(duration), DurationText.format(longest)));
     }
   }
 }

@@ -237,6 +237,8 @@ class ManifestsTest {
           scaling: {keepAlive: 5}            | spec.scaling.keepAlive   | '5' is not a duration: write 500ms, 2s, 5m, 1h
           scaling: {keepAlive: 5 minutes}    | spec.scaling.keepAlive   | '5 minutes' is not a duration
           scaling: {keepAlive: -PT1S}        | spec.scaling.keepAlive   | is negative
+          scaling: {keepAlive: 9000h}        | spec.scaling.keepAlive   | 9000h is more than 8760h
+          scaling: {waitBudget: 25h}         | spec.scaling.waitBudget  | 25h is more than 24h
           scaling: {keepAlive: [5m]}         | spec.scaling.keepAlive   | is not a duration
           scaling: [1]                       | spec.scaling             | is not an object
           serviceLevel: {ttft: 0s}           | spec.serviceLevel.ttft   | 0s is not positive

@@ -1,4 +1,6 @@
-/// Whether a request or an instance fits a device, decided on numbers alone.
+/// Whether a request or a model fits, decided on numbers alone. A gateway asks with its latest
+/// snapshot, the runtime asks again with exact numbers and is the one that counts: a refusal is
+/// normal, and carries a reason.
 @NullMarked
 package dev.weft.autoscaler.admission;
 

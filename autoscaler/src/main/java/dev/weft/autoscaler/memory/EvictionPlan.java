@@ -1,0 +1,121 @@
+package dev.weft.autoscaler.memory;
+
+import dev.weft.functions.ByteSize;
+import dev.weft.functions.RevisionId;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/// Which instances make room on a device.
+///
+/// Idle, unpinned instances are taken least recently used first until the bytes suffice; then each
+/// that turned out not to be needed is let off, most recently used first. So no chosen instance is
+/// superfluous, and a big recent one goes only where the older ones together are too small. This is
+/// not the fewest bytes (that is a knapsack); it is what keeps the functions that people use.
+public final class EvictionPlan {
+  private static final Comparator<Candidate> LEAST_RECENTLY_USED =
+      Comparator.comparing(Candidate::lastUsedAt)
+          .thenComparing(candidate -> candidate.revision().toString());
+
+  private EvictionPlan() {}
+
+  /// Decides how to get from `freeBytes` to `neededBytes`.
+  public static Outcome decide(long neededBytes, long freeBytes, List<Candidate> instances) {
+    long missingBytes = neededBytes - freeBytes;
+    if (missingBytes <= 0) {
+      return new NotNeeded();
+    }
+    List<Candidate> evictable =
+        instances.stream().filter(Candidate::evictable).sorted(LEAST_RECENTLY_USED).toList();
+    long evictableBytes = evictable.stream().mapToLong(Candidate::bytes).sum();
+    if (evictableBytes < missingBytes) {
+      return new NotEnough(missingBytes - evictableBytes, shortage(missingBytes, instances));
+    }
+    List<Candidate> chosen = minimal(missingBytes, evictable);
+    return new Evict(
+        chosen.stream()
+            .map(candidate ->
+                new Eviction(
+                    candidate.revision(),
+                    candidate.bytes(),
+                    "idle since %s, holds %s"
+                        .formatted(candidate.lastUsedAt(), ByteSize.format(candidate.bytes()))))
+            .toList());
+  }
+
+  private static List<Candidate> minimal(long missingBytes, List<Candidate> oldestFirst) {
+    List<Candidate> chosen = new ArrayList<>();
+    long bytes = 0;
+    for (Candidate candidate : oldestFirst) {
+      if (bytes >= missingBytes) {
+        break;
+      }
+      chosen.add(candidate);
+      bytes += candidate.bytes();
+    }
+    for (int i = chosen.size() - 1; i >= 0; i--) {
+      if (bytes - chosen.get(i).bytes() >= missingBytes) {
+        bytes -= chosen.remove(i).bytes();
+      }
+    }
+    return List.copyOf(chosen);
+  }
+
+  private static String shortage(long missingBytes, List<Candidate> instances) {
+    long idle = bytesOf(instances.stream().filter(Candidate::evictable).toList());
+    long pinned = bytesOf(instances.stream().filter(Candidate::pinned).toList());
+    long busy = bytesOf(instances.stream().filter(c -> c.busy() && !c.pinned()).toList());
+    return "%s are missing; idle instances hold %s, busy ones %s, pinned ones %s"
+        .formatted(
+            ByteSize.format(missingBytes),
+            ByteSize.format(idle),
+            ByteSize.format(busy),
+            ByteSize.format(pinned));
+  }
+
+  private static long bytesOf(List<Candidate> instances) {
+    return instances.stream().mapToLong(Candidate::bytes).sum();
+  }
+
+  /// An instance on the device.
+  ///
+  /// @param bytes all that its going would free: weights, activations, KV
+  /// @param busy whether it has requests, or is being loaded
+  /// @param pinned whether its function keeps it loaded always
+  public record Candidate(
+      RevisionId revision, long bytes, Instant lastUsedAt, boolean busy, boolean pinned) {
+    public Candidate {
+      if (bytes < 0) {
+        throw new IllegalArgumentException("bytes is negative: " + bytes);
+      }
+    }
+
+    boolean evictable() {
+      return !busy && !pinned;
+    }
+  }
+
+  /// What was decided.
+  public sealed interface Outcome {}
+
+  /// There is room already.
+  public record NotNeeded() implements Outcome {}
+
+  /// These go, in this order.
+  public record Evict(List<Eviction> evictions) implements Outcome {
+    public Evict {
+      evictions = List.copyOf(evictions);
+    }
+
+    public long freedBytes() {
+      return evictions.stream().mapToLong(Eviction::bytes).sum();
+    }
+  }
+
+  /// All idle instances together do not free enough; `missingBytes` stay missing.
+  public record NotEnough(long missingBytes, String reason) implements Outcome {}
+
+  /// One instance that goes, and why it.
+  public record Eviction(RevisionId revision, long bytes, String reason) {}
+}
