@@ -1,17 +1,20 @@
 package dev.weft.runtime.backend;
 
-import org.jspecify.annotations.Nullable;
+import java.util.Arrays;
 
 /// Keys and values in float32, by blocks that are allocated when first written. Block layout:
 /// `[layer][key, value][token][kvWidth]`.
 final class ReferenceKvCache {
-  private final @Nullable float[][] blocks;
+  private static final float[] UNWRITTEN = {};
+
+  private final float[][] blocks;
   private final int layerCount;
   private final int blockTokens;
   private final int kvWidth;
 
   ReferenceKvCache(int blockCount, int layerCount, int blockTokens, int kvWidth) {
     blocks = new float[blockCount][];
+    Arrays.fill(blocks, UNWRITTEN);
     this.layerCount = layerCount;
     this.blockTokens = blockTokens;
     this.kvWidth = kvWidth;
@@ -24,7 +27,7 @@ final class ReferenceKvCache {
   void write(int layer, int[] table, int token, float[] key, float[] value) {
     int index = table[token / blockTokens];
     float[] block = blocks[index];
-    if (block == null) {
+    if (block.length == 0) {
       block = new float[layerCount * 2 * blockTokens * kvWidth];
       blocks[index] = block;
     }
@@ -34,7 +37,7 @@ final class ReferenceKvCache {
 
   void release(int[] released) {
     for (int block : released) {
-      blocks[block] = null;
+      blocks[block] = UNWRITTEN;
     }
   }
 
@@ -44,7 +47,7 @@ final class ReferenceKvCache {
       @Override
       public float[] keys(int token) {
         float[] block = blocks[table[token / blockTokens]];
-        if (block == null) {
+        if (block.length == 0) {
           throw new IllegalStateException(
               "KV block %d was never written".formatted(table[token / blockTokens]));
         }
