@@ -1,0 +1,126 @@
+package dev.weft.platform.config;
+
+import io.quarkus.runtime.configuration.MemorySize;
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/// The settings of the platform process. Each can be given as a system property
+/// (`-Dweft.http.port=0`) or as an environment variable (`WEFT_HTTP_PORT=0`).
+@ConfigMapping(prefix = "weft")
+public interface WeftConfig {
+  /// The directory of this installation's state, logs, caches and keys.
+  Path home();
+
+  /// The root of the software, where the runtimes' class paths are found.
+  Optional<Path> dist();
+
+  /// Where the platform listens.
+  Http http();
+
+  /// How runtime processes are started and watched.
+  RuntimeProcess runtime();
+
+  /// How requests are received and passed on.
+  Gateway gateway();
+
+  /// How instances are kept and let go.
+  Control control();
+
+  /// What is remembered of finished invocations.
+  Invocations invocations();
+
+  /// Where the platform listens.
+  interface Http {
+    /// The address to listen on; anything but loopback exposes the installation.
+    @WithDefault("127.0.0.1")
+    String host();
+
+    /// The port to listen on; 0 takes a free one.
+    @WithDefault("8080")
+    int port();
+  }
+
+  /// How runtime processes are started and watched.
+  interface RuntimeProcess {
+    /// The class path of the CPU runtime; by default `runtime-cpu/target/app/*` below `weft.dist`.
+    Optional<String> classpath();
+
+    /// The CPU runtime's main class.
+    @WithDefault("dev.weft.runtime.cpu.Main")
+    String mainClass();
+
+    /// Memory that models may take on the CPU device; by default the runtime decides.
+    Optional<MemorySize> memory();
+
+    /// Threads of the CPU device; by default what the cgroup grants.
+    OptionalInt threads();
+
+    /// Logical CPUs to run on, such as `0-3,8`; by default all.
+    Optional<String> cpus();
+
+    /// The runtime's heap. Weights and KV are outside of it.
+    @WithDefault("1g")
+    String heap();
+
+    /// How long a runtime process may take until it listens.
+    @WithDefault("60s")
+    Duration startTimeout();
+
+    /// How long health may be bad before the process is ended and started again.
+    @WithDefault("5s")
+    Duration hungAfter();
+
+    /// How long running requests may take to finish when a runtime is drained.
+    @WithDefault("30s")
+    Duration drainTimeout();
+  }
+
+  /// How requests are received and passed on.
+  interface Gateway {
+    /// The largest request body.
+    @WithDefault("16M")
+    MemorySize maxBody();
+
+    /// The deepest nesting of a request's JSON.
+    @WithDefault("64")
+    int maxDepth();
+
+    /// The largest answer that is not streamed.
+    @WithDefault("64M")
+    MemorySize maxAnswer();
+
+    /// The pause between two comments to a client whose stream is held.
+    @WithDefault("15s")
+    Duration heartbeat();
+
+    /// Connections to one runtime; more requests than this wait in the gateway.
+    @WithDefault("4096")
+    int upstreamConnections();
+  }
+
+  /// How instances are kept and let go.
+  interface Control {
+    /// The pause between two rounds of the control loop when nothing changes.
+    @WithDefault("1s")
+    Duration period();
+
+    /// How long an inspection of a model may take at deploy.
+    @WithDefault("60s")
+    Duration inspectTimeout();
+  }
+
+  /// What is remembered of finished invocations.
+  interface Invocations {
+    /// Rows kept; the oldest go first.
+    @WithDefault("100000")
+    int maxRows();
+
+    /// Age at which a row goes.
+    @WithDefault("30d")
+    Duration maxAge();
+  }
+}

@@ -1,0 +1,136 @@
+package dev.weft.platform.control;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.DeviceId;
+import dev.weft.functions.instance.DeviceStatus;
+import dev.weft.functions.instance.InstanceStatus;
+import dev.weft.functions.instance.InstanceStatus.Failure;
+import dev.weft.functions.instance.Tier;
+import jakarta.inject.Singleton;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/// Remembers which loads were asked for and how they ended, so that each is asked for once and a
+/// failed one is not repeated at once. **thread**: any.
+///
+/// A load that took its runtime down is tried again at once, since the runtime may have died of
+/// something else; after [#DEATHS_TOLERATED] in a row it counts as the model's own failure.
+@Singleton
+public final class LoadTracker {
+  static final int DEATHS_TOLERATED = 2;
+  private static final Duration UNSEEN_LIMIT = Duration.ofSeconds(10);
+  private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
+  private static final Duration LAST_RETRY = Duration.ofMinutes(1);
+
+  private final Map<RevisionId, Attempt> attempts = new HashMap<>();
+  private final Map<RevisionId, Failed> failures = new HashMap<>();
+  private final Map<RevisionId, Integer> deaths = new HashMap<>();
+
+  /// A load that was asked for.
+  record Attempt(DeviceId device, String runtimeId, long versionBefore, Instant startedAt) {}
+
+  /// A load that failed, and when it may be tried again; `null` is never by itself.
+  public record Failed(Failure failure, int count, @Nullable Instant retryAt) {
+    public boolean blocks(Instant now) {
+      return retryAt == null || now.isBefore(retryAt);
+    }
+  }
+
+  /// Notes that a load of `revision` is being asked for.
+  synchronized void begin(RevisionId revision, DeviceStatus status, Instant now) {
+    attempts.put(revision, new Attempt(status.device(), status.runtimeId(), status.version(), now));
+  }
+
+  /// Notes that the load that was asked for did not begin; it may be asked for again.
+  synchronized void abandon(RevisionId revision) {
+    attempts.remove(revision);
+  }
+
+  /// Notes that a load failed, or was refused.
+  synchronized void fail(RevisionId revision, Failure failure, Instant now) {
+    attempts.remove(revision);
+    Failed before = failures.get(revision);
+    int count = before == null ? 1 : before.count() + 1;
+    failures.put(
+        revision,
+        new Failed(failure, count, failure.permanent() ? null : now.plus(backoff(count))));
+  }
+
+  /// Forgets failures, because someone wants it tried again.
+  public synchronized void forgive(RevisionId revision) {
+    failures.remove(revision);
+    deaths.remove(revision);
+  }
+
+  synchronized boolean underWay(RevisionId revision) {
+    return attempts.containsKey(revision);
+  }
+
+  /// Why the last load failed, unless one has succeeded or been asked for since.
+  public synchronized Optional<Failed> failure(RevisionId revision) {
+    return attempts.containsKey(revision)
+        ? Optional.empty()
+        : Optional.ofNullable(failures.get(revision));
+  }
+
+  /// Compares what was asked for with what runtimes publish.
+  synchronized void observe(Fleet.Snapshot fleet, Instant now) {
+    for (RevisionId revision : Map.copyOf(attempts).keySet()) {
+      Attempt attempt = Objects.requireNonNull(attempts.get(revision));
+      DeviceStatus status =
+          fleet
+              .find(attempt.device())
+              .filter(Fleet.Device::reachable)
+              .map(Fleet.Device::status)
+              .orElse(null);
+      if (status == null || !status.runtimeId().equals(attempt.runtimeId())) {
+        died(revision, now);
+      } else if (status.version() > attempt.versionBefore()) {
+        Optional<InstanceStatus> instance =
+            status.instances().stream()
+                .filter(candidate -> candidate.revision().equals(revision))
+                .findFirst();
+        observe(revision, attempt, instance.orElse(null), now);
+      }
+    }
+  }
+
+  private void observe(
+      RevisionId revision, Attempt attempt, @Nullable InstanceStatus instance, Instant now) {
+    Failure failure = instance == null ? null : instance.failure();
+    if (instance != null && instance.tier() == Tier.READY) {
+      attempts.remove(revision);
+      forgive(revision);
+    } else if (instance != null && instance.progress() != null) {
+      return;
+    } else if (failure != null) {
+      fail(revision, failure, now);
+    } else if (now.isAfter(attempt.startedAt().plus(UNSEEN_LIMIT))) {
+      attempts.remove(revision);
+    }
+  }
+
+  private void died(RevisionId revision, Instant now) {
+    attempts.remove(revision);
+    int count = deaths.merge(revision, 1, Integer::sum);
+    if (count > DEATHS_TOLERATED) {
+      fail(
+          revision,
+          new Failure(
+              "runtime_died",
+              "the runtime ended %d times in a row while it loaded this model".formatted(count),
+              true),
+          now);
+    }
+  }
+
+  private static Duration backoff(int count) {
+    Duration pause = FIRST_RETRY.multipliedBy(1L << Math.min(count - 1, 10));
+    return pause.compareTo(LAST_RETRY) < 0 ? pause : LAST_RETRY;
+  }
+}

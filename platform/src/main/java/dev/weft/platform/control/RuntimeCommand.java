@@ -1,0 +1,105 @@
+package dev.weft.platform.control;
+
+import dev.weft.functions.instance.DeviceId;
+import dev.weft.platform.config.WeftConfig;
+import dev.weft.platform.config.WeftHome;
+import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.Stream;
+
+/// The command line of a runtime process.
+///
+/// @param build differs when the software on the class path differs, so that a runtime of another
+///   build is never adopted
+record RuntimeCommand(List<String> words, String build) {
+  private static final List<String> JVM_FLAGS =
+      List.of(
+          "-XX:+UseSerialGC",
+          "-XX:+ExitOnOutOfMemoryError",
+          "--enable-native-access=ALL-UNNAMED",
+          "--sun-misc-unsafe-memory-access=allow");
+
+  RuntimeCommand {
+    words = List.copyOf(words);
+  }
+
+  /// The files that a runtime and the platform meet at.
+  record MeetingFiles(Path announcement, Path secret) {}
+
+  static RuntimeCommand of(DeviceId device, WeftConfig config, WeftHome home, MeetingFiles files) {
+    String classpath = classpath(config);
+    WeftConfig.RuntimeProcess runtime = config.runtime();
+    List<String> words = new ArrayList<>();
+    // A session of its own: neither the terminal's Ctrl-C nor the platform's end reaches it.
+    words.add("setsid");
+    words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+    words.addAll(JVM_FLAGS);
+    words.add("-Xmx" + runtime.heap());
+    words.addAll(List.of("-cp", classpath, runtime.mainClass()));
+    words.addAll(List.of("--device", device.value()));
+    words.addAll(List.of("--host", "127.0.0.1", "--port", "0"));
+    words.addAll(List.of("--home", home.root().toString()));
+    words.addAll(List.of("--secret-file", files.secret().toString()));
+    words.addAll(List.of("--announce", files.announcement().toString()));
+    runtime.memory().ifPresent(size -> words.addAll(List.of("--memory", size.asBigInteger() + "")));
+    runtime.threads().ifPresent(count -> words.addAll(List.of("--threads", count + "")));
+    runtime.cpus().ifPresent(list -> words.addAll(List.of("--cpus", list)));
+    return new RuntimeCommand(words, fingerprint(classpath, words));
+  }
+
+  private static String classpath(WeftConfig config) {
+    return config
+        .runtime()
+        .classpath()
+        .or(() ->
+            config
+                .dist()
+                .map(root -> root.resolve("runtime-cpu/target/app").toAbsolutePath() + "/*"))
+        .orElseThrow(() ->
+            new RuntimeUnavailableException(
+                "where the CPU runtime is installed is not known: set WEFT_DIST to the root of"
+                    + " the installation"));
+  }
+
+  /// A digest of names, sizes and times of everything on the class path, and of the options.
+  private static String fingerprint(String classpath, List<String> words) {
+    try {
+      MessageDigest digest = MessageDigest.getInstance("SHA-256");
+      for (String entry : classpath.split(File.pathSeparator, -1)) {
+        Path path = Path.of(entry.endsWith("*") ? entry.substring(0, entry.length() - 1) : entry);
+        for (Path file : filesOf(path)) {
+          BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+          digest.update(
+              "%s %d %d%n"
+                  .formatted(file, attributes.size(), attributes.lastModifiedTime().toMillis())
+                  .getBytes(StandardCharsets.UTF_8));
+        }
+      }
+      digest.update(String.join("\0", words).getBytes(StandardCharsets.UTF_8));
+      return HexFormat.of().formatHex(digest.digest(), 0, 8);
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read the runtime's class path " + classpath, e);
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every JDK has SHA-256", e);
+    }
+  }
+
+  private static List<Path> filesOf(Path path) throws IOException {
+    if (!Files.isDirectory(path)) {
+      return Files.exists(path) ? List.of(path) : List.of();
+    }
+    try (Stream<Path> files = Files.list(path)) {
+      return files.filter(Files::isRegularFile).sorted().toList();
+    }
+  }
+}

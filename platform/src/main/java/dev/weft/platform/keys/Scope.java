@@ -1,0 +1,9 @@
+package dev.weft.platform.keys;
+
+/// What a key may be used for.
+public enum Scope {
+  /// Calling functions and listing the models that may be called.
+  INVOKE,
+  /// Everything else: deploying, keys, devices, metrics. It does not include [#INVOKE].
+  ADMIN
+}

@@ -1,0 +1,58 @@
+package dev.weft.platform.management;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.weft.functions.Json;
+import io.vertx.core.http.HttpServerResponse;
+import jakarta.inject.Singleton;
+import java.time.Duration;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+
+/// Tells a client of everything that changes, as SSE: the whole status each time, at most five
+/// times a second, so that a client that missed one has missed nothing. **thread**: blocks.
+@Singleton
+public final class StatusStream {
+  private static final Duration PAUSE = Duration.ofMillis(200);
+  private static final Duration HEARTBEAT = Duration.ofSeconds(5);
+
+  private final FunctionViews views;
+  private final ObjectMapper json = Json.mapper();
+
+  public StatusStream(FunctionViews views) {
+    this.views = views;
+  }
+
+  /// Writes until the client leaves.
+  void write(HttpServerResponse response) throws InterruptedException {
+    Semaphore left = new Semaphore(0);
+    response.closeHandler(_ -> left.release());
+    response.exceptionHandler(_ -> left.release());
+    response
+        .setChunked(true)
+        .putHeader("Content-Type", "text/event-stream")
+        .putHeader("Cache-Control", "no-cache");
+    String last = "";
+    long silentSince = System.nanoTime();
+    do {
+      // Versions alone do not say that requests came to be held, so the text decides.
+      String text = text();
+      if (!text.equals(last)) {
+        response.write("data: " + text + "\n\n");
+        last = text;
+        silentSince = System.nanoTime();
+      } else if (System.nanoTime() - silentSince > HEARTBEAT.toNanos()) {
+        response.write(": still here\n\n");
+        silentSince = System.nanoTime();
+      }
+    } while (!left.tryAcquire(PAUSE.toMillis(), TimeUnit.MILLISECONDS));
+  }
+
+  private String text() {
+    try {
+      return json.writeValueAsString(views.everything());
+    } catch (JsonProcessingException e) {
+      throw new AssertionError("the status can be written", e);
+    }
+  }
+}

@@ -1,0 +1,7 @@
+package dev.weft.platform.telemetry;
+
+/// Takes finished invocations. **thread**: event loops call it; it never blocks.
+@FunctionalInterface
+public interface InvocationSink {
+  void record(Invocation invocation);
+}
