@@ -40,17 +40,23 @@ public final class BoundedJson {
 
   /// The object in the file, which has at most `bytesMax` bytes. Throws [ModelFormatException].
   public static JsonNode readObject(Path path, long bytesMax) {
+    JsonNode node = read(path, bytesMax);
+    if (!node.isObject()) {
+      throw new ModelFormatException(
+          "%s: the file is not a JSON object".formatted(path.getFileName()));
+    }
+    return node;
+  }
+
+  /// The JSON in the file, which has at most `bytesMax` bytes. Throws [ModelFormatException].
+  public static JsonNode read(Path path, long bytesMax) {
     MappedFile file = MappedFile.open(path);
     try (file) {
       if (file.byteSize() > bytesMax) {
         throw file.failure(
             "the file has %d bytes; the limit is %d".formatted(file.byteSize(), bytesMax));
       }
-      JsonNode node = MAPPER.readTree(new SegmentStream(file.bytes()));
-      if (!node.isObject()) {
-        throw file.failure("the file is not a JSON object");
-      }
-      return node;
+      return MAPPER.readTree(new SegmentStream(file.bytes()));
     } catch (IOException e) {
       throw file.failure("the file is not valid JSON (%s)".formatted(reason(e)), e);
     }

@@ -9,10 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /// A safetensors file, memory-mapped. See the package for the format and its bounds.
-///
-/// Entries of types that no model computes with (an `I64` buffer of positions, say) are checked
-/// like the others and can be asked for by name only to say what they are.
-public final class SafetensorsFile implements Weights {
+public final class SafetensorsFile implements SafetensorsWeights {
   private final MappedFile file;
   private final Map<String, Tensor> tensors;
   private final Map<String, String> others;
@@ -66,7 +63,7 @@ public final class SafetensorsFile implements Weights {
     return Collections.unmodifiableSet(tensors.keySet());
   }
 
-  /// Names of the entries that are no [Tensor], with their type in words.
+  @Override
   public Map<String, String> unsupported() {
     return Collections.unmodifiableMap(others);
   }

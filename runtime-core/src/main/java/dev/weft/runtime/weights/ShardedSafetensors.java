@@ -13,7 +13,7 @@ import java.util.Set;
 
 /// A model whose tensors are spread over several safetensors files, as its
 /// `model.safetensors.index.json` says.
-public final class ShardedSafetensors implements Weights {
+public final class ShardedSafetensors implements SafetensorsWeights {
   private static final long INDEX_BYTES_MAX = 100_000_000;
   private static final int SHARDS_MAX = 1024;
 
@@ -57,6 +57,13 @@ public final class ShardedSafetensors implements Weights {
   @Override
   public Set<String> names() {
     return Collections.unmodifiableSet(tensors.keySet());
+  }
+
+  @Override
+  public Map<String, String> unsupported() {
+    Map<String, String> result = new HashMap<>();
+    shards.forEach(shard -> result.putAll(shard.unsupported()));
+    return result;
   }
 
   @Override
