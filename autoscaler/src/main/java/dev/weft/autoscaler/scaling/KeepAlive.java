@@ -19,10 +19,11 @@ import java.util.stream.Collectors;
 ///
 /// A busy instance stays. Of a function's newest revision the `min` most recently used stay however
 /// long they idle; the others go when their keep-alive is over. An instance of an older revision
-/// goes as soon as it is idle and the newest revision is loaded to take its place.
+/// goes as soon as it is idle and the newest revision is ready to take its place.
 public final class KeepAlive {
-  private static final Comparator<Loaded> MOST_RECENTLY_USED =
-      Comparator.comparing(Loaded::lastUsedAt)
+  private static final Comparator<Loaded> NEWEST_THEN_MOST_RECENTLY_USED =
+      Comparator.comparing(Loaded::newest)
+          .thenComparing(Loaded::lastUsedAt)
           .reversed()
           .thenComparing(loaded -> loaded.device().value());
 
@@ -35,40 +36,42 @@ public final class KeepAlive {
                 Collectors.groupingBy(
                     loaded -> loaded.revision().function(), TreeMap::new, Collectors.toList()));
     List<Unload> unloads = new ArrayList<>();
-    List<Instant> deadlines = new ArrayList<>();
-    for (List<Loaded> ofFunction : byFunction.values()) {
-      List<Loaded> newest =
-          ofFunction.stream().filter(Loaded::newest).sorted(MOST_RECENTLY_USED).toList();
-      List<Loaded> older = ofFunction.stream().filter(loaded -> !loaded.newest()).toList();
-      if (!newest.isEmpty()) {
-        older.stream()
-            .filter(loaded -> !loaded.busy())
-            .map(KeepAlive::superseded)
-            .forEach(unloads::add);
+    List<Loaded> kept = new ArrayList<>();
+    byFunction.values().forEach(ofFunction -> decide(ofFunction, now, unloads, kept));
+    return new Plan(unloads, kept.stream().map(KeepAlive::deadline).min(Comparator.naturalOrder()));
+  }
+
+  /// Adds the instances of one function that go to `unloads`, and those that may go later to
+  /// `kept`.
+  private static void decide(
+      List<Loaded> ofFunction, Instant now, List<Unload> unloads, List<Loaded> kept) {
+    List<Loaded> byUse =
+        ofFunction.stream().filter(Loaded::ready).sorted(NEWEST_THEN_MOST_RECENTLY_USED).toList();
+    boolean replaced = byUse.stream().anyMatch(Loaded::newest);
+    for (int i = 0; i < byUse.size(); i++) {
+      Loaded loaded = byUse.get(i);
+      if (loaded.busy()) {
+        continue;
       }
-      List<Loaded> mayExpire = new ArrayList<>(newest);
-      if (newest.isEmpty()) {
-        mayExpire.addAll(older.stream().sorted(MOST_RECENTLY_USED).toList());
-      }
-      for (int i = 0; i < mayExpire.size(); i++) {
-        Loaded loaded = mayExpire.get(i);
-        if (loaded.busy() || i < loaded.scaling().min()) {
-          continue;
-        }
-        Instant deadline = loaded.lastUsedAt().plus(loaded.scaling().keepAlive());
-        if (deadline.isAfter(now)) {
-          deadlines.add(deadline);
+      if (replaced && !loaded.newest()) {
+        unloads.add(superseded(loaded));
+      } else if (i >= loaded.scaling().min()) {
+        if (deadline(loaded).isAfter(now)) {
+          kept.add(loaded);
         } else {
           unloads.add(idle(loaded, now));
         }
       }
     }
-    return new Plan(unloads, deadlines.stream().min(Comparator.naturalOrder()));
+  }
+
+  private static Instant deadline(Loaded loaded) {
+    return loaded.lastUsedAt().plus(loaded.scaling().keepAlive());
   }
 
   private static Unload superseded(Loaded loaded) {
     return new Unload(
-        loaded.device(), loaded.revision(), Reason.SUPERSEDED, "a newer revision is loaded");
+        loaded.device(), loaded.revision(), Reason.SUPERSEDED, "a newer revision is ready");
   }
 
   private static Unload idle(Loaded loaded, Instant now) {
@@ -85,11 +88,13 @@ public final class KeepAlive {
   /// One loaded instance.
   ///
   /// @param newest whether it is of its function's newest revision
-  /// @param busy whether it has requests, or is being loaded
+  /// @param ready whether it answers; one that is being loaded does not yet
+  /// @param busy whether it has requests
   public record Loaded(
       DeviceId device,
       RevisionId revision,
       boolean newest,
+      boolean ready,
       boolean busy,
       Instant lastUsedAt,
       Scaling scaling) {}

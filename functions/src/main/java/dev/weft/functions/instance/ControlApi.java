@@ -1,7 +1,8 @@
 package dev.weft.functions.instance;
 
-import dev.weft.functions.Model;
+import dev.weft.functions.Model.Kind;
 import dev.weft.functions.Revision;
+import dev.weft.functions.RevisionId;
 import org.jspecify.annotations.Nullable;
 
 /// The runtime's control API: paths, headers and bodies. Every call carries `Authorization: Bearer
@@ -59,7 +60,7 @@ public final class ControlApi {
   public record LoadRequest(Revision revision, boolean pinned) {}
 
   /// Asks for an instance to go; `force` ends what it runs.
-  public record UnloadRequest(dev.weft.functions.RevisionId revision, boolean force) {}
+  public record UnloadRequest(RevisionId revision, boolean force) {}
 
   /// Asks for a revision's weights to be brought to a tier, without serving.
   public record PrewarmRequest(Revision revision, Tier tier) {}
@@ -85,7 +86,7 @@ public final class ControlApi {
   /// @param contextLength the context that it would get
   /// @param rejection why this device would refuse it; `null` when it would not
   public record Inspection(
-      Model.@Nullable Kind kind,
+      @Nullable Kind kind,
       @Nullable String family,
       boolean exact,
       long weightBytes,

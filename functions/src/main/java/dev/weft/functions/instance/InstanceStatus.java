@@ -1,6 +1,6 @@
 package dev.weft.functions.instance;
 
-import dev.weft.functions.Model;
+import dev.weft.functions.Model.Kind;
 import dev.weft.functions.RevisionId;
 import java.time.Instant;
 import java.util.List;
@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /// @param adapters names of resident adapters
 public record InstanceStatus(
     RevisionId revision,
-    Model.@Nullable Kind kind,
+    @Nullable Kind kind,
     Tier tier,
     boolean pinned,
     int runningRequests,
