@@ -111,17 +111,19 @@ public final class TinyLlama {
   private TinyWeights weights() {
     TinyWeights weights = new TinyWeights(seed);
     weights.embedding("token_embd.weight", dtype, vocabulary, hidden);
-    weights.scale("output_norm.weight", hidden);
+    // Makes up for the small embedding, so that logits are far enough apart to compare choices.
+    weights.scale("output_norm.weight", hidden, 1 / TinyWeights.EMBEDDING_DEVIATION);
     if (!tied) {
       weights.matrix("output.weight", dtype, vocabulary, hidden);
     }
     for (int layer = 0; layer < layers; layer++) {
       String prefix = "blk." + layer + ".";
       weights.scale(prefix + "attn_norm.weight", hidden);
-      weights.matrix(prefix + "attn_q.weight", dtype, hidden, hidden);
-      weights.matrix(prefix + "attn_k.weight", dtype, kvHeads * headSize(), hidden);
+      // Attention sharp and strong enough that what was said long ago still matters.
+      weights.matrix(prefix + "attn_q.weight", dtype, hidden, hidden, 2);
+      weights.matrix(prefix + "attn_k.weight", dtype, kvHeads * headSize(), hidden, 2);
       weights.matrix(prefix + "attn_v.weight", dtype, kvHeads * headSize(), hidden);
-      weights.matrix(prefix + "attn_output.weight", dtype, hidden, hidden);
+      weights.matrix(prefix + "attn_output.weight", dtype, hidden, hidden, 2);
       weights.scale(prefix + "ffn_norm.weight", hidden);
       weights.matrix(prefix + "ffn_gate.weight", dtype, intermediate, hidden);
       weights.matrix(prefix + "ffn_up.weight", dtype, intermediate, hidden);

@@ -16,6 +16,8 @@ import java.util.Random;
 
 /// The random tensors of a tiny model by canonical name, in the order and layout of Hugging Face.
 final class TinyWeights {
+  static final double EMBEDDING_DEVIATION = 0.25;
+
   private final Random random;
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
@@ -25,12 +27,18 @@ final class TinyWeights {
 
   /// A matrix whose product with a vector of unit spread has about unit spread.
   void matrix(String name, DType type, int rows, int columns) {
-    put(name, type, Shape.of(rows, columns), 1 / Math.sqrt(columns));
+    matrix(name, type, rows, columns, 1);
   }
 
-  /// An embedding: rows of unit spread.
+  /// A matrix whose product with a vector of unit spread has about the spread `gain`.
+  void matrix(String name, DType type, int rows, int columns, double gain) {
+    put(name, type, Shape.of(rows, columns), gain / Math.sqrt(columns));
+  }
+
+  /// An embedding that is small beside what the layers add to it, so that a model with tied output
+  /// does not just repeat its last token.
   void embedding(String name, DType type, int rows, int columns) {
-    put(name, type, Shape.of(rows, columns), 1);
+    put(name, type, Shape.of(rows, columns), EMBEDDING_DEVIATION);
   }
 
   /// Values around 0, float32.
@@ -40,9 +48,14 @@ final class TinyWeights {
 
   /// Values around 1, float32.
   void scale(String name, int size) {
+    scale(name, size, 1);
+  }
+
+  /// Values around `mean`, float32.
+  void scale(String name, int size, double mean) {
     ByteBuffer out = ByteBuffer.allocate(4 * size).order(ByteOrder.LITTLE_ENDIAN);
     for (int i = 0; i < size; i++) {
-      out.putFloat((float) (1 + 0.1 * random.nextGaussian()));
+      out.putFloat((float) (mean * (1 + 0.1 * random.nextGaussian())));
     }
     put(name, DType.F32, Shape.of(size), out.array());
   }
