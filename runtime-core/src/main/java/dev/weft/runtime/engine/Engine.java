@@ -31,10 +31,24 @@ public interface Engine extends AutoCloseable {
 
   /// Bounds of a decoder instance.
   ///
-  /// @param maxBatchTokens rows in one step, decode and prefill chunks together
+  /// @param maxBatchTokens rows in one step, decode and prefill chunks together; at least
+  ///   `maxSequences`, so that prefill never starves
+  /// @param maxSequences sequences in one step
   /// @param maxWaiting requests waiting for a place in the batch
   record DecoderOptions(
-      int contextLength, int kvBlockCount, int maxBatchTokens, int maxSequences, int maxWaiting) {}
+      int contextLength, int kvBlockCount, int maxBatchTokens, int maxSequences, int maxWaiting) {
+    public DecoderOptions {
+      if (contextLength < 2 || kvBlockCount < 1 || maxSequences < 1 || maxWaiting < 0) {
+        throw new IllegalArgumentException(
+            "context %d, %d blocks, %d sequences, %d waiting"
+                .formatted(contextLength, kvBlockCount, maxSequences, maxWaiting));
+      }
+      if (maxBatchTokens < maxSequences) {
+        throw new IllegalArgumentException(
+            "%d rows a step cannot serve %d sequences".formatted(maxBatchTokens, maxSequences));
+      }
+    }
+  }
 
   /// What an instance is doing now.
   record Load(
@@ -50,7 +64,8 @@ public interface Engine extends AutoCloseable {
   }
 
   /// An instance of either kind. Closing it ends what it runs (`UNLOADED`), waits for the step
-  /// under way, and closes the executable on the device's thread.
+  /// under way, and closes the executable on the device's thread. Listeners must not call it: they
+  /// run on the thread that it waits for.
   sealed interface Instance extends AutoCloseable permits DecoderInstance, EncoderInstance {
     RevisionId revision();
 
@@ -62,13 +77,15 @@ public interface Engine extends AutoCloseable {
 
   /// A decoder at work.
   non-sealed interface DecoderInstance extends Instance {
-    /// Admits or refuses, at once; admitted work is heard of through the listener.
+    /// Admits or refuses, at once; admitted work is heard of through the listener. Throws
+    /// [IllegalArgumentException] for a token outside the tokenizer's vocabulary.
     Submission submit(GenerationRequest request, GenerationListener listener);
   }
 
   /// An encoder at work.
   non-sealed interface EncoderInstance extends Instance {
-    /// One vector a text. Cancelling the future cancels the work.
+    /// One vector a text. Cancelling the future cancels the work. It completes on the device's
+    /// thread, so what depends on it hands over; it fails with an [EmbeddingException].
     CompletableFuture<List<float[]>> embed(List<int[]> texts);
   }
 

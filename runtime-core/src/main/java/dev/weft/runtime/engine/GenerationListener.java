@@ -11,7 +11,8 @@ public interface GenerationListener {
   default void onPromptScored(List<SampledToken> prompt) {}
 
   /// Text that became certain with these tokens. Text may be empty (an incomplete character, a
-  /// possible stop string) while tokens is not.
+  /// possible stop string) while tokens is not; tokens may be empty when the end makes held-back
+  /// text certain. The end token itself is not among the tokens, though usage counts it.
   void onTokens(String text, List<SampledToken> tokens);
 
   void onFinish(FinishReason reason, Usage usage);

@@ -34,5 +34,11 @@ public record GenerationRequest(
     if (maxTokens < 1) {
       throw new IllegalArgumentException("maxTokens is not positive: " + maxTokens);
     }
+    if (minTokens < 0) {
+      throw new IllegalArgumentException("minTokens is negative: " + minTokens);
+    }
+    if (stop.contains("")) {
+      throw new IllegalArgumentException("a stop string is empty");
+    }
   }
 }

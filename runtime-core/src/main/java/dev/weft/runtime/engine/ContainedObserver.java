@@ -1,0 +1,50 @@
+package dev.weft.runtime.engine;
+
+import dev.weft.functions.RevisionId;
+import java.time.Duration;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// An observer whose failures are logged and go no further.
+final class ContainedObserver implements EngineObserver {
+  private static final Logger log = LoggerFactory.getLogger(ContainedObserver.class);
+
+  private final EngineObserver observer;
+
+  ContainedObserver(EngineObserver observer) {
+    this.observer = observer;
+  }
+
+  @Override
+  public void onStep(RevisionId revision, Step step) {
+    contain(() -> observer.onStep(revision, step));
+  }
+
+  @Override
+  public void onEmbeddingStep(RevisionId revision, Duration duration, int texts, int tokens) {
+    contain(() -> observer.onEmbeddingStep(revision, duration, texts, tokens));
+  }
+
+  @Override
+  public void onStepFailed(RevisionId revision, Throwable cause) {
+    contain(() -> observer.onStepFailed(revision, cause));
+  }
+
+  @Override
+  public void onPreempted(RevisionId revision) {
+    contain(() -> observer.onPreempted(revision));
+  }
+
+  @Override
+  public void onEnded(RevisionId revision, Ended ended) {
+    contain(() -> observer.onEnded(revision, ended));
+  }
+
+  private static void contain(Runnable notification) {
+    try {
+      notification.run();
+    } catch (RuntimeException e) {
+      log.atWarn().setCause(e).log("an observer of the engine failed");
+    }
+  }
+}

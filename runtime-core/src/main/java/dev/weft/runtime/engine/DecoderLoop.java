@@ -1,0 +1,381 @@
+package dev.weft.runtime.engine;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.StepBatch;
+import dev.weft.runtime.backend.StepResult;
+import dev.weft.runtime.engine.Engine.DecoderOptions;
+import dev.weft.runtime.engine.Engine.Submission;
+import dev.weft.runtime.engine.EngineObserver.Outcome;
+import dev.weft.runtime.engine.GenerationListener.FinishReason;
+import dev.weft.runtime.engine.GenerationListener.GenerationError;
+import dev.weft.runtime.memory.BlockPool;
+import dev.weft.runtime.sampling.SampledToken;
+import dev.weft.runtime.scheduling.Sequence;
+import dev.weft.runtime.scheduling.StepPlan.Part;
+import dev.weft.runtime.scheduling.StepPlanner;
+import dev.weft.runtime.tokenizer.Tokenizer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// A decoder at work: plans a step, runs it, and tells each listener what it brought.
+///
+/// When a step fails, its parts are run again one by one: what fails alone is to blame and ends,
+/// the others go on. That is safe because a part that did not succeed has not advanced its
+/// sequence, and computing it again writes the same keys and values to the same places.
+final class DecoderLoop implements Engine.DecoderInstance, Work {
+  private static final Logger log = LoggerFactory.getLogger(DecoderLoop.class);
+
+  private final RevisionId revision;
+  private final DecoderExecutable executable;
+  private final Tokenizer tokenizer;
+  private final DecoderOptions options;
+  private final EngineObserver observer;
+  private final DeviceThread device;
+  private final BlockPool pool;
+  private final StepPlanner planner;
+
+  /// All that have not ended, in order of arrival.
+  private final Map<Sequence, Generation> generations = new LinkedHashMap<>();
+
+  /// Admitted and not ended, those on their way to the device's thread included.
+  private final AtomicInteger outstanding = new AtomicInteger();
+
+  private volatile Engine.Load load;
+  private volatile boolean closing;
+  private boolean closed;
+
+  DecoderLoop(
+      RevisionId revision,
+      DecoderExecutable executable,
+      Tokenizer tokenizer,
+      DecoderOptions options,
+      DeviceLoop.Settings settings,
+      EngineObserver observer,
+      DeviceThread device) {
+    this.revision = revision;
+    this.executable = executable;
+    this.tokenizer = tokenizer;
+    this.options = options;
+    this.observer = observer;
+    this.device = device;
+    pool = new BlockPool(options.kvBlockCount());
+    planner =
+        new StepPlanner(
+            new StepPlanner.Settings(
+                executable.kvLayout().blockTokens(),
+                options.maxBatchTokens(),
+                options.maxSequences(),
+                settings.growthTokens(),
+                settings.maxScoredRows()),
+            pool,
+            executable::releaseBlocks);
+    load = measure();
+  }
+
+  @Override
+  public RevisionId revision() {
+    return revision;
+  }
+
+  @Override
+  public Engine.Load load() {
+    Engine.Load last = load;
+    int waiting = Math.max(0, outstanding.get() - last.running());
+    return new Engine.Load(
+        last.running(),
+        waiting,
+        last.blocksPlanned(),
+        last.blocksActual(),
+        last.blockCapacity(),
+        last.tokensPerBlock());
+  }
+
+  @Override
+  public Submission submit(GenerationRequest request, GenerationListener listener) {
+    checkTokens(request.promptTokens());
+    long length = (long) request.promptTokens().length + request.maxTokens();
+    if (length > options.contextLength()) {
+      return new Submission.Rejected(
+          Submission.Rejected.Code.CONTEXT_LENGTH,
+          "the prompt has %d tokens and %d more are asked for; the context holds %d"
+              .formatted(
+                  request.promptTokens().length, request.maxTokens(), options.contextLength()));
+    }
+    if (!planner.canEverFit((int) length)) {
+      return new Submission.Rejected(
+          Submission.Rejected.Code.NEVER_FITS,
+          "%d tokens do not fit into the KV memory of %d blocks of %d tokens"
+              .formatted(length, pool.blockCount(), executable.kvLayout().blockTokens()));
+    }
+    if (closing) {
+      return rejectedClosing();
+    }
+    if (outstanding.incrementAndGet() > options.maxSequences() + options.maxWaiting()) {
+      outstanding.decrementAndGet();
+      return rejectedFull();
+    }
+    var generation = new Generation(request, listener, tokenizer, device.nanoTime());
+    if (!device.offer(() -> accept(generation))) {
+      outstanding.decrementAndGet();
+      return closing ? rejectedClosing() : rejectedFull();
+    }
+    return generation;
+  }
+
+  private void checkTokens(int[] tokens) {
+    for (int token : tokens) {
+      if (token < 0 || token >= tokenizer.vocabularySize()) {
+        throw new IllegalArgumentException(
+            "token %d is outside the vocabulary of %d"
+                .formatted(token, tokenizer.vocabularySize()));
+      }
+    }
+  }
+
+  private static Submission.Rejected rejectedClosing() {
+    return new Submission.Rejected(
+        Submission.Rejected.Code.CLOSING, "the instance is being unloaded");
+  }
+
+  private Submission.Rejected rejectedFull() {
+    return new Submission.Rejected(
+        Submission.Rejected.Code.QUEUE_FULL,
+        "%d requests run and %d wait already"
+            .formatted(options.maxSequences(), options.maxWaiting()));
+  }
+
+  @Override
+  public void close() {
+    closing = true;
+    device.call(this::end);
+  }
+
+  private void accept(Generation generation) {
+    generations.put(generation.sequence(), generation);
+    if (closed) {
+      end(generation, Outcome.UNLOADED, "the instance was unloaded");
+      return;
+    }
+    planner.add(generation.sequence());
+  }
+
+  @Override
+  public boolean hasWork() {
+    return !planner.idle();
+  }
+
+  @Override
+  public void turn() {
+    endCancelledAndOverdue();
+    var plan = planner.plan();
+    plan.preempted().forEach(_ -> observer.onPreempted(revision));
+    long now = device.nanoTime();
+    plan.parts().forEach(part -> generation(part).markStarted(now));
+    load = measure();
+    if (!plan.parts().isEmpty()) {
+      step(plan.parts(), now);
+    }
+    load = measure();
+  }
+
+  private void endCancelledAndOverdue() {
+    long now = device.nanoTime();
+    var over = new ArrayList<Generation>(0);
+    for (Generation generation : generations.values()) {
+      if (generation.cancelled() || generation.overdue(now)) {
+        over.add(generation);
+      }
+    }
+    for (Generation generation : over) {
+      if (generation.cancelled()) {
+        end(generation, Outcome.CANCELLED, "the request was cancelled");
+      } else {
+        end(generation, Outcome.DEADLINE, "no token came before the deadline");
+      }
+    }
+  }
+
+  private Generation generation(Part part) {
+    Generation generation = generations.get(part.sequence());
+    if (generation == null) {
+      throw new IllegalStateException("a sequence was planned after its end");
+    }
+    return generation;
+  }
+
+  private void step(List<Part> parts, long start) {
+    List<StepResult.Entry> results;
+    try {
+      results = forward(parts);
+    } catch (RuntimeException | Error e) {
+      stepFailed(parts, e);
+      return;
+    }
+    int decodeRows = 0;
+    int rows = 0;
+    for (Part part : parts) {
+      decodeRows += part.decodes() ? 1 : 0;
+      rows += part.count();
+    }
+    long now = device.nanoTime();
+    observer.onStep(
+        revision,
+        new EngineObserver.Step(
+            Duration.ofNanos(now - start), parts.size(), decodeRows, rows - decodeRows));
+    for (int i = 0; i < results.size(); i++) {
+      take(parts.get(i), results.get(i), now);
+    }
+  }
+
+  private void stepFailed(List<Part> parts, Throwable cause) {
+    observer.onStepFailed(revision, cause);
+    if (parts.size() == 1) {
+      Generation generation = generation(parts.getFirst());
+      log.atError()
+          .setCause(cause)
+          .addKeyValue("revision", revision)
+          .addKeyValue("request", generation.request().id())
+          .log("a step failed; its request ends");
+      end(generation, Outcome.INTERNAL, "a step of the model failed");
+      return;
+    }
+    log.atWarn()
+        .setCause(cause)
+        .addKeyValue("revision", revision)
+        .addKeyValue("sequences", parts.size())
+        .log("a step failed; its sequences are tried one by one");
+    for (Part part : parts) {
+      step(List.of(part), device.nanoTime());
+    }
+  }
+
+  private List<StepResult.Entry> forward(List<Part> parts) {
+    var entries = new ArrayList<StepBatch.Entry>(parts.size());
+    for (Part part : parts) {
+      Generation generation = generation(part);
+      Sequence sequence = part.sequence();
+      entries.add(
+          new StepBatch.Entry(
+              sequence.tokens(part.from(), part.count()),
+              part.from(),
+              sequence.blocks().toArray(),
+              part.samples() ? generation.sampleRequest() : null,
+              generation.wantsLogits(part.from(), part.count())));
+    }
+    var results = executable.forward(new StepBatch(entries)).await().entries();
+    if (results.size() != entries.size()) {
+      throw new IllegalStateException(
+          "%d entries gave %d results".formatted(entries.size(), results.size()));
+    }
+    return results;
+  }
+
+  /// Takes what a step brought for one sequence. A failure in here is this sequence's alone.
+  private void take(Part part, StepResult.Entry result, long now) {
+    Generation generation = generation(part);
+    try {
+      if (generation.wantsLogits(part.from(), part.count())) {
+        generation.score(part.from(), result.logits());
+      }
+      part.sequence().advance(part.count());
+      if (part.from() + part.count() == part.sequence().length()) {
+        SampledToken sampled =
+            result
+                .sampled()
+                .orElseThrow(() -> new IllegalStateException("the step chose no token"));
+        tell(generation, sampled, now);
+      }
+    } catch (RuntimeException | Error e) {
+      log.atError()
+          .setCause(e)
+          .addKeyValue("revision", revision)
+          .addKeyValue("request", generation.request().id())
+          .log("a token could not be delivered; its request ends");
+      end(generation, Outcome.INTERNAL, "the request failed inside the engine");
+    }
+  }
+
+  private void tell(Generation generation, SampledToken sampled, long now) {
+    if (generation.firstToken() && generation.request().scorePrompt()) {
+      generation.listener().onPromptScored(generation.scores());
+    }
+    var advance = generation.accept(sampled, now);
+    if (!advance.tokens().isEmpty() || !advance.text().isEmpty()) {
+      generation.listener().onTokens(advance.text(), advance.tokens());
+    }
+    advance.end().ifPresent(outcome -> end(generation, outcome, ""));
+  }
+
+  /// Frees what the generation holds, and then says that it is over, so that whoever hears of it
+  /// finds the place free. Does nothing the second time.
+  private void end(Generation generation, Outcome outcome, String message) {
+    if (generations.remove(generation.sequence()) == null) {
+      return;
+    }
+    planner.remove(generation.sequence());
+    outstanding.decrementAndGet();
+    load = measure();
+    observer.onEnded(revision, generation.summary(outcome, device.nanoTime()));
+    try {
+      notifyEnd(generation, outcome, message);
+    } catch (RuntimeException | Error e) {
+      log.atWarn()
+          .setCause(e)
+          .addKeyValue("request", generation.request().id())
+          .log("a listener failed at the end of its request");
+    }
+  }
+
+  private static void notifyEnd(Generation generation, Outcome outcome, String message) {
+    var listener = generation.listener();
+    switch (outcome) {
+      case STOP -> listener.onFinish(FinishReason.STOP, generation.usage());
+      case LENGTH -> listener.onFinish(FinishReason.LENGTH, generation.usage());
+      case CANCELLED ->
+          listener.onError(new GenerationError(GenerationError.Code.CANCELLED, message));
+      case DEADLINE ->
+          listener.onError(new GenerationError(GenerationError.Code.DEADLINE, message));
+      case UNLOADED ->
+          listener.onError(new GenerationError(GenerationError.Code.UNLOADED, message));
+      case INTERNAL ->
+          listener.onError(new GenerationError(GenerationError.Code.INTERNAL, message));
+    }
+  }
+
+  private Engine.Load measure() {
+    return new Engine.Load(
+        planner.runningCount(),
+        planner.waitingCount(),
+        planner.plannedBlocks(),
+        pool.usedCount(),
+        pool.blockCount(),
+        executable.kvLayout().blockTokens());
+  }
+
+  @Override
+  public void fail(Throwable cause) {
+    observer.onStepFailed(revision, cause);
+    List.copyOf(generations.values()).forEach(g -> end(g, Outcome.INTERNAL, "the engine failed"));
+  }
+
+  @Override
+  public void end() {
+    closing = true;
+    if (closed) {
+      return;
+    }
+    closed = true;
+    List.copyOf(generations.values())
+        .forEach(g -> end(g, Outcome.UNLOADED, "the instance was unloaded"));
+    device.remove(this);
+    pool.checkIntegrity();
+    executable.close();
+  }
+}

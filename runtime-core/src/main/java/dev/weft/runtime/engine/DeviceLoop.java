@@ -1,0 +1,262 @@
+package dev.weft.runtime.engine;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.EncoderExecutable;
+import dev.weft.runtime.tokenizer.Tokenizer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// The engine of one device: one platform thread that takes what was asked of it, picks the
+/// instance that was served longest ago among those with work, runs one step of it, and begins
+/// anew. With no work it parks, but still comes round now and then, so that [#sinceLastTurn] tells
+/// the truth.
+///
+/// Nothing that a request, a listener or a step does ends the loop: failures end sequences.
+public final class DeviceLoop implements Engine {
+  private static final Logger log = LoggerFactory.getLogger(DeviceLoop.class);
+
+  /// Submissions are bounded by each instance as well; this bounds all of them, with cancellations.
+  private static final int MAX_COMMANDS = 8_192;
+
+  private final Settings settings;
+  private final EngineObserver observer;
+  private final LongSupplier clock;
+  private final Thread thread;
+  private final LinkedBlockingQueue<Runnable> commands = new LinkedBlockingQueue<>(MAX_COMMANDS);
+  private final Link link = new Link();
+
+  /// In the order in which they are served. Only the device's thread touches it.
+  private final ArrayDeque<Work> instances = new ArrayDeque<>();
+
+  private volatile long lastTurnNanos;
+  private volatile boolean closing;
+  private boolean ended;
+
+  /// How the engine works, apart from what each instance says.
+  ///
+  /// @param growthTokens tokens to grow by that an admitted sequence plans memory for; fewer admit
+  ///   more sequences and preempt more often
+  /// @param maxScoredRows rows of a chunk when all of its logits are kept
+  /// @param embeddingTokens tokens of one encoder step: the longest pause that embeddings put
+  ///   between two steps of a decoder
+  /// @param idleTurn the longest time that an idle loop parks
+  public record Settings(
+      int growthTokens, int maxScoredRows, int embeddingTokens, Duration idleTurn) {
+    public static final Settings DEFAULT = new Settings(256, 32, 512, Duration.ofMillis(250));
+  }
+
+  /// Starts the thread.
+  ///
+  /// @param device the device's name, which the thread takes
+  public DeviceLoop(String device, EngineObserver observer) {
+    this(device, observer, Settings.DEFAULT, System::nanoTime);
+  }
+
+  /// @param nanoClock as [System#nanoTime]
+  public DeviceLoop(
+      String device, EngineObserver observer, Settings settings, LongSupplier nanoClock) {
+    this.settings = settings;
+    this.observer = new ContainedObserver(observer);
+    clock = nanoClock;
+    lastTurnNanos = clock.getAsLong();
+    thread = Thread.ofPlatform().name("weft-device-" + device).daemon().unstarted(this::run);
+    thread.start();
+  }
+
+  @Override
+  public DecoderInstance add(
+      RevisionId revision,
+      DecoderExecutable executable,
+      Tokenizer tokenizer,
+      DecoderOptions options) {
+    var instance =
+        new DecoderLoop(revision, executable, tokenizer, options, settings, observer, link);
+    start(instance);
+    return instance;
+  }
+
+  @Override
+  public EncoderInstance add(RevisionId revision, EncoderExecutable executable) {
+    var instance =
+        new EncoderLoop(revision, executable, settings.embeddingTokens(), observer, link);
+    start(instance);
+    return instance;
+  }
+
+  private void start(Work instance) {
+    if (!link.call(() -> instances.addFirst(instance))) {
+      throw new IllegalStateException("the engine is closed");
+    }
+  }
+
+  @Override
+  public Duration sinceLastTurn() {
+    return Duration.ofNanos(Math.max(0, clock.getAsLong() - lastTurnNanos));
+  }
+
+  @Override
+  public void close() {
+    closing = true;
+    // A full queue wakes the thread as well.
+    link.offer(() -> {});
+    boolean interrupted = false;
+    while (true) {
+      try {
+        thread.join();
+        break;
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void run() {
+    while (!closing) {
+      lastTurnNanos = clock.getAsLong();
+      runCommands();
+      Work next = nextWithWork();
+      if (next == null) {
+        park();
+      } else {
+        turn(next);
+      }
+    }
+    endAll();
+  }
+
+  /// What was asked up to now; what comes meanwhile waits for the next turn, so that a flood of
+  /// submissions cannot hold up the steps.
+  private void runCommands() {
+    for (int left = commands.size(); left > 0; left--) {
+      Runnable command = commands.poll();
+      if (command != null) {
+        runContained(command);
+      }
+    }
+  }
+
+  private void park() {
+    try {
+      Runnable command = commands.poll(settings.idleTurn().toNanos(), TimeUnit.NANOSECONDS);
+      if (command != null) {
+        runContained(command);
+      }
+    } catch (InterruptedException e) {
+      // Nobody has a reason to interrupt this thread; it ends by close() alone.
+      log.atWarn().log("the device's thread was interrupted and goes on");
+    }
+  }
+
+  private void runContained(Runnable command) {
+    try {
+      command.run();
+    } catch (RuntimeException | Error e) {
+      log.atError().setCause(e).log("a command of the engine failed");
+    }
+  }
+
+  private @Nullable Work nextWithWork() {
+    for (int i = instances.size(); i > 0; i--) {
+      Work next = instances.removeFirst();
+      instances.addLast(next);
+      if (next.hasWork()) {
+        return next;
+      }
+    }
+    return null;
+  }
+
+  private void turn(Work instance) {
+    try {
+      instance.turn();
+    } catch (RuntimeException | Error e) {
+      log.atError().setCause(e).log("a turn of the engine failed; its requests end");
+      instance.fail(e);
+    }
+  }
+
+  private void endAll() {
+    endInstances();
+    synchronized (link) {
+      ended = true;
+    }
+    // Those who asked in the last moment hear that the engine has ended.
+    for (Runnable command = commands.poll(); command != null; command = commands.poll()) {
+      runContained(command);
+    }
+    endInstances();
+  }
+
+  private void endInstances() {
+    for (Work instance : List.copyOf(instances)) {
+      runContained(instance::end);
+    }
+  }
+
+  /// The way of instances to this thread.
+  private final class Link implements DeviceThread {
+    @Override
+    public boolean offer(Runnable task) {
+      // Under a lock, so that no task slips in after the last one was taken out.
+      synchronized (this) {
+        return !ended && commands.offer(task);
+      }
+    }
+
+    @Override
+    public boolean call(Runnable task) {
+      if (Thread.currentThread().threadId() == thread.threadId()) {
+        throw new IllegalStateException("a listener must not wait for the device's thread");
+      }
+      var done = new CompletableFuture<Void>();
+      Runnable command =
+          () -> {
+            try {
+              task.run();
+              done.complete(null);
+            } catch (RuntimeException | Error e) {
+              done.completeExceptionally(e);
+            }
+          };
+      while (!offer(command)) {
+        synchronized (this) {
+          if (ended) {
+            return false;
+          }
+        }
+        // The queue is full, which the next turn ends.
+        LockSupport.parkNanos(100_000);
+      }
+      try {
+        done.join();
+        return true;
+      } catch (CompletionException e) {
+        throw e.getCause() instanceof RuntimeException cause ? cause : e;
+      }
+    }
+
+    @Override
+    public void remove(Work instance) {
+      instances.remove(instance);
+    }
+
+    @Override
+    public long nanoTime() {
+      return clock.getAsLong();
+    }
+  }
+}

@@ -1,0 +1,17 @@
+package dev.weft.runtime.engine;
+
+/// How instances reach the device's thread.
+interface DeviceThread {
+  /// Queues a task; false when the queue is full or the thread has ended. Never blocks.
+  boolean offer(Runnable task);
+
+  /// Runs a task on the device's thread and waits for it; what it throws is thrown here. False when
+  /// the thread has ended and the task was not run.
+  boolean call(Runnable task);
+
+  /// Takes an instance out of the round. On the device's thread.
+  void remove(Work instance);
+
+  /// The time now, from the engine's clock.
+  long nanoTime();
+}

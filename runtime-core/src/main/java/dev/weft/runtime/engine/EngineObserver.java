@@ -1,0 +1,56 @@
+package dev.weft.runtime.engine;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.runtime.engine.GenerationListener.Usage;
+import java.time.Duration;
+import java.util.Optional;
+
+/// Hears of what the engine does, for metrics. Called on the device's thread: implementations count
+/// and return. What they throw is logged and goes no further.
+public interface EngineObserver {
+  EngineObserver NONE = new EngineObserver() {};
+
+  /// A step of a decoder has succeeded.
+  default void onStep(RevisionId revision, Step step) {}
+
+  /// A step of an encoder has succeeded.
+  default void onEmbeddingStep(RevisionId revision, Duration duration, int texts, int tokens) {}
+
+  /// A step has failed; its sequences are tried again one by one.
+  default void onStepFailed(RevisionId revision, Throwable cause) {}
+
+  /// A sequence lost its blocks to an older one and will be computed again.
+  default void onPreempted(RevisionId revision) {}
+
+  /// A generation is over.
+  default void onEnded(RevisionId revision, Ended ended) {}
+
+  /// One step.
+  ///
+  /// @param decodeRows rows that continue a generation
+  /// @param prefillRows rows of prompts
+  record Step(Duration duration, int sequences, int decodeRows, int prefillRows) {}
+
+  /// One generation, when it is over.
+  ///
+  /// @param queued from submission to the first step; to the end if there was none
+  /// @param timeToFirstToken from submission
+  /// @param timePerOutputToken mean over the tokens after the first; absent with fewer than two
+  record Ended(
+      Outcome outcome,
+      Duration queued,
+      Optional<Duration> timeToFirstToken,
+      Optional<Duration> timePerOutputToken,
+      Duration total,
+      Usage usage) {}
+
+  /// How a generation ended.
+  enum Outcome {
+    STOP,
+    LENGTH,
+    CANCELLED,
+    DEADLINE,
+    UNLOADED,
+    INTERNAL
+  }
+}

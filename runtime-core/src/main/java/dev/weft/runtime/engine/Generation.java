@@ -1,0 +1,180 @@
+package dev.weft.runtime.engine;
+
+import dev.weft.runtime.engine.EngineObserver.Ended;
+import dev.weft.runtime.engine.EngineObserver.Outcome;
+import dev.weft.runtime.engine.GenerationListener.Usage;
+import dev.weft.runtime.sampling.LogProbabilities;
+import dev.weft.runtime.sampling.SampleRequest;
+import dev.weft.runtime.sampling.SampledToken;
+import dev.weft.runtime.scheduling.Sequence;
+import dev.weft.runtime.tokenizer.Tokenizer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/// One request from submission to its end: its sequence, its text so far, its times. All but
+/// [#cancel] belongs to the device's thread.
+final class Generation implements Engine.Submission.Admitted {
+  private final GenerationRequest request;
+  private final GenerationListener listener;
+  private final Sequence sequence;
+  private final Set<Integer> endTokens;
+  private final Tokenizer.IncrementalDecoder decoder;
+  private final StopStrings stops;
+  private final List<SampledToken> scores = new ArrayList<>();
+  private final long submittedNanos;
+  private long startedNanos;
+  private long firstTokenNanos;
+  private boolean started;
+  private int completionTokens;
+  private volatile boolean cancelled;
+
+  Generation(
+      GenerationRequest request, GenerationListener listener, Tokenizer tokenizer, long nowNanos) {
+    this.request = request;
+    this.listener = listener;
+    sequence =
+        new Sequence(
+            request.promptTokens(),
+            Math.addExact(request.promptTokens().length, request.maxTokens()),
+            request.scorePrompt());
+    endTokens = tokenizer.endTokens();
+    decoder = tokenizer.incrementalDecoder(true);
+    stops = new StopStrings(request.stop());
+    submittedNanos = nowNanos;
+  }
+
+  @Override
+  public void cancel() {
+    // Seen at the next turn, which comes soon: the loop does not park while a request is alive.
+    cancelled = true;
+  }
+
+  boolean cancelled() {
+    return cancelled;
+  }
+
+  GenerationRequest request() {
+    return request;
+  }
+
+  GenerationListener listener() {
+    return listener;
+  }
+
+  Sequence sequence() {
+    return sequence;
+  }
+
+  /// Whether no token has come yet.
+  boolean firstToken() {
+    return completionTokens == 0;
+  }
+
+  /// Whether the deadline has passed before the first token.
+  boolean overdue(long nowNanos) {
+    return completionTokens == 0
+        && request.deadline().isPresent()
+        && nowNanos - submittedNanos > request.deadline().get().toNanos();
+  }
+
+  void markStarted(long nowNanos) {
+    if (!started) {
+      started = true;
+      startedNanos = nowNanos;
+    }
+  }
+
+  /// Asks for the token after those that there are.
+  SampleRequest sampleRequest() {
+    boolean endBlocked = !request.ignoreEnd() && completionTokens < request.minTokens();
+    return new SampleRequest(
+        request.sampling(), sequence.length(), sequence, endBlocked ? endTokens : Set.of());
+  }
+
+  /// Whether rows from `from` on still have to be scored: those computed again after a preemption
+  /// have been.
+  boolean wantsLogits(int from, int count) {
+    return request.scorePrompt() && scores.size() < lastScored(from, count);
+  }
+
+  /// The number of scores that rows up to `from + count` complete: a row scores the token after it,
+  /// and the first token has no score.
+  private int lastScored(int from, int count) {
+    return Math.min(sequence.promptLength(), from + count + 1);
+  }
+
+  /// Takes the logits of rows `from` onward.
+  void score(int from, float[][] logits) {
+    if (scores.isEmpty()) {
+      scores.add(LogProbabilities.unscored(sequence.token(0)));
+    }
+    int alternatives = Math.max(0, request.sampling().topLogprobs());
+    for (int next = scores.size(); next < lastScored(from, logits.length); next++) {
+      scores.add(
+          LogProbabilities.score(logits[next - 1 - from], sequence.token(next), alternatives));
+    }
+  }
+
+  List<SampledToken> scores() {
+    return List.copyOf(scores);
+  }
+
+  /// What a token brought: text to tell, and whether the generation is over.
+  record Advance(String text, List<SampledToken> tokens, Optional<Outcome> end) {}
+
+  /// Takes the next token.
+  Advance accept(SampledToken sampled, long nowNanos) {
+    if (completionTokens++ == 0) {
+      firstTokenNanos = nowNanos;
+    }
+    sequence.append(sampled.token());
+    if (!request.ignoreEnd() && endTokens.contains(sampled.token())) {
+      return new Advance(remainingText(), List.of(), Optional.of(Outcome.STOP));
+    }
+    String text = stopped(decoder.add(sampled.token()));
+    Optional<Outcome> end = Optional.empty();
+    if (stops.found()) {
+      end = Optional.of(Outcome.STOP);
+    } else if (completionTokens == request.maxTokens()) {
+      text += remainingText();
+      // An incomplete character at the end can still complete a stop string.
+      end = Optional.of(stops.found() ? Outcome.STOP : Outcome.LENGTH);
+    }
+    return new Advance(text, List.of(sampled), end);
+  }
+
+  private String remainingText() {
+    return stopped(decoder.finish()) + stops.finish();
+  }
+
+  /// Stop strings count from the token `minTokens` on.
+  private String stopped(String text) {
+    return completionTokens < request.minTokens() ? text : stops.add(text);
+  }
+
+  Usage usage() {
+    return new Usage(sequence.promptLength(), 0, completionTokens);
+  }
+
+  Ended summary(Outcome outcome, long nowNanos) {
+    Optional<Duration> firstToken = Optional.empty();
+    Optional<Duration> perToken = Optional.empty();
+    if (completionTokens > 0) {
+      firstToken = Optional.of(Duration.ofNanos(firstTokenNanos - submittedNanos));
+    }
+    if (completionTokens > 1) {
+      perToken =
+          Optional.of(Duration.ofNanos((nowNanos - firstTokenNanos) / (completionTokens - 1)));
+    }
+    return new Ended(
+        outcome,
+        Duration.ofNanos((started ? startedNanos : nowNanos) - submittedNanos),
+        firstToken,
+        perToken,
+        Duration.ofNanos(nowNanos - submittedNanos),
+        usage());
+  }
+}
