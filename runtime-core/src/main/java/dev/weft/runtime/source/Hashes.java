@@ -52,16 +52,23 @@ final class Hashes {
   }
 
   static String of(Path file, String algorithm, Transfer transfer) {
-    try (InputStream bytes = Files.newInputStream(file)) {
+    try {
       MessageDigest digest = digest(algorithm, Files.size(file));
+      update(digest, file, transfer);
+      return hex(digest.digest());
+    } catch (IOException e) {
+      throw FileTree.failure("hashing " + file.getFileName(), e);
+    }
+  }
+
+  /// Feeds a file's bytes to a digest.
+  static void update(MessageDigest digest, Path file, Transfer transfer) throws IOException {
+    try (InputStream bytes = Files.newInputStream(file)) {
       byte[] buffer = new byte[BUFFER_BYTES];
       for (int count = bytes.read(buffer); count >= 0; count = bytes.read(buffer)) {
         transfer.check();
         digest.update(buffer, 0, count);
       }
-      return hex(digest.digest());
-    } catch (IOException e) {
-      throw FileTree.failure("hashing " + file.getFileName(), e);
     }
   }
 }

@@ -2,6 +2,8 @@ package dev.weft.runtime.source;
 
 import dev.weft.functions.ModelSource;
 import dev.weft.functions.instance.Tier;
+import dev.weft.runtime.source.Download.Disk;
+import dev.weft.runtime.source.Download.Means;
 import dev.weft.runtime.source.Source.Fetched;
 import dev.weft.runtime.source.SourceException.Code;
 import dev.weft.runtime.source.SourceException.Failure;
@@ -23,8 +25,19 @@ public final class ModelFetcher {
   private final Map<String, Source> sourceByScheme;
 
   public ModelFetcher(SourceSettings settings) {
+    this(settings, Disk.REAL);
+  }
+
+  /// With another idea of free space, for tests.
+  ModelFetcher(SourceSettings settings, Disk disk) {
+    Web web = new Web(settings.connectTimeout(), settings.stallTimeout());
+    Means means = new Means(web, disk, settings.stallTimeout());
     this.receipts = new Receipts(settings.cache().resolve("receipts"));
-    this.sourceByScheme = Map.of("pypi", new PypiSource(settings));
+    this.sourceByScheme =
+        Map.of(
+            "hf", new HubSource(settings, means),
+            "https", new HttpsSource(settings, means),
+            "pypi", new PypiSource(settings));
   }
 
   /// Gets a model's files.

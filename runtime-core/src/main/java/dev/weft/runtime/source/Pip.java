@@ -10,6 +10,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
@@ -33,11 +34,13 @@ final class Pip {
   private static final Pattern CREDENTIALS = Pattern.compile("://[^/@\\s]+@");
 
   private final String python;
+  private final Map<String, String> environment;
   private final Duration stallTimeout;
 
-  Pip(String python, Duration stallTimeout) {
-    this.python = python;
-    this.stallTimeout = stallTimeout;
+  Pip(SourceSettings settings) {
+    this.python = settings.python();
+    this.environment = settings.environment();
+    this.stallTimeout = settings.stallTimeout();
   }
 
   /// Throws `UNUSABLE`, naming what to install, unless pip runs.
@@ -45,9 +48,7 @@ final class Pip {
   /// @return its version as major * 100 + minor
   int check() {
     try {
-      Process process =
-          new ProcessBuilder(python, "-m", "pip", "--version").redirectErrorStream(true).start();
-      process.getOutputStream().close();
+      Process process = builder(List.of(python, "-m", "pip", "--version")).start();
       if (!process.waitFor(CHECK_TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
         process.destroyForcibly();
         throw new SourceException(Code.UNUSABLE, python + " -m pip --version does not end");
@@ -89,8 +90,7 @@ final class Pip {
             "--progress-bar=" + (raw ? "raw" : "off"),
             "--dest=" + directory,
             requirement);
-    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
-    builder.redirectInput(new File("/dev/null"));
+    ProcessBuilder builder = builder(command);
     // pip downloads into its temporary directory and moves the wheel: same disk, no copy left over.
     builder.environment().put("TMPDIR", directory.toString());
     builder.environment().put("PYTHONUNBUFFERED", "1");
@@ -108,6 +108,14 @@ final class Pip {
       Thread.currentThread().interrupt();
       throw new SourceException(Code.CANCELLED, "cancelled", e);
     }
+  }
+
+  private ProcessBuilder builder(List<String> command) {
+    ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+    builder.redirectInput(new File("/dev/null"));
+    builder.environment().clear();
+    builder.environment().putAll(environment);
+    return builder;
   }
 
   private void follow(Process process, String requirement, Path directory, Transfer transfer)

@@ -29,7 +29,7 @@ final class PypiSource implements Source {
 
   PypiSource(SourceSettings settings) {
     this.directory = settings.cache().resolve("pypi");
-    this.pip = new Pip(settings.python(), settings.stallTimeout());
+    this.pip = new Pip(settings);
     this.maxFileBytes = settings.maxFileBytes();
   }
 

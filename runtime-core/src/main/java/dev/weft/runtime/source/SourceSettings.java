@@ -7,13 +7,13 @@ import java.util.Map;
 /// What fetching may do on this machine.
 ///
 /// @param cache the directory of Weft's own downloads; hub files live in the hub's own cache
-/// @param environment where `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN`, `HF_ENDPOINT`, `HF_HUB_OFFLINE`
-///   and `HOME` are read from
+/// @param environment the process's variables: `HF_HOME`, `HF_HUB_CACHE`, `HF_TOKEN`,
+///   `HF_ENDPOINT`, `HF_HUB_OFFLINE` and `HOME` are read from it, and pip runs in it
 /// @param connectTimeout until a source counts as one that cannot be reached
 /// @param stallTimeout the longest silence of a transfer
 /// @param maxFileBytes the largest file accepted
-/// @param allowPrivateAddresses whether `https:` may name hosts on loopback and private networks,
-///   and loopback over plain `http:`; `HF_ENDPOINT` is the machine owner's word and needs no leave
+/// @param allowPrivateAddresses whether `https:` may name hosts on loopback and private networks;
+///   `HF_ENDPOINT` is the machine owner's word and needs no leave
 /// @param python the interpreter that `pypi:` sources run pip with
 public record SourceSettings(
     Path cache,
