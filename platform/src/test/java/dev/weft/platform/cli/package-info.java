@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.platform.cli;
+
+import org.jspecify.annotations.NullMarked;

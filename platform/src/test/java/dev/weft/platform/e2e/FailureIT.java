@@ -1,0 +1,186 @@
+package dev.weft.platform.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.MethodOrderer;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestMethodOrder;
+
+/// What must hold when processes die and when everybody calls at once.
+@TestMethodOrder(MethodOrderer.OrderAnnotation.class)
+final class FailureIT {
+  private static final Installation WEFT = Installation.create("failure");
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
+
+  @BeforeAll
+  static void up() {
+    WEFT.succeed("up", "-d", "--port", "0", "--no-quickstart");
+    WEFT.succeed("deploy", "--catalog", "smollm2", "--wait");
+  }
+
+  @AfterAll
+  static void down() {
+    WEFT.close();
+  }
+
+  @Test
+  @Order(1)
+  void fiftyFirstCallsMakeOneLoad() {
+    WEFT.succeed("deploy", "--catalog", "smollm2", "--name", "cold");
+    List<CompletableFuture<HttpResponse<String>>> calls =
+        IntStream.range(0, 50)
+            .mapToObj(call ->
+                HTTP.sendAsync(
+                    chat("cold", "What is 2+2?", 8, false), HttpResponse.BodyHandlers.ofString()))
+            .toList();
+    List<HttpResponse<String>> answers = calls.stream().map(CompletableFuture::join).toList();
+    assertThat(answers).allMatch(answer -> answer.statusCode() == 200);
+    assertThat(answers.stream().map(FailureIT::content).distinct())
+        .containsExactly(content(send(chat("What is 2+2?", 8, false))));
+    assertThat(WEFT.json("describe", "cold").findPath("loadCount").asLong()).isEqualTo(1);
+  }
+
+  @Test
+  @Order(2)
+  void runtimeKilledMidStreamEndsTheStreamWithAnErrorAndComesBack() throws Exception {
+    HttpResponse<InputStream> stream =
+        HTTP.send(
+            chat("Tell a very long story.", 1500, true), HttpResponse.BodyHandlers.ofInputStream());
+    ProcessHandle runtime = WEFT.runtime();
+    boolean killed = false;
+    String last = "";
+    try (var reader =
+        new BufferedReader(new InputStreamReader(stream.body(), StandardCharsets.UTF_8))) {
+      int frames = 0;
+      for (String line = reader.readLine(); line != null; line = reader.readLine()) {
+        if (line.startsWith("data: ")) {
+          last = line.substring("data: ".length());
+          if (++frames == 5) {
+            runtime.destroyForcibly();
+            killed = true;
+          }
+        }
+      }
+    }
+    long ended = System.nanoTime();
+    assertThat(killed).isTrue();
+    assertThat(last).isNotEqualTo("[DONE]");
+    JsonNode error = Installation.parse(last).path("error");
+    assertThat(error.path("message").asText()).isNotBlank();
+    assertThat(error.has("type") && error.has("param") && error.has("code")).isTrue();
+
+    HttpResponse<String> next =
+        HTTP.send(chat("Hi", 4, false), HttpResponse.BodyHandlers.ofString());
+    assertThat(next.statusCode()).as(next.body()).isEqualTo(200);
+    assertThat(Duration.ofNanos(System.nanoTime() - ended)).isLessThan(Duration.ofSeconds(5));
+    assertThat(WEFT.runtime().pid()).isNotEqualTo(runtime.pid());
+  }
+
+  @Test
+  @Order(3)
+  void queuedRequestsSurviveTheRuntime() {
+    List<CompletableFuture<HttpResponse<String>>> calls =
+        IntStream.range(0, 12)
+            .mapToObj(call ->
+                HTTP.sendAsync(
+                    chat("Count to twenty.", 24, false), HttpResponse.BodyHandlers.ofString()))
+            .toList();
+    WEFT.runtime().destroyForcibly();
+    assertThat(calls.stream().map(CompletableFuture::join).map(HttpResponse::statusCode))
+        .containsOnly(200);
+  }
+
+  @Test
+  @Order(4)
+  void killedPlatformFindsFunctionsKeysAndRuntimeAgain() {
+    String secret =
+        WEFT.json("keys", "create", "survivor", "--scope", "admin").path("secret").asText();
+    ProcessHandle runtime = WEFT.runtime();
+    ProcessHandle platform = WEFT.platform();
+    platform.destroyForcibly();
+    platform.onExit().join();
+    assertThat(runtime.isAlive()).as("a runtime outlives its platform").isTrue();
+    WEFT.succeed("up", "-d", "--port", "0", "--no-quickstart");
+    assertThat(WEFT.runtime().pid())
+        .as("a new platform adopts the runtime")
+        .isEqualTo(runtime.pid());
+    assertThat(WEFT.succeed("list")).contains("smollm2");
+    assertThat(WEFT.succeed("keys", "list")).contains("survivor");
+    var request =
+        HttpRequest.newBuilder(URI.create(WEFT.baseUrl() + "/v1/models"))
+            .header("Authorization", "Bearer " + secret)
+            .build();
+    assertThat(status(request)).isEqualTo(200);
+    assertThat(content(send(chat("Hi", 4, false)))).isNotBlank();
+  }
+
+  @Test
+  @Order(5)
+  void downEndsOrphansOfAKilledPlatform() {
+    ProcessHandle runtime = WEFT.runtime();
+    ProcessHandle platform = WEFT.platform();
+    platform.destroyForcibly();
+    platform.onExit().join();
+    WEFT.succeed("down");
+    assertThat(runtime.isAlive()).isFalse();
+  }
+
+  private static HttpRequest chat(String text, int maxTokens, boolean stream) {
+    return chat("smollm2", text, maxTokens, stream);
+  }
+
+  private static HttpRequest chat(String function, String text, int maxTokens, boolean stream) {
+    String body =
+        """
+        {"model":"%s","temperature":0,"max_tokens":%d,"stream":%s,"ignore_eos":%s,
+         "messages":[{"role":"user","content":"%s"}]}\
+        """
+            .formatted(function, maxTokens, stream, stream, text);
+    return HttpRequest.newBuilder(URI.create(WEFT.baseUrl() + "/v1/chat/completions"))
+        .header("Authorization", "Bearer " + WEFT.key())
+        .header("Content-Type", "application/json")
+        .POST(HttpRequest.BodyPublishers.ofString(body))
+        .build();
+  }
+
+  private static String content(HttpResponse<String> response) {
+    return Installation.parse(response.body())
+        .path("choices")
+        .path(0)
+        .path("message")
+        .path("content")
+        .asText();
+  }
+
+  private static HttpResponse<String> send(HttpRequest request) {
+    try {
+      return HTTP.send(request, HttpResponse.BodyHandlers.ofString());
+    } catch (IOException e) {
+      throw new AssertionError(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static int status(HttpRequest request) {
+    return send(request).statusCode();
+  }
+}
