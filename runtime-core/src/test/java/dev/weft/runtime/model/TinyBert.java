@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /// A small BERT that embeds sentences; see [TinyModels].
 public final class TinyBert {
@@ -79,6 +80,11 @@ public final class TinyBert {
 
   /// Writes `model.gguf` and returns it.
   public Path writeGguf() {
+    return writeGguf(_ -> {});
+  }
+
+  /// Writes `model.gguf` with what `edit` makes of it, and returns it.
+  public Path writeGguf(Consumer<GgufWriter> edit) {
     GgufWriter gguf =
         new GgufWriter()
             .put("general.architecture", "bert")
@@ -93,6 +99,7 @@ public final class TinyBert {
             .put("tokenizer.ggml.token_type_count", 2);
     TinyTokenizers.putWordPieces(gguf);
     weights().all().values().forEach(gguf::tensor);
+    edit.accept(gguf);
     return gguf.write(directory.resolve("model.gguf"));
   }
 

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 
 /// A small Llama; see [TinyModels].
 public final class TinyLlama {
@@ -87,8 +88,14 @@ public final class TinyLlama {
 
   /// Writes `model.gguf` and returns it.
   public Path writeGguf() {
+    return writeGguf(_ -> {});
+  }
+
+  /// Writes `model.gguf` with what `edit` makes of it, and returns it.
+  public Path writeGguf(Consumer<GgufWriter> edit) {
     GgufWriter gguf = gguf();
     tensors().forEach(gguf::tensor);
+    edit.accept(gguf);
     return gguf.write(directory.resolve("model.gguf"));
   }
 

@@ -11,16 +11,16 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 
-/// Writes GGUF files for tests.
+/// Writes GGUF files for tests. What is put twice is replaced.
 public final class GgufWriter {
   private static final int ALIGNMENT = 32;
 
-  private final LittleEndianBytes pairs = new LittleEndianBytes();
-  private final List<Tensor> tensors = new ArrayList<>();
-  private int pairCount;
+  private final Map<String, LittleEndianBytes> pairs = new LinkedHashMap<>();
+  private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
   public GgufWriter put(String key, String value) {
     pair(key, GgufType.STRING).string(value);
@@ -62,22 +62,31 @@ public final class GgufWriter {
   }
 
   public GgufWriter tensor(Tensor tensor) {
-    tensors.add(tensor);
+    tensors.put(tensor.name(), tensor);
+    return this;
+  }
+
+  /// Takes out a key or a tensor.
+  public GgufWriter remove(String name) {
+    if (pairs.remove(name) == null && tensors.remove(name) == null) {
+      throw new IllegalArgumentException("there is no " + name);
+    }
     return this;
   }
 
   public byte[] bytes() {
     LittleEndianBytes out = new LittleEndianBytes();
     out.raw("GGUF".getBytes(StandardCharsets.US_ASCII)).i32(3);
-    out.i64(tensors.size()).i64(pairCount).raw(pairs.bytes());
+    out.i64(tensors.size()).i64(pairs.size());
+    pairs.forEach((key, value) -> out.string(key).raw(value.bytes()));
     long offset = 0;
-    for (Tensor tensor : tensors) {
+    for (Tensor tensor : tensors.values()) {
       out.string(tensor.name()).i32(tensor.shape().rank());
       tensor.shape().dimensions().reversed().forEach(out::i64);
       out.i32(number(tensor.dtype())).i64(offset);
       offset = (offset + tensor.data().byteSize() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     }
-    for (Tensor tensor : tensors) {
+    for (Tensor tensor : tensors.values()) {
       out.align(ALIGNMENT).raw(tensor.data().toArray(ValueLayout.JAVA_BYTE));
     }
     return out.align(ALIGNMENT).bytes();
@@ -92,8 +101,9 @@ public final class GgufWriter {
   }
 
   private LittleEndianBytes pair(String key, GgufType type) {
-    pairCount++;
-    return pairs.string(key).i32(type.number());
+    LittleEndianBytes value = new LittleEndianBytes();
+    pairs.put(key, value);
+    return value.i32(type.number());
   }
 
   private LittleEndianBytes array(String key, GgufType elementType, int count) {
