@@ -1,0 +1,137 @@
+package dev.weft.runtime.cpu;
+
+import dev.weft.functions.DeviceClass;
+import dev.weft.functions.Quantization;
+import dev.weft.runtime.backend.Backend;
+import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.EncoderExecutable;
+import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.backend.UnsupportedModelException;
+import dev.weft.runtime.foreign.NativeException;
+import dev.weft.runtime.model.DecoderSpec;
+import dev.weft.runtime.model.EncoderSpec;
+import dev.weft.runtime.model.ModelSpec;
+import dev.weft.runtime.model.TensorNames;
+import dev.weft.runtime.tensor.Tensor;
+import dev.weft.runtime.weights.Weights;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+
+/// Runs models with the kernels of `libweftcpu.so` on one team of threads.
+///
+/// Weights keep their files' bit width, packed once; `w8a8` packs them as int8 per output. KV is
+/// float16. **A row's result does not depend on its batch, its chunk, the number of threads or the
+/// instruction set**: sums have one fixed order, and products of int8 are exact.
+public final class CpuBackend implements Backend {
+  private static final Set<Quantization> QUANTIZATIONS =
+      Set.copyOf(EnumSet.of(Quantization.NONE, Quantization.AUTO, Quantization.W8A8));
+
+  private final CpuDevice device;
+
+  /// Loads the native library and starts the team.
+  ///
+  /// @throws NativeException when this machine cannot run it; the message says why
+  public CpuBackend(CpuOptions options) {
+    NativeFiles files = new NativeFiles(options.nativesDirectory());
+    WeftCpu library =
+        WeftCpu.open(
+            files
+                .unpack("weftcpu", List.of("META-INF/native/linux-x86_64/libweftcpu.so"))
+                .resolve("libweftcpu.so"));
+    Isa best =
+        Isa.ofCode(library.isa())
+            .orElseThrow(() -> new NativeException("this processor", "has no AVX2, FMA and F16C"));
+    Isa isa = options.isa().orElse(best);
+    device = new CpuDevice(library, isa, options.threads(), options.cpus(), options.spins());
+  }
+
+  @Override
+  public String name() {
+    int threads = device.threads();
+    return "cpu (%s, %d %s)"
+        .formatted(device.isa().label(), threads, threads == 1 ? "thread" : "threads");
+  }
+
+  @Override
+  public DeviceClass deviceClass() {
+    return DeviceClass.CPU;
+  }
+
+  @Override
+  public Set<Quantization> quantizations() {
+    return QUANTIZATIONS;
+  }
+
+  @Override
+  public Footprint footprint(ModelSpec spec, Weights weights, CompileOptions options) {
+    boolean w8a8 = w8a8(options);
+    return switch (spec) {
+      case DecoderSpec decoder -> {
+        KvLayout kvLayout = KvLayouts.of(decoder);
+        yield new Footprint(
+            packedBytes(weights, NativeDecoder.projections(decoder), w8a8)
+                + tableBytes(weights, List.of(TensorNames.TOKEN_EMBEDDING)),
+            NativeDecoder.scratchBytes(device, decoder, options, kvLayout)
+                + CpuDecoder.logitsBytes(decoder, options),
+            kvLayout);
+      }
+      case EncoderSpec encoder ->
+          new Footprint(
+              packedBytes(weights, NativeEncoder.projections(encoder), w8a8)
+                  + tableBytes(
+                      weights,
+                      List.of(
+                          TensorNames.TOKEN_EMBEDDING,
+                          TensorNames.POSITION_EMBEDDING,
+                          TensorNames.TOKEN_TYPES)),
+              NativeEncoder.scratchBytes(device, encoder, options),
+              KvLayout.NONE);
+    };
+  }
+
+  private long packedBytes(
+      Weights weights, List<PackedWeights.Projection> projections, boolean w8a8) {
+    return projections.stream()
+        .mapToLong(each -> device.packedBytes(weights.tensor(each.weightName()), w8a8))
+        .sum();
+  }
+
+  /// Tables are read from the mapped file.
+  private static long tableBytes(Weights weights, List<String> names) {
+    return names.stream().map(weights::tensor).map(Tensor::data).mapToLong(d -> d.byteSize()).sum();
+  }
+
+  @Override
+  public DecoderExecutable compile(DecoderSpec spec, Weights weights, CompileOptions options) {
+    boolean w8a8 = w8a8(options);
+    KvLayout kvLayout = KvLayouts.of(spec);
+    NativeDecoder decoder = NativeDecoder.create(device, spec, weights, options, kvLayout, w8a8);
+    return new CpuDecoder(spec, options, kvLayout, decoder);
+  }
+
+  @Override
+  public EncoderExecutable compile(EncoderSpec spec, Weights weights, CompileOptions options) {
+    NativeEncoder encoder = NativeEncoder.create(device, spec, weights, options, w8a8(options));
+    return new CpuEncoder(spec, options, encoder);
+  }
+
+  private static boolean w8a8(CompileOptions options) {
+    return switch (options.quantization()) {
+      case NONE, AUTO -> false;
+      case W8A8 -> true;
+      case W4A8 ->
+          throw new UnsupportedModelException(
+              "this CPU runtime has no kernels for w4a8 yet; it can do none, auto and w8a8"
+                  + " (4-bit GGUF files keep their 4 bits with none)");
+      case FP8 ->
+          throw new UnsupportedModelException(
+              "CPUs have no 8-bit floating point; this runtime can do none, auto and w8a8");
+    };
+  }
+
+  @Override
+  public void close() {
+    device.close();
+  }
+}

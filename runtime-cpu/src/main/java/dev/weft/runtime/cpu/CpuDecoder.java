@@ -1,0 +1,168 @@
+package dev.weft.runtime.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.backend.PendingStep;
+import dev.weft.runtime.backend.StepBatch;
+import dev.weft.runtime.backend.StepResult;
+import dev.weft.runtime.model.DecoderSpec;
+import dev.weft.runtime.sampling.HostSampler;
+import dev.weft.runtime.sampling.SampleRequest;
+import dev.weft.runtime.sampling.SampledToken;
+import dev.weft.runtime.sampling.SamplingParameters;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/// A decoder whose steps are one native call each. Sampling that is more than taking the largest
+/// logit happens here, on the logits.
+final class CpuDecoder implements DecoderExecutable {
+  private static final float[][] NO_LOGITS = {};
+
+  private final DecoderSpec spec;
+  private final CompileOptions options;
+  private final KvLayout kvLayout;
+  private final NativeDecoder decoder;
+  private final HostSampler sampler = new HostSampler();
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment logits;
+
+  CpuDecoder(DecoderSpec spec, CompileOptions options, KvLayout kvLayout, NativeDecoder decoder) {
+    this.spec = spec;
+    this.options = options;
+    this.kvLayout = kvLayout;
+    this.decoder = decoder;
+    logits = arena.allocate(JAVA_FLOAT, logitsBytes(spec, options) / Float.BYTES);
+  }
+
+  /// Bytes for the logits of a step in which every sequence asks for a token.
+  static long logitsBytes(DecoderSpec spec, CompileOptions options) {
+    return (long) options.maxSequences() * spec.vocabularySize() * Float.BYTES;
+  }
+
+  @Override
+  public KvLayout kvLayout() {
+    return kvLayout;
+  }
+
+  @Override
+  public PendingStep forward(StepBatch batch) {
+    check(batch);
+    StepResult result = run(batch);
+    return () -> result;
+  }
+
+  private void check(StepBatch batch) {
+    int rows = batch.rowCount();
+    if (rows > options.maxBatchTokens() || batch.entries().size() > options.maxSequences()) {
+      throw new IllegalArgumentException(
+          "a step of %d rows and %d sequences; compiled for %d and %d"
+              .formatted(
+                  rows, batch.entries().size(), options.maxBatchTokens(), options.maxSequences()));
+    }
+    for (StepBatch.Entry entry : batch.entries()) {
+      int end = entry.position() + entry.tokens().length;
+      if (entry.position() < 0 || end > options.contextLength()) {
+        throw new IllegalArgumentException(
+            "positions %d to %d are outside the context of %d"
+                .formatted(entry.position(), end, options.contextLength()));
+      }
+      if (entry.blocks().length < kvLayout.blocksFor(end)) {
+        throw new IllegalArgumentException(
+            "%d blocks do not hold %d tokens".formatted(entry.blocks().length, end));
+      }
+      for (int token : entry.tokens()) {
+        if (token < 0 || token >= spec.vocabularySize()) {
+          throw new IllegalArgumentException(
+              "token %d is outside the vocabulary of %d".formatted(token, spec.vocabularySize()));
+        }
+      }
+      for (int block : entry.blocks()) {
+        if (block < 0 || block >= options.kvBlockCount()) {
+          throw new IllegalArgumentException(
+              "block %d is outside the cache of %d".formatted(block, options.kvBlockCount()));
+        }
+      }
+    }
+  }
+
+  private StepResult run(StepBatch batch) {
+    try (Arena scratch = Arena.ofConfined()) {
+      NativeDecoder.Step step = new NativeDecoder.Step(batch);
+      long logitBytes = (long) step.logitRows().length * spec.vocabularySize() * Float.BYTES;
+      // Only scoring whole prompts asks for more rows than there are sequences.
+      MemorySegment out =
+          logitBytes <= logits.byteSize() ? logits : scratch.allocate(logitBytes, Float.BYTES);
+      int[] largest = decoder.run(step, out, scratch);
+      var results = new ArrayList<StepResult.Entry>(batch.entries().size());
+      int row = 0;
+      for (StepBatch.Entry entry : batch.entries()) {
+        int rows = step.logitRowCount(entry);
+        results.add(result(entry, out, row, rows, largest));
+        row += rows;
+      }
+      return new StepResult(results);
+    }
+  }
+
+  private StepResult.Entry result(
+      StepBatch.Entry entry, MemorySegment out, int firstRow, int rows, int[] largest) {
+    if (rows == 0) {
+      return StepResult.Entry.of(Optional.empty());
+    }
+    SampleRequest sample = entry.sample();
+    Optional<SampledToken> sampled =
+        sample == null
+            ? Optional.empty()
+            : Optional.of(sample(sample, out, firstRow + rows - 1, largest));
+    return new StepResult.Entry(
+        sampled, entry.keepLogits() ? rows(out, firstRow, rows) : NO_LOGITS);
+  }
+
+  private SampledToken sample(SampleRequest request, MemorySegment out, int row, int[] largest) {
+    long first = (long) row * spec.vocabularySize();
+    if (takesLargest(request) && Float.isFinite(out.getAtIndex(JAVA_FLOAT, first + largest[row]))) {
+      return new SampledToken(largest[row], Float.NaN, List.of());
+    }
+    return sampler.sample(rows(out, row, 1)[0], request);
+  }
+
+  private static boolean takesLargest(SampleRequest request) {
+    SamplingParameters parameters = request.parameters();
+    return parameters.greedy()
+        && parameters.topLogprobs() < 0
+        && parameters.logitBias().isEmpty()
+        && request.blockedTokens().isEmpty()
+        && parameters.repetitionPenalty() == 1
+        && parameters.frequencyPenalty() == 0
+        && parameters.presencePenalty() == 0;
+  }
+
+  private float[][] rows(MemorySegment out, int firstRow, int rows) {
+    float[][] copies = new float[rows][spec.vocabularySize()];
+    for (int row = 0; row < rows; row++) {
+      long from = (long) (firstRow + row) * spec.vocabularySize() * Float.BYTES;
+      MemorySegment.copy(out, JAVA_FLOAT, from, copies[row], 0, spec.vocabularySize());
+    }
+    return copies;
+  }
+
+  @Override
+  public void releaseBlocks(int[] blocks) {
+    try (Arena scratch = Arena.ofConfined()) {
+      decoder.release(scratch.allocateFrom(JAVA_INT, blocks), blocks.length);
+    }
+  }
+
+  @Override
+  public void close() {
+    decoder.close();
+    arena.close();
+  }
+}

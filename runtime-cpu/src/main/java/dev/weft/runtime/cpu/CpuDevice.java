@@ -1,0 +1,77 @@
+package dev.weft.runtime.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import dev.weft.runtime.foreign.NativeException;
+import dev.weft.runtime.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/// A team of native workers with its kernels; the thread that runs steps is one of them. Matrices,
+/// decoders and encoders are made here and must be closed before it.
+final class CpuDevice implements AutoCloseable {
+  private final WeftCpu library;
+  private final Isa isa;
+  private final int threads;
+  private final MemorySegment address;
+
+  /// @throws NativeException when the machine does not have the instruction set
+  CpuDevice(WeftCpu library, Isa isa, int threads, List<Integer> cpus, int spins) {
+    this.library = library;
+    this.isa = isa;
+    this.threads = threads;
+    if (isa.code() > library.isa()) {
+      throw new NativeException(isa.label(), "is not there on this machine");
+    }
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment list =
+          cpus.isEmpty()
+              ? MemorySegment.NULL
+              : scratch.allocateFrom(JAVA_INT, cpus.stream().mapToInt(Integer::intValue).toArray());
+      address = library.deviceOpen(isa.code(), threads, list, cpus.size(), spins);
+    }
+  }
+
+  WeftCpu library() {
+    return library;
+  }
+
+  Isa isa() {
+    return isa;
+  }
+
+  int threads() {
+    return threads;
+  }
+
+  MemorySegment address() {
+    return address;
+  }
+
+  /// `y[rows][outputs] = x[rows][inputs] * matrix^T`, by the kernels of a step.
+  void multiply(PackedMatrix matrix, MemorySegment x, long rows, MemorySegment y) {
+    library.matmul(address, matrix.address(), x, rows, y);
+  }
+
+  /// Bytes that [PackedMatrix#pack] takes for a tensor.
+  long packedBytes(Tensor tensor, boolean w8a8) {
+    long bytes =
+        library.matrixBytes(
+            Natives.typeCode(tensor.dtype()),
+            tensor.shape().rowCount(),
+            tensor.shape().rowLength(),
+            w8a8 ? 1 : 0);
+    if (bytes < 0) {
+      throw new IllegalArgumentException(
+          "%s %s does not fill blocks of %s"
+              .formatted(tensor.name(), tensor.shape(), tensor.dtype()));
+    }
+    return bytes;
+  }
+
+  @Override
+  public void close() {
+    library.deviceClose(address);
+  }
+}

@@ -1,0 +1,49 @@
+package dev.weft.runtime.cpu;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/// How a CPU device is opened.
+///
+/// @param nativesDirectory where libraries are unpacked, `$WEFT_HOME/natives`
+/// @param threads workers, the device's own thread included
+/// @param cpus processors to pin workers to, in turn; empty pins none
+/// @param isa the instruction set; empty chooses the best of this machine
+/// @param spins how often a waiting worker looks again before it parks
+public record CpuOptions(
+    Path nativesDirectory, int threads, List<Integer> cpus, Optional<Isa> isa, int spins) {
+  /// About a tenth of a millisecond: longer than the gap between two decode steps.
+  public static final int DEFAULT_SPINS = 2000;
+
+  public CpuOptions {
+    cpus = List.copyOf(cpus);
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads is not positive: " + threads);
+    }
+    if (spins < 0) {
+      throw new IllegalArgumentException("spins is negative: " + spins);
+    }
+  }
+
+  /// As many threads as the process may run at once, unpinned. `WEFT_CPU_ISA` (avx2, avx512-vnni,
+  /// amx) and `WEFT_CPU_SPINS` override the rest.
+  public static CpuOptions of(Path home, int threads, Map<String, String> environment) {
+    return new CpuOptions(
+        home.resolve("natives"),
+        threads,
+        List.of(),
+        Optional.ofNullable(environment.get("WEFT_CPU_ISA")).map(Isa::ofLabel),
+        Integer.parseInt(
+            environment.getOrDefault("WEFT_CPU_SPINS", String.valueOf(DEFAULT_SPINS))));
+  }
+
+  public CpuOptions withCpus(List<Integer> pinned) {
+    return new CpuOptions(nativesDirectory, threads, pinned, isa, spins);
+  }
+
+  public CpuOptions withIsa(Isa chosen) {
+    return new CpuOptions(nativesDirectory, threads, cpus, Optional.of(chosen), spins);
+  }
+}

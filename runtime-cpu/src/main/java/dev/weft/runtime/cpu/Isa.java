@@ -1,0 +1,44 @@
+package dev.weft.runtime.cpu;
+
+import java.util.Arrays;
+import java.util.Optional;
+
+/// Instruction sets that the kernels are compiled for.
+public enum Isa {
+  AVX2(1, "avx2"),
+  AVX512_VNNI(2, "avx512-vnni"),
+  AMX(3, "amx");
+
+  private final int code;
+  private final String label;
+
+  Isa(int code, String label) {
+    this.code = code;
+    this.label = label;
+  }
+
+  /// For people and settings: `avx512-vnni`.
+  public String label() {
+    return label;
+  }
+
+  /// `enum weft_isa`
+  int code() {
+    return code;
+  }
+
+  /// The instruction set of a code; none of 0.
+  static Optional<Isa> ofCode(int code) {
+    return Arrays.stream(values()).filter(isa -> isa.code == code).findFirst();
+  }
+
+  static Isa ofLabel(String label) {
+    for (Isa isa : values()) {
+      if (isa.label.equals(label)) {
+        return isa;
+      }
+    }
+    throw new IllegalArgumentException(
+        "'%s' is not one of avx2, avx512-vnni, amx".formatted(label));
+  }
+}

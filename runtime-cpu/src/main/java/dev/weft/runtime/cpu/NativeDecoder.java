@@ -1,0 +1,250 @@
+package dev.weft.runtime.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.backend.StepBatch;
+import dev.weft.runtime.model.DecoderSpec;
+import dev.weft.runtime.model.TensorNames;
+import dev.weft.runtime.tensor.Tensor;
+import dev.weft.runtime.weights.Weights;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
+
+/// Owns a native decoder: its plan, its packed weights and its KV memory.
+final class NativeDecoder implements AutoCloseable {
+  // enum weft_role
+  private static final List<String> LAYER_PARTS =
+      List.of("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down");
+  private static final int OUTPUT = 7;
+  private static final int ATTENTION_NORM = 8;
+  private static final int FEED_FORWARD_NORM = 9;
+  private static final int OUTPUT_NORM = 10;
+
+  private static final int CONFIG_FIELDS = 20;
+  private static final int STEP_FIELDS = 11;
+
+  private final CpuDevice device;
+  private final PackedWeights weights;
+  private final MemorySegment address;
+
+  private NativeDecoder(CpuDevice device, PackedWeights weights, MemorySegment address) {
+    this.device = device;
+    this.weights = weights;
+    this.address = address;
+  }
+
+  /// Packs the weights and prepares the plan. The weights stay open until this is closed.
+  static NativeDecoder create(
+      CpuDevice device,
+      DecoderSpec spec,
+      Weights weights,
+      CompileOptions options,
+      KvLayout kvLayout,
+      boolean w8a8) {
+    PackedWeights packed = new PackedWeights(device, weights, w8a8);
+    try (Arena scratch = Arena.ofConfined()) {
+      Tensor table =
+          packed.table(TensorNames.TOKEN_EMBEDDING, spec.vocabularySize(), spec.hiddenSize());
+      MemorySegment config =
+          config(
+              spec,
+              options,
+              kvLayout,
+              packed.borrow(table),
+              Natives.typeCode(table.dtype()),
+              scratch);
+      MemorySegment address = device.library().decoderCreate(device.address(), config);
+      NativeDecoder decoder = new NativeDecoder(device, packed, address);
+      try {
+        decoder.load(spec);
+        return decoder;
+      } catch (RuntimeException e) {
+        device.library().decoderFree(address);
+        throw e;
+      }
+    } catch (RuntimeException e) {
+      packed.close();
+      throw e;
+    }
+  }
+
+  /// Bytes of scratch, without KV memory and weights.
+  static long scratchBytes(
+      CpuDevice device, DecoderSpec spec, CompileOptions options, KvLayout kvLayout) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment config = config(spec, options, kvLayout, MemorySegment.NULL, 0, scratch);
+      return device.library().decoderBytes(device.address(), config);
+    }
+  }
+
+  private static MemorySegment config(
+      DecoderSpec spec,
+      CompileOptions options,
+      KvLayout kvLayout,
+      MemorySegment embedding,
+      int embeddingType,
+      Arena arena) {
+    List<Float> factors = spec.rope().frequencyFactors();
+    MemorySegment factorArray =
+        factors.isEmpty() ? MemorySegment.NULL : arena.allocate(JAVA_FLOAT, factors.size());
+    for (int i = 0; i < factors.size(); i++) {
+      factorArray.setAtIndex(JAVA_FLOAT, i, factors.get(i));
+    }
+    boolean gelu =
+        switch (spec.activation()) {
+          case SILU -> false;
+          case GELU_TANH -> true;
+        };
+    return new StructWriter(arena, CONFIG_FIELDS)
+        .integers(
+            spec.vocabularySize(), spec.layerCount(), spec.hiddenSize(), spec.intermediateSize())
+        .integers(spec.headCount(), spec.kvHeadCount(), spec.headSize())
+        .integers(spec.rope().dimensions(), spec.rope().interleaved() ? 1 : 0)
+        .integers(gelu ? 1 : 0, spec.slidingWindow())
+        .integers(kvLayout.blockTokens(), options.kvBlockCount())
+        .integers(options.maxBatchTokens(), options.maxSequences())
+        .real(spec.normEpsilon())
+        .real(spec.rope().theta())
+        .address(factorArray)
+        .address(embedding)
+        .integers(embeddingType)
+        .done();
+  }
+
+  /// All projections of a model, in the order of `enum weft_role`.
+  static List<PackedWeights.Projection> projections(DecoderSpec spec) {
+    int hidden = spec.hiddenSize();
+    int query = spec.queryWidth();
+    int keyValue = spec.kvWidth();
+    int wide = spec.intermediateSize();
+    int[] outputs = {query, keyValue, keyValue, hidden, wide, wide, hidden};
+    int[] inputs = {hidden, hidden, hidden, query, hidden, hidden, wide};
+    var all = new ArrayList<PackedWeights.Projection>();
+    // The largest first: packing runs on several threads.
+    String output = spec.tiedOutput() ? TensorNames.TOKEN_EMBEDDING : TensorNames.OUTPUT;
+    all.add(
+        new PackedWeights.Projection(
+            -1, OUTPUT, output.replaceFirst("\\.weight$", ""), spec.vocabularySize(), hidden));
+    for (int layer = 0; layer < spec.layerCount(); layer++) {
+      for (int role = 0; role < LAYER_PARTS.size(); role++) {
+        String name = "blk." + layer + "." + LAYER_PARTS.get(role);
+        all.add(new PackedWeights.Projection(layer, role, name, outputs[role], inputs[role]));
+      }
+    }
+    return all;
+  }
+
+  private void load(DecoderSpec spec) {
+    weights.pack(
+        projections(spec),
+        (projection, matrix) -> {
+          device.library().decoderMatrix(address, projection.layer(), projection.role(), matrix);
+          weights
+              .findVector(projection.biasName(), projection.outputs())
+              .ifPresent(bias -> set(projection.layer(), projection.role(), bias));
+        });
+    for (int layer = 0; layer < spec.layerCount(); layer++) {
+      String attention = TensorNames.weight(layer, "attn_norm");
+      String feedForward = TensorNames.weight(layer, "ffn_norm");
+      set(layer, ATTENTION_NORM, weights.vector(attention, spec.hiddenSize()));
+      set(layer, FEED_FORWARD_NORM, weights.vector(feedForward, spec.hiddenSize()));
+      if (spec.attentionBias()) {
+        weights.vector(TensorNames.bias(layer, "attn_q"), spec.queryWidth());
+        weights.vector(TensorNames.bias(layer, "attn_k"), spec.kvWidth());
+        weights.vector(TensorNames.bias(layer, "attn_v"), spec.kvWidth());
+      }
+    }
+    set(-1, OUTPUT_NORM, weights.vector(TensorNames.OUTPUT_NORM, spec.hiddenSize()));
+  }
+
+  private void set(int layer, int role, MemorySegment vector) {
+    long count = vector.byteSize() / Float.BYTES;
+    device.library().decoderVector(address, layer, role, vector, count);
+  }
+
+  /// A batch as flat arrays.
+  @SuppressWarnings("ArrayRecordComponent")
+  record Step(
+      int[] tokens,
+      int[] positions,
+      int[] rowOffsets,
+      int[] blocks,
+      int[] blockOffsets,
+      int[] logitRows) {
+    Step(StepBatch batch) {
+      this(
+          batch.entries().stream().flatMapToInt(e -> Arrays.stream(e.tokens())).toArray(),
+          batch.entries().stream()
+              .flatMapToInt(e -> IntStream.range(e.position(), e.position() + e.tokens().length))
+              .toArray(),
+          offsets(batch.entries().stream().mapToInt(e -> e.tokens().length).toArray()),
+          batch.entries().stream().flatMapToInt(e -> Arrays.stream(e.blocks())).toArray(),
+          offsets(batch.entries().stream().mapToInt(e -> e.blocks().length).toArray()),
+          logitRows(batch));
+    }
+
+    private static int[] offsets(int[] counts) {
+      int[] offsets = new int[counts.length + 1];
+      for (int i = 0; i < counts.length; i++) {
+        offsets[i + 1] = offsets[i] + counts[i];
+      }
+      return offsets;
+    }
+
+    private static int[] logitRows(StepBatch batch) {
+      IntStream.Builder rows = IntStream.builder();
+      int end = 0;
+      for (StepBatch.Entry entry : batch.entries()) {
+        end += entry.tokens().length;
+        int wanted = rowsWanted(entry);
+        IntStream.range(end - wanted, end).forEach(rows);
+      }
+      return rows.build().toArray();
+    }
+
+    private static int rowsWanted(StepBatch.Entry entry) {
+      return entry.keepLogits() ? entry.tokens().length : entry.sample() != null ? 1 : 0;
+    }
+
+    int logitRowCount(StepBatch.Entry entry) {
+      return rowsWanted(entry);
+    }
+  }
+
+  /// Runs a step. Logits go to `logits`, `[logit rows][vocabulary]`; returns the index of the
+  /// largest logit of each of these rows.
+  int[] run(Step step, MemorySegment logits, Arena scratch) {
+    MemorySegment largest = scratch.allocate(JAVA_INT, Math.max(1, step.logitRows.length));
+    MemorySegment struct =
+        new StructWriter(scratch, STEP_FIELDS)
+            .integers(step.tokens.length, step.rowOffsets.length - 1, step.logitRows.length)
+            .address(scratch.allocateFrom(JAVA_INT, step.tokens))
+            .address(scratch.allocateFrom(JAVA_INT, step.positions))
+            .address(scratch.allocateFrom(JAVA_INT, step.rowOffsets))
+            .address(scratch.allocateFrom(JAVA_INT, step.blocks))
+            .address(scratch.allocateFrom(JAVA_INT, step.blockOffsets))
+            .address(scratch.allocateFrom(JAVA_INT, step.logitRows))
+            .address(logits)
+            .address(largest)
+            .done();
+    device.library().decoderStep(address, struct);
+    return largest.toArray(JAVA_INT);
+  }
+
+  void release(MemorySegment blocks, int count) {
+    device.library().decoderRelease(address, blocks, count);
+  }
+
+  @Override
+  public void close() {
+    device.library().decoderFree(address);
+    weights.close();
+  }
+}

@@ -1,0 +1,167 @@
+package dev.weft.runtime.cpu;
+
+import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.model.EncoderSpec;
+import dev.weft.runtime.model.TensorNames;
+import dev.weft.runtime.tensor.Shape;
+import dev.weft.runtime.tensor.Tensor;
+import dev.weft.runtime.weights.Weights;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Owns a native encoder: its plan and its packed weights.
+final class NativeEncoder implements AutoCloseable {
+  // enum weft_encoder_role
+  private static final List<String> LAYER_PARTS =
+      List.of("attn_q", "attn_k", "attn_v", "attn_output", "ffn_up", "ffn_down");
+  private static final int ATTENTION_NORM = 6;
+  private static final int OUTPUT_NORM = 7;
+  private static final int EMBEDDING_NORM = 8;
+
+  private static final int CONFIG_FIELDS = 17;
+
+  private final CpuDevice device;
+  private final PackedWeights weights;
+  private final MemorySegment address;
+
+  private NativeEncoder(CpuDevice device, PackedWeights weights, MemorySegment address) {
+    this.device = device;
+    this.weights = weights;
+    this.address = address;
+  }
+
+  /// Packs the weights and prepares the plan. The weights stay open until this is closed.
+  static NativeEncoder create(
+      CpuDevice device, EncoderSpec spec, Weights weights, CompileOptions options, boolean w8a8) {
+    PackedWeights packed = new PackedWeights(device, weights, w8a8);
+    try (Arena scratch = Arena.ofConfined()) {
+      int hidden = spec.hiddenSize();
+      Tensor tokens = packed.table(TensorNames.TOKEN_EMBEDDING, spec.vocabularySize(), hidden);
+      Tensor positions = packed.table(TensorNames.POSITION_EMBEDDING, spec.maxPositions(), hidden);
+      Tensor types = types(weights, packed, hidden);
+      MemorySegment config =
+          new StructWriter(scratch, CONFIG_FIELDS)
+              .integers(shape(spec, options))
+              .real(spec.normEpsilon())
+              .address(packed.borrow(tokens))
+              .address(packed.borrow(positions))
+              .address(packed.borrow(types))
+              .integers(
+                  Natives.typeCode(tokens.dtype()),
+                  Natives.typeCode(positions.dtype()),
+                  Natives.typeCode(types.dtype()))
+              .done();
+      MemorySegment address = device.library().encoderCreate(device.address(), config);
+      NativeEncoder encoder = new NativeEncoder(device, packed, address);
+      try {
+        encoder.load(spec);
+        return encoder;
+      } catch (RuntimeException e) {
+        device.library().encoderFree(address);
+        throw e;
+      }
+    } catch (RuntimeException e) {
+      packed.close();
+      throw e;
+    }
+  }
+
+  private static Tensor types(Weights weights, PackedWeights packed, int hidden) {
+    Shape shape = weights.tensor(TensorNames.TOKEN_TYPES).shape();
+    return packed.table(TensorNames.TOKEN_TYPES, shape.rowCount(), hidden);
+  }
+
+  /// Bytes of scratch, without weights.
+  static long scratchBytes(CpuDevice device, EncoderSpec spec, CompileOptions options) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment config =
+          new StructWriter(scratch, CONFIG_FIELDS)
+              .integers(shape(spec, options))
+              .real(spec.normEpsilon())
+              .integers(0, 0, 0, 0, 0, 0)
+              .done();
+      return device.library().encoderBytes(device.address(), config);
+    }
+  }
+
+  /// Rows of one pass: at least one text of any length fits.
+  static int maxRows(EncoderSpec spec, CompileOptions options) {
+    return Math.max(options.maxBatchTokens(), spec.contextLength());
+  }
+
+  private static long[] shape(EncoderSpec spec, CompileOptions options) {
+    boolean mean =
+        switch (spec.pooling()) {
+          case MEAN -> true;
+          case CLS -> false;
+        };
+    return new long[] {
+      spec.vocabularySize(),
+      spec.layerCount(),
+      spec.hiddenSize(),
+      spec.intermediateSize(),
+      spec.headCount(),
+      spec.maxPositions(),
+      maxRows(spec, options),
+      options.maxSequences(),
+      mean ? 1 : 0,
+      spec.normalize() ? 1 : 0
+    };
+  }
+
+  /// All projections of a model, in the order of `enum weft_encoder_role`.
+  static List<PackedWeights.Projection> projections(EncoderSpec spec) {
+    int hidden = spec.hiddenSize();
+    int wide = spec.intermediateSize();
+    int[] outputs = {hidden, hidden, hidden, hidden, wide, hidden};
+    int[] inputs = {hidden, hidden, hidden, hidden, hidden, wide};
+    var all = new ArrayList<PackedWeights.Projection>();
+    for (int layer = 0; layer < spec.layerCount(); layer++) {
+      for (int role = 0; role < LAYER_PARTS.size(); role++) {
+        String name = "blk." + layer + "." + LAYER_PARTS.get(role);
+        all.add(new PackedWeights.Projection(layer, role, name, outputs[role], inputs[role]));
+      }
+    }
+    return all;
+  }
+
+  private void load(EncoderSpec spec) {
+    weights.pack(
+        projections(spec),
+        (projection, matrix) -> {
+          int layer = projection.layer();
+          device.library().encoderMatrix(address, layer, projection.role(), matrix);
+          weights
+              .findVector(projection.biasName(), projection.outputs())
+              .ifPresent(bias -> set(layer, projection.role(), false, bias));
+        });
+    norm(-1, EMBEDDING_NORM, TensorNames.EMBEDDING_NORM, spec.hiddenSize());
+    for (int layer = 0; layer < spec.layerCount(); layer++) {
+      String prefix = "blk." + layer + ".";
+      norm(layer, ATTENTION_NORM, prefix + "attn_output_norm", spec.hiddenSize());
+      norm(layer, OUTPUT_NORM, prefix + "layer_output_norm", spec.hiddenSize());
+    }
+  }
+
+  private void norm(int layer, int role, String name, int size) {
+    set(layer, role, true, weights.vector(name + ".weight", size));
+    set(layer, role, false, weights.vector(name + ".bias", size));
+  }
+
+  private void set(int layer, int role, boolean weight, MemorySegment vector) {
+    long count = vector.byteSize() / Float.BYTES;
+    device.library().encoderVector(address, layer, role, weight ? 1 : 0, vector, count);
+  }
+
+  void run(int texts, MemorySegment rowOffsets, MemorySegment tokens, MemorySegment out) {
+    device.library().encoderForward(address, texts, rowOffsets, tokens, out);
+  }
+
+  @Override
+  public void close() {
+    device.library().encoderFree(address);
+    weights.close();
+  }
+}

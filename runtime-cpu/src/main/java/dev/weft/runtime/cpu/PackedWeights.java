@@ -1,0 +1,140 @@
+package dev.weft.runtime.cpu;
+
+import dev.weft.runtime.tensor.DType;
+import dev.weft.runtime.tensor.Shape;
+import dev.weft.runtime.tensor.Tensor;
+import dev.weft.runtime.weights.ModelFormatException;
+import dev.weft.runtime.weights.Weights;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+
+/// A model's weights as one executable needs them: matrices packed, tables borrowed from the files.
+/// Closing frees what was packed.
+final class PackedWeights implements AutoCloseable {
+  private final CpuDevice device;
+  private final Weights weights;
+  private final boolean w8a8;
+  private final Arena arena = Arena.ofShared();
+  private final List<PackedMatrix> matrices = new ArrayList<>();
+
+  /// A projection and where it goes.
+  ///
+  /// @param layer -1 for the model's own
+  /// @param name without `.weight`
+  record Projection(int layer, int role, String name, int outputs, int inputs) {
+    String weightName() {
+      return name + ".weight";
+    }
+
+    String biasName() {
+      return name + ".bias";
+    }
+  }
+
+  /// Receives packed projections, in order.
+  @FunctionalInterface
+  interface Target {
+    void set(Projection projection, MemorySegment matrix);
+  }
+
+  PackedWeights(CpuDevice device, Weights weights, boolean w8a8) {
+    this.device = device;
+    this.weights = weights;
+    this.w8a8 = w8a8;
+  }
+
+  /// Packs projections on as many threads as the device has, and hands them to `target` on this
+  /// one. One matrix of each type is checked against plain arithmetic first.
+  void pack(List<Projection> projections, Target target) {
+    checkKernels(projections);
+    try (ExecutorService packers =
+        Executors.newFixedThreadPool(
+            device.threads(), Thread.ofPlatform().name("weft-pack-", 0).daemon().factory())) {
+      List<CompletableFuture<PackedMatrix>> packed =
+          projections.stream()
+              .map(each -> CompletableFuture.supplyAsync(() -> pack(each), packers))
+              .toList();
+      for (int i = 0; i < packed.size(); i++) {
+        PackedMatrix matrix = packed.get(i).join();
+        target.set(projections.get(i), matrix.address());
+      }
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      throw e;
+    }
+  }
+
+  private PackedMatrix pack(Projection projection) {
+    Tensor tensor = checked(projection);
+    PackedMatrix matrix = PackedMatrix.pack(device.library(), tensor, w8a8);
+    synchronized (matrices) {
+      matrices.add(matrix);
+    }
+    if (tensor.data().isMapped()) {
+      // Read once: its pages need not count as this process's memory.
+      tensor.data().unload();
+    }
+    return matrix;
+  }
+
+  private void checkKernels(List<Projection> projections) {
+    Map<DType, Tensor> types = new EnumMap<>(DType.class);
+    for (Projection projection : projections) {
+      Tensor tensor = checked(projection);
+      types.putIfAbsent(tensor.dtype(), tensor);
+    }
+    types.values().forEach(tensor -> KernelCheck.verify(device, tensor, w8a8));
+  }
+
+  private Tensor checked(Projection projection) {
+    return table(projection.weightName(), projection.outputs(), projection.inputs());
+  }
+
+  /// A tensor of rows, its shape checked.
+  Tensor table(String name, long rows, long columns) {
+    return expect(weights.tensor(name), Shape.of(rows, columns));
+  }
+
+  private static Tensor expect(Tensor tensor, Shape shape) {
+    if (!tensor.shape().equals(shape)) {
+      throw new ModelFormatException(
+          "tensor '%s' has shape %s; the model needs %s"
+              .formatted(tensor.name(), tensor.shape(), shape));
+    }
+    return tensor;
+  }
+
+  /// A table's bytes for as long as this is open.
+  MemorySegment borrow(Tensor table) {
+    return Natives.inNativeMemory(table.data(), arena);
+  }
+
+  /// A vector as floats, for as long as this is open.
+  MemorySegment vector(String name, long length) {
+    return Natives.floats(expect(weights.tensor(name), Shape.of(length)), arena);
+  }
+
+  /// As [#vector], if the model has it.
+  Optional<MemorySegment> findVector(String name, long length) {
+    return weights
+        .find(name)
+        .map(tensor -> Natives.floats(expect(tensor, Shape.of(length)), arena));
+  }
+
+  @Override
+  public void close() {
+    matrices.forEach(PackedMatrix::close);
+    arena.close();
+  }
+}

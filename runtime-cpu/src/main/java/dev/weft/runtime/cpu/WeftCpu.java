@@ -1,0 +1,328 @@
+package dev.weft.runtime.cpu;
+
+import static java.lang.foreign.ValueLayout.ADDRESS;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.weft.runtime.foreign.NativeException;
+import dev.weft.runtime.foreign.NativeLibrary;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.nio.file.Path;
+
+/// Links the functions of `libweftcpu.so` (`src/main/native/weft.h`). Statuses become
+/// [NativeException] or null addresses' exceptions here and nowhere else.
+final class WeftCpu {
+  /// What `weft_abi` must return: raised with every change of the header.
+  static final int ABI = 1;
+
+  private final MethodHandle isa;
+  private final MethodHandle deviceOpen;
+  private final MethodHandle deviceClose;
+  private final MethodHandle matrixPack;
+  private final MethodHandle matrixFree;
+  private final MethodHandle matrixBytes;
+  private final MethodHandle matmul;
+  private final MethodHandle dequantize;
+  private final MethodHandle decoderBytes;
+  private final MethodHandle decoderCreate;
+  private final MethodHandle decoderMatrix;
+  private final MethodHandle decoderVector;
+  private final MethodHandle decoderStep;
+  private final MethodHandle decoderRelease;
+  private final MethodHandle decoderFree;
+  private final MethodHandle encoderBytes;
+  private final MethodHandle encoderCreate;
+  private final MethodHandle encoderMatrix;
+  private final MethodHandle encoderVector;
+  private final MethodHandle encoderForward;
+  private final MethodHandle encoderFree;
+
+  private WeftCpu(NativeLibrary library) {
+    isa = library.function("weft_isa", JAVA_INT);
+    deviceOpen =
+        library.function(
+            "weft_device_open", ADDRESS, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT, JAVA_INT);
+    deviceClose = library.procedure("weft_device_close", ADDRESS);
+    matrixPack =
+        library.function(
+            "weft_matrix_pack", ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT);
+    matrixFree = library.procedure("weft_matrix_free", ADDRESS);
+    matrixBytes =
+        library.function("weft_matrix_bytes", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
+    matmul =
+        library.function("weft_matmul", JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
+    dequantize =
+        library.function("weft_dequantize", JAVA_INT, JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS);
+    decoderBytes = library.function("weft_decoder_bytes", JAVA_LONG, ADDRESS, ADDRESS);
+    decoderCreate = library.function("weft_decoder_create", ADDRESS, ADDRESS, ADDRESS);
+    decoderMatrix =
+        library.function("weft_decoder_matrix", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, ADDRESS);
+    decoderVector =
+        library.function(
+            "weft_decoder_vector", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
+    decoderStep = library.function("weft_decoder_step", JAVA_INT, ADDRESS, ADDRESS);
+    decoderRelease = library.procedure("weft_decoder_release", ADDRESS, ADDRESS, JAVA_LONG);
+    decoderFree = library.procedure("weft_decoder_free", ADDRESS);
+    encoderBytes = library.function("weft_encoder_bytes", JAVA_LONG, ADDRESS, ADDRESS);
+    encoderCreate = library.function("weft_encoder_create", ADDRESS, ADDRESS, ADDRESS);
+    encoderMatrix =
+        library.function("weft_encoder_matrix", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, ADDRESS);
+    encoderVector =
+        library.function(
+            "weft_encoder_vector",
+            JAVA_INT,
+            ADDRESS,
+            JAVA_LONG,
+            JAVA_INT,
+            JAVA_INT,
+            ADDRESS,
+            JAVA_LONG);
+    encoderForward =
+        library.function(
+            "weft_encoder_forward", JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS, ADDRESS);
+    encoderFree = library.procedure("weft_encoder_free", ADDRESS);
+  }
+
+  /// Loads and links.
+  ///
+  /// @throws NativeException when the file cannot be loaded or is of another version
+  static WeftCpu open(Path file) {
+    NativeLibrary library = NativeLibrary.open(file);
+    int abi;
+    try {
+      abi = (int) library.function("weft_abi", JAVA_INT).invokeExact();
+    } catch (Throwable t) {
+      throw failed("weft_abi", t);
+    }
+    if (abi != ABI) {
+      throw new NativeException(
+          library.name(), "is of version %d, this runtime needs %d".formatted(abi, ABI));
+    }
+    return new WeftCpu(library);
+  }
+
+  int isa() {
+    try {
+      return (int) isa.invokeExact();
+    } catch (Throwable t) {
+      throw failed("weft_isa", t);
+    }
+  }
+
+  MemorySegment deviceOpen(int isa, int threads, MemorySegment cpus, int cpuCount, int spins) {
+    MemorySegment device;
+    try {
+      device = (MemorySegment) deviceOpen.invokeExact(isa, threads, cpus, cpuCount, spins);
+    } catch (Throwable t) {
+      throw failed("weft_device_open", t);
+    }
+    return notNull("weft_device_open", device);
+  }
+
+  void deviceClose(MemorySegment device) {
+    try {
+      deviceClose.invokeExact(device);
+    } catch (Throwable t) {
+      throw failed("weft_device_close", t);
+    }
+  }
+
+  MemorySegment matrixPack(int dtype, MemorySegment data, long outputs, long inputs, int w8a8) {
+    MemorySegment matrix;
+    try {
+      matrix = (MemorySegment) matrixPack.invokeExact(dtype, data, outputs, inputs, w8a8);
+    } catch (Throwable t) {
+      throw failed("weft_matrix_pack", t);
+    }
+    return notNull("weft_matrix_pack", matrix);
+  }
+
+  void matrixFree(MemorySegment matrix) {
+    try {
+      matrixFree.invokeExact(matrix);
+    } catch (Throwable t) {
+      throw failed("weft_matrix_free", t);
+    }
+  }
+
+  /// Bytes of the packed matrix, or -1 when the type cannot have this shape.
+  long matrixBytes(int dtype, long outputs, long inputs, int w8a8) {
+    try {
+      return (long) matrixBytes.invokeExact(dtype, outputs, inputs, w8a8);
+    } catch (Throwable t) {
+      throw failed("weft_matrix_bytes", t);
+    }
+  }
+
+  void matmul(
+      MemorySegment device, MemorySegment matrix, MemorySegment x, long rows, MemorySegment y) {
+    int status;
+    try {
+      status = (int) matmul.invokeExact(device, matrix, x, rows, y);
+    } catch (Throwable t) {
+      throw failed("weft_matmul", t);
+    }
+    check("weft_matmul", status);
+  }
+
+  void dequantize(int dtype, MemorySegment data, long count, MemorySegment out) {
+    int status;
+    try {
+      status = (int) dequantize.invokeExact(dtype, data, count, out);
+    } catch (Throwable t) {
+      throw failed("weft_dequantize", t);
+    }
+    check("weft_dequantize", status);
+  }
+
+  long decoderBytes(MemorySegment device, MemorySegment config) {
+    try {
+      return (long) decoderBytes.invokeExact(device, config);
+    } catch (Throwable t) {
+      throw failed("weft_decoder_bytes", t);
+    }
+  }
+
+  MemorySegment decoderCreate(MemorySegment device, MemorySegment config) {
+    MemorySegment decoder;
+    try {
+      decoder = (MemorySegment) decoderCreate.invokeExact(device, config);
+    } catch (Throwable t) {
+      throw failed("weft_decoder_create", t);
+    }
+    return notNull("weft_decoder_create", decoder);
+  }
+
+  void decoderMatrix(MemorySegment decoder, long layer, int role, MemorySegment matrix) {
+    int status;
+    try {
+      status = (int) decoderMatrix.invokeExact(decoder, layer, role, matrix);
+    } catch (Throwable t) {
+      throw failed("weft_decoder_matrix", t);
+    }
+    check("weft_decoder_matrix", status);
+  }
+
+  void decoderVector(
+      MemorySegment decoder, long layer, int role, MemorySegment values, long count) {
+    int status;
+    try {
+      status = (int) decoderVector.invokeExact(decoder, layer, role, values, count);
+    } catch (Throwable t) {
+      throw failed("weft_decoder_vector", t);
+    }
+    check("weft_decoder_vector", status);
+  }
+
+  void decoderStep(MemorySegment decoder, MemorySegment step) {
+    int status;
+    try {
+      status = (int) decoderStep.invokeExact(decoder, step);
+    } catch (Throwable t) {
+      throw failed("weft_decoder_step", t);
+    }
+    check("weft_decoder_step", status);
+  }
+
+  void decoderRelease(MemorySegment decoder, MemorySegment blocks, long count) {
+    try {
+      decoderRelease.invokeExact(decoder, blocks, count);
+    } catch (Throwable t) {
+      throw failed("weft_decoder_release", t);
+    }
+  }
+
+  void decoderFree(MemorySegment decoder) {
+    try {
+      decoderFree.invokeExact(decoder);
+    } catch (Throwable t) {
+      throw failed("weft_decoder_free", t);
+    }
+  }
+
+  long encoderBytes(MemorySegment device, MemorySegment config) {
+    try {
+      return (long) encoderBytes.invokeExact(device, config);
+    } catch (Throwable t) {
+      throw failed("weft_encoder_bytes", t);
+    }
+  }
+
+  MemorySegment encoderCreate(MemorySegment device, MemorySegment config) {
+    MemorySegment encoder;
+    try {
+      encoder = (MemorySegment) encoderCreate.invokeExact(device, config);
+    } catch (Throwable t) {
+      throw failed("weft_encoder_create", t);
+    }
+    return notNull("weft_encoder_create", encoder);
+  }
+
+  void encoderMatrix(MemorySegment encoder, long layer, int role, MemorySegment matrix) {
+    int status;
+    try {
+      status = (int) encoderMatrix.invokeExact(encoder, layer, role, matrix);
+    } catch (Throwable t) {
+      throw failed("weft_encoder_matrix", t);
+    }
+    check("weft_encoder_matrix", status);
+  }
+
+  void encoderVector(
+      MemorySegment encoder, long layer, int role, int weight, MemorySegment values, long count) {
+    int status;
+    try {
+      status = (int) encoderVector.invokeExact(encoder, layer, role, weight, values, count);
+    } catch (Throwable t) {
+      throw failed("weft_encoder_vector", t);
+    }
+    check("weft_encoder_vector", status);
+  }
+
+  void encoderForward(
+      MemorySegment encoder,
+      long texts,
+      MemorySegment rowOffsets,
+      MemorySegment tokens,
+      MemorySegment out) {
+    int status;
+    try {
+      status = (int) encoderForward.invokeExact(encoder, texts, rowOffsets, tokens, out);
+    } catch (Throwable t) {
+      throw failed("weft_encoder_forward", t);
+    }
+    check("weft_encoder_forward", status);
+  }
+
+  void encoderFree(MemorySegment encoder) {
+    try {
+      encoderFree.invokeExact(encoder);
+    } catch (Throwable t) {
+      throw failed("weft_encoder_free", t);
+    }
+  }
+
+  private static AssertionError failed(String function, Throwable cause) {
+    return new AssertionError(function, cause);
+  }
+
+  private static MemorySegment notNull(String function, MemorySegment address) {
+    if (address.address() == 0) {
+      throw new NativeException(function, "failed: memory or threads are out");
+    }
+    return address;
+  }
+
+  private static void check(String function, int status) {
+    switch (status) {
+      case 0 -> {}
+      case -1 -> throw NativeException.status(function, status, "memory is out");
+      case -2 -> throw NativeException.status(function, status, "a part of the model is missing");
+      case -3 ->
+          throw NativeException.status(
+              function, status, "a token, a block or the number of rows is out of range");
+      default -> throw NativeException.status(function, status, "unknown");
+    }
+  }
+}

@@ -1,0 +1,506 @@
+// A decoder step: all layers and all rows in one call.
+#define _GNU_SOURCE
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "plan.h"
+
+#define SPLIT_TOKENS 256
+
+struct part {
+  const struct weft_matrix* matrix;
+  float* vector;  // a bias, or a norm's weight
+};
+
+// One tile of queries over one split, or over all of them when its sequence has many tiles.
+struct attention_task {
+  int32_t sequence, kv_head;
+  int64_t first_query, queries;
+  int64_t first_block, end_block;
+  int32_t splits;     // of the tile; partial results lie side by side
+  int32_t split;      // this one; -1 for all
+  float* partial;     // [highest 16][total 16][out 16][padded head size]; null when split is -1
+};
+
+struct weft_decoder {
+  struct weft_device* device;
+  struct weft_decoder_config config;
+  struct part* parts;  // [layers + 1][WEFT_ROLE_COUNT]; the last row is the model's
+  double* frequencies;
+  struct kv_shape kv;
+  int64_t kv_bytes;
+  void* kv_mapping;
+  uint8_t* memory;
+  int64_t memory_bytes;
+  // Carved from memory:
+  struct activations activations;
+  float *x, *qkv, *attention, *middle, *cosine, *sine, *norm_row;
+  uint8_t* attention_scratch;
+  int64_t attention_scratch_bytes;
+  // The step under way:
+  const struct weft_step* step;
+  struct attention_task* tasks;
+  int64_t task_count, task_room;
+  float* partials;
+  int64_t partial_room;
+  int has_splits;
+};
+
+static int64_t query_width(const struct weft_decoder* d) {
+  return d->config.heads * d->config.head_size;
+}
+static int64_t kv_width(const struct weft_decoder* d) {
+  return d->config.kv_heads * d->config.head_size;
+}
+static int64_t qkv_width(const struct weft_decoder* d) { return query_width(d) + 2 * kv_width(d); }
+static int64_t max64(int64_t x, int64_t y) { return x > y ? x : y; }
+static int64_t min64(int64_t x, int64_t y) { return x < y ? x : y; }
+
+static struct part* part(const struct weft_decoder* d, int64_t layer, int role) {
+  return &d->parts[(layer < 0 ? d->config.layers : layer) * WEFT_ROLE_COUNT + role];
+}
+
+static int64_t blocks_per_split(const struct weft_decoder* d) {
+  return max64(1, SPLIT_TOKENS / d->config.block_tokens);
+}
+
+static int64_t partial_floats(const struct weft_decoder* d) {
+  return 2 * TILE_ROWS + TILE_ROWS * d->kv.padded_head_size;
+}
+
+// A worker's room for one attention tile: queries, scores, keys of queries, and a partial result.
+static int64_t attention_scratch_bytes(const struct weft_decoder* d) {
+  int64_t vectors = blocks_per_split(d) * divide_up(d->config.block_tokens, PANEL);
+  int64_t floats = TILE_ROWS * d->config.head_size + vectors * TILE_ROWS * PANEL + partial_floats(d);
+  return divide_up(floats * 4 + 2 * TILE_ROWS * 8, APART) * APART;
+}
+
+static void carve_decoder(struct weft_decoder* d, struct carver* carver) {
+  const struct weft_decoder_config* c = &d->config;
+  int64_t rows = c->max_rows;
+  int64_t widest = max64(max64(c->hidden, query_width(d)), c->intermediate);
+  carve_activations(carver, d->device, rows, widest, &d->activations);
+  d->x = carve(carver, rows * c->hidden * 4);
+  d->qkv = carve(carver, rows * qkv_width(d) * 4);
+  d->attention = carve(carver, rows * query_width(d) * 4);
+  d->middle = carve(carver, rows * c->intermediate * 4);
+  d->cosine = carve(carver, rows * c->rope_dimensions / 2 * 4);
+  d->sine = carve(carver, rows * c->rope_dimensions / 2 * 4);
+  d->norm_row = carve(carver, d->device->threads * divide_up(c->hidden, PANEL) * PANEL * 4);
+  d->attention_scratch_bytes = attention_scratch_bytes(d);
+  d->attention_scratch = carve(carver, d->device->threads * d->attention_scratch_bytes);
+}
+
+static void shape_kv(struct weft_decoder* d) {
+  const struct weft_decoder_config* c = &d->config;
+  int64_t padded = divide_up(c->head_size, PANEL) * PANEL;
+  int64_t bytes = 2 * c->block_tokens * (c->head_size + padded) * c->kv_heads * c->layers;
+  d->kv = (struct kv_shape){.head_size = c->head_size, .padded_head_size = padded,
+      .block_tokens = c->block_tokens, .kv_heads = c->kv_heads, .layers = c->layers,
+      .block_bytes = bytes, .blocks_per_chunk = CHUNK_BYTES / bytes};
+  // Blocks larger than a chunk span whole chunks.
+  if (d->kv.blocks_per_chunk == 0) d->kv.block_bytes = divide_up(bytes, CHUNK_BYTES) * CHUNK_BYTES;
+  d->kv_bytes = d->kv.blocks_per_chunk > 0
+      ? divide_up(c->block_count, d->kv.blocks_per_chunk) * CHUNK_BYTES
+      : c->block_count * d->kv.block_bytes;
+}
+
+int64_t weft_decoder_bytes(
+    struct weft_device* device, const struct weft_decoder_config* config) {
+  struct weft_decoder d = {.device = device, .config = *config};
+  struct carver carver = {0};
+  shape_kv(&d);
+  carve_decoder(&d, &carver);
+  return carver.used;
+}
+
+static void fill_frequencies(struct weft_decoder* d) {
+  const struct weft_decoder_config* c = &d->config;
+  for (int64_t i = 0; i < c->rope_dimensions / 2; i++) {
+    double factor = c->rope_factors ? c->rope_factors[i] : 1;
+    d->frequencies[i] =
+        1 / (pow(c->rope_theta, 2.0 * (double)i / (double)c->rope_dimensions) * factor);
+  }
+}
+
+struct weft_decoder* weft_decoder_create(
+    struct weft_device* device, const struct weft_decoder_config* config) {
+  struct weft_decoder* d = calloc(1, sizeof(*d));
+  if (!d) return NULL;
+  d->device = device;
+  d->config = *config;
+  shape_kv(d);
+  struct carver carver = {0};
+  carve_decoder(d, &carver);
+  d->memory_bytes = carver.used;
+  d->memory = map_memory(d->memory_bytes);
+  d->parts = calloc((size_t)(config->layers + 1) * WEFT_ROLE_COUNT, sizeof(struct part));
+  d->frequencies = calloc((size_t)config->rope_dimensions / 2 + 1, sizeof(double));
+  d->kv_mapping = map_memory(d->kv_bytes + 2 * CHUNK_BYTES);
+  if (!d->memory || !d->parts || !d->frequencies || !d->kv_mapping) {
+    weft_decoder_free(d);
+    return NULL;
+  }
+  carver = (struct carver){.base = d->memory};
+  carve_decoder(d, &carver);
+  d->kv.base = (uint8_t*)(((uintptr_t)d->kv_mapping + CHUNK_BYTES - 1) / CHUNK_BYTES * CHUNK_BYTES);
+  fill_frequencies(d);
+  d->config.rope_factors = NULL;  // the caller's
+  return d;
+}
+
+void weft_decoder_free(struct weft_decoder* d) {
+  if (!d) return;
+  for (int64_t i = 0; d->parts && i < (d->config.layers + 1) * WEFT_ROLE_COUNT; i++) {
+    free(d->parts[i].vector);
+  }
+  free(d->parts);
+  free(d->frequencies);
+  free(d->tasks);
+  free(d->partials);
+  unmap_memory(d->memory, d->memory_bytes);
+  unmap_memory(d->kv_mapping, d->kv_bytes + 2 * CHUNK_BYTES);
+  free(d);
+}
+
+int32_t weft_decoder_matrix(
+    struct weft_decoder* d, int64_t layer, int32_t role, const struct weft_matrix* matrix) {
+  part(d, layer, role)->matrix = matrix;
+  return 0;
+}
+
+int32_t weft_decoder_vector(
+    struct weft_decoder* d, int64_t layer, int32_t role, const float* values, int64_t count) {
+  float* copy = malloc(sizeof(float) * (size_t)count);
+  if (!copy) return -1;
+  memcpy(copy, values, sizeof(float) * (size_t)count);
+  free(part(d, layer, role)->vector);
+  part(d, layer, role)->vector = copy;
+  return 0;
+}
+
+void weft_decoder_release(struct weft_decoder* d, const int32_t* blocks, int64_t count) {
+  const struct kv_shape* kv = &d->kv;
+  for (int64_t i = 0; i < count; i++) {
+    uintptr_t start = (uintptr_t)block_address(kv, blocks[i]);
+    // Only whole pages: the ones at its ends are its neighbours' as well.
+    uintptr_t first = (start + 4095) / 4096 * 4096, end = (start + (uintptr_t)kv->block_bytes) / 4096 * 4096;
+    if (end > first) madvise((void*)first, end - first, MADV_DONTNEED);
+  }
+}
+
+static int complete(const struct weft_decoder* d) {
+  for (int64_t layer = 0; layer < d->config.layers; layer++) {
+    for (int role = WEFT_QUERY; role <= WEFT_DOWN; role++) {
+      if (!part(d, layer, role)->matrix) return 0;
+    }
+    if (!part(d, layer, WEFT_ATTENTION_NORM)->vector) return 0;
+    if (!part(d, layer, WEFT_FEED_FORWARD_NORM)->vector) return 0;
+  }
+  return part(d, -1, WEFT_OUTPUT)->matrix && part(d, -1, WEFT_OUTPUT_NORM)->vector;
+}
+
+static int in_range(const struct weft_decoder* d, const struct weft_step* step) {
+  const struct weft_decoder_config* c = &d->config;
+  if (step->rows < 1 || step->rows > c->max_rows || step->logit_rows > step->rows) return 0;
+  for (int64_t i = 0; i < step->rows; i++) {
+    if (step->tokens[i] < 0 || step->tokens[i] >= c->vocabulary || step->positions[i] < 0) return 0;
+  }
+  for (int64_t i = 0; i < step->logit_rows; i++) {
+    if (step->logit_row[i] < 0 || step->logit_row[i] >= step->rows) return 0;
+  }
+  for (int64_t s = 0; s < step->sequences; s++) {
+    int64_t last = step->positions[step->row_offsets[s + 1] - 1];
+    int64_t room = step->block_offsets[s + 1] - step->block_offsets[s];
+    if (last >= room * c->block_tokens) return 0;
+  }
+  for (int64_t i = 0; i < step->block_offsets[step->sequences]; i++) {
+    if (step->blocks[i] < 0 || step->blocks[i] >= c->block_count) return 0;
+  }
+  return 1;
+}
+
+static int64_t first_key(const struct weft_decoder* d, int64_t position) {
+  int64_t window = d->config.sliding_window;
+  return window > 0 ? max64(0, position - window + 1) : 0;
+}
+
+// Counts tasks and partial results, and writes them where there is room.
+static void plan_attention(struct weft_decoder* d, int64_t* tasks, int64_t* partials) {
+  const struct weft_step* step = d->step;
+  int64_t group = d->config.heads / d->config.kv_heads;
+  int64_t tokens = d->config.block_tokens, per_split = blocks_per_split(d);
+  *tasks = *partials = 0;
+  for (int64_t s = 0; s < step->sequences; s++) {
+    int64_t start = step->row_offsets[s], rows = step->row_offsets[s + 1] - start;
+    int64_t queries = rows * group;
+    for (int64_t tile = 0; tile < queries; tile += TILE_ROWS) {
+      int64_t tile_end = min64(queries, tile + TILE_ROWS);
+      int64_t first = step->positions[start + tile / group];
+      int64_t last = step->positions[start + (tile_end - 1) / group];
+      int64_t first_split = first_key(d, first) / tokens / per_split;
+      int64_t end_block = last / tokens + 1;
+      int64_t splits = divide_up(end_block, per_split) - first_split;
+      int apart = queries <= TILE_ROWS && splits > 1;
+      for (int64_t head = 0; head < d->config.kv_heads; head++) {
+        for (int64_t split = 0; split < (apart ? splits : 1); split++) {
+          if (*tasks < d->task_room) {
+            int64_t block = (first_split + split) * per_split;
+            d->tasks[*tasks] = (struct attention_task){.sequence = (int32_t)s,
+                .kv_head = (int32_t)head, .first_query = tile, .queries = tile_end - tile,
+                .first_block = block,
+                .end_block = apart ? min64(end_block, block + per_split) : end_block,
+                .splits = (int32_t)splits, .split = apart ? (int32_t)split : -1,
+                .partial = apart && *partials < d->partial_room
+                    ? d->partials + *partials * partial_floats(d) : NULL};
+          }
+          ++*tasks;
+          *partials += apart;
+        }
+      }
+    }
+  }
+}
+
+static int make_tasks(struct weft_decoder* d) {
+  int64_t tasks, partials;
+  plan_attention(d, &tasks, &partials);
+  if (tasks > d->task_room) {
+    free(d->tasks);
+    d->task_room = 0;
+    d->tasks = calloc((size_t)tasks * 2, sizeof(struct attention_task));
+    if (!d->tasks) return 0;
+    d->task_room = tasks * 2;
+  }
+  if (partials > d->partial_room) {
+    free(d->partials);
+    d->partial_room = 0;
+    d->partials = malloc((size_t)(partials * 2 * partial_floats(d)) * sizeof(float));
+    if (!d->partials) return 0;
+    d->partial_room = partials * 2;
+  }
+  plan_attention(d, &d->task_count, &partials);
+  d->has_splits = partials > 0;
+  return 1;
+}
+
+static void embed(struct weft_decoder* d, struct walk* walk) {
+  const struct weft_decoder_config* c = &d->config;
+  int64_t end, pairs = c->rope_dimensions / 2;
+  int64_t bytes = weft_row_bytes((int32_t)c->embedding_dtype, c->hidden);
+  phase_begin(walk);
+  for (int64_t row; (row = phase_take(walk, d->step->rows, 1, &end)) >= 0;) {
+    const uint8_t* from = (const uint8_t*)c->embedding + d->step->tokens[row] * bytes;
+    weft_dequantize((int32_t)c->embedding_dtype, from, c->hidden, d->x + row * c->hidden);
+    for (int64_t i = 0; i < pairs; i++) {
+      double angle = d->step->positions[row] * d->frequencies[i];
+      d->cosine[row * pairs + i] = (float)cos(angle);
+      d->sine[row * pairs + i] = (float)sin(angle);
+    }
+  }
+  phase_end(walk);
+}
+
+static int64_t sequence_of(const struct weft_step* step, int64_t row) {
+  int64_t low = 0, high = step->sequences - 1;
+  while (low < high) {
+    int64_t middle = (low + high + 1) / 2;
+    if (step->row_offsets[middle] <= row) low = middle; else high = middle - 1;
+  }
+  return low;
+}
+
+// Turns one KV head's keys and queries of a row, and stores K and V.
+static void place_row(
+    struct weft_decoder* d, struct walk* walk, int64_t layer, int64_t row, int64_t kv_head) {
+  const struct weft_decoder_config* c = &d->config;
+  const struct weft_step* step = d->step;
+  int64_t size = c->head_size, group = c->heads / c->kv_heads, pairs = c->rope_dimensions / 2;
+  const float *cosine = d->cosine + row * pairs, *sine = d->sine + row * pairs;
+  float* q = d->qkv + row * qkv_width(d);
+  float* k = q + query_width(d) + kv_head * size;
+  float* v = k + kv_width(d);
+  float scale = (float)(1 / sqrt((double)size));
+  walk->kernels->rope(k, cosine, sine, pairs, c->rope_interleaved != 0);
+  for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++) {
+    walk->kernels->rope(q + head * size, cosine, sine, pairs, c->rope_interleaved != 0);
+    for (int64_t i = 0; i < size; i++) q[head * size + i] *= scale;
+  }
+  int64_t position = step->positions[row], sequence = sequence_of(step, row);
+  int32_t block = step->blocks[step->block_offsets[sequence] + position / c->block_tokens];
+  walk->kernels->kv_write(&d->kv, kv_address(&d->kv, block, layer, kv_head),
+      position % c->block_tokens, k, v);
+}
+
+static void place(struct weft_decoder* d, struct walk* walk, int64_t layer) {
+  int64_t end;
+  phase_begin(walk);
+  int64_t items = d->step->rows * d->config.kv_heads;
+  int64_t run = max64(1, min64(16, items / (walk->device->threads * 2)));
+  for (int64_t item; (item = phase_take(walk, items, run, &end)) >= 0;) {
+    for (; item < end; item++) {
+      place_row(d, walk, layer, item / d->config.kv_heads, item % d->config.kv_heads);
+    }
+  }
+  phase_end(walk);
+}
+
+static float* output_of(const struct weft_decoder* d, const struct attention_task* task, int64_t i) {
+  int64_t group = d->config.heads / d->config.kv_heads, query = task->first_query + i;
+  int64_t row = d->step->row_offsets[task->sequence] + query / group;
+  return d->attention + row * query_width(d) +
+      (task->kv_head * group + query % group) * d->config.head_size;
+}
+
+static void attend_task(
+    struct weft_decoder* d, struct walk* walk, int64_t layer, const struct attention_task* task) {
+  const struct weft_decoder_config* c = &d->config;
+  int64_t group = c->heads / c->kv_heads, rows = tile_rows(task->queries), size = c->head_size;
+  int64_t* first = (int64_t*)(d->attention_scratch + walk->worker * d->attention_scratch_bytes);
+  int64_t* last = first + TILE_ROWS;
+  float* q = (float*)(last + TILE_ROWS);
+  float* partial = task->partial ? task->partial : q + TILE_ROWS * size;
+  float* scores = q + TILE_ROWS * size + partial_floats(d);
+  memset(partial, 0, (size_t)partial_floats(d) * sizeof(float));
+  for (int64_t i = 0; i < rows; i++) {
+    int64_t query = task->first_query + min64(i, task->queries - 1);
+    int64_t row = d->step->row_offsets[task->sequence] + query / group;
+    const float* from =
+        d->qkv + row * qkv_width(d) + (task->kv_head * group + query % group) * size;
+    for (int64_t e = 0; e < size; e++) q[e * rows + i] = i < task->queries ? from[e] : 0;
+    last[i] = d->step->positions[row];
+    first[i] = first_key(d, last[i]);
+    partial[i] = -INFINITY;
+  }
+  struct attention_tile tile = {.kv = &d->kv,
+      .blocks = d->step->blocks + d->step->block_offsets[task->sequence], .layer = layer,
+      .kv_head = task->kv_head, .queries = task->queries, .q = q, .first_key = first,
+      .last_key = last, .scores = scores, .highest = partial, .total = partial + TILE_ROWS,
+      .out = partial + 2 * TILE_ROWS};
+  int64_t per_split = blocks_per_split(d);
+  for (int64_t block = task->first_block; block < task->end_block; block += per_split) {
+    tile.first_block = block;
+    tile.end_block = min64(task->end_block, block + per_split);
+    walk->kernels->attend(&tile);
+  }
+  if (task->partial) return;
+  for (int64_t i = 0; i < task->queries; i++) {
+    walk->kernels->finish(tile.out + i * d->kv.padded_head_size, tile.total[i], size,
+        output_of(d, task, i));
+  }
+}
+
+// Merges the splits that ran apart; the first task of each tile does it.
+static void join_splits(struct weft_decoder* d, struct walk* walk, const struct attention_task* task) {
+  int64_t floats = partial_floats(d), padded = d->kv.padded_head_size;
+  float* into = task->partial;
+  for (int64_t i = 0; i < task->queries; i++) {
+    float* out = into + 2 * TILE_ROWS + i * padded;
+    for (int64_t split = 1; split < task->splits; split++) {
+      const float* from = into + split * floats;
+      walk->kernels->merge(&into[i], &into[TILE_ROWS + i], out, from[i], from[TILE_ROWS + i],
+          from + 2 * TILE_ROWS + i * padded, padded);
+    }
+    walk->kernels->finish(out, into[TILE_ROWS + i], d->config.head_size, output_of(d, task, i));
+  }
+}
+
+static void attend(struct weft_decoder* d, struct walk* walk, int64_t layer) {
+  int64_t end;
+  phase_begin(walk);
+  for (int64_t i; (i = phase_take(walk, d->task_count, 1, &end)) >= 0;) {
+    attend_task(d, walk, layer, &d->tasks[i]);
+  }
+  phase_end(walk);
+  if (!d->has_splits) return;
+  phase_begin(walk);
+  for (int64_t i; (i = phase_take(walk, d->task_count, 1, &end)) >= 0;) {
+    if (d->tasks[i].split == 0) join_splits(d, walk, &d->tasks[i]);
+  }
+  phase_end(walk);
+}
+
+static void run_layer(struct weft_decoder* d, struct walk* walk, int64_t layer) {
+  const struct weft_decoder_config* c = &d->config;
+  int64_t rows = d->step->rows, wide = qkv_width(d);
+  struct source source = {.x = d->x, .stride = c->hidden, .rows = rows, .inputs = c->hidden,
+      .norm = part(d, layer, WEFT_ATTENTION_NORM)->vector, .epsilon = c->norm_epsilon,
+      .scratch = d->norm_row};
+  struct part *q = part(d, layer, WEFT_QUERY), *k = part(d, layer, WEFT_KEY),
+              *v = part(d, layer, WEFT_VALUE), *o = part(d, layer, WEFT_ATTENTION_OUTPUT),
+              *gate = part(d, layer, WEFT_GATE), *up = part(d, layer, WEFT_UP),
+              *down = part(d, layer, WEFT_DOWN);
+  float *keys = d->qkv + query_width(d), *values = keys + kv_width(d);
+  struct matmul jobs[3] = {
+    {.matrix = q->matrix, .bias = q->vector, .y = d->qkv, .stride = wide},
+    {.matrix = k->matrix, .bias = k->vector, .y = keys, .stride = wide},
+    {.matrix = v->matrix, .bias = v->vector, .y = values, .stride = wide},
+  };
+  prepare(walk, &d->activations, &source, jobs, 3);
+  multiply(walk, jobs, 3);
+  place(d, walk, layer);
+  attend(d, walk, layer);
+
+  source = (struct source){.x = d->attention, .stride = query_width(d), .rows = rows,
+      .inputs = query_width(d)};
+  struct matmul job = {.matrix = o->matrix, .bias = o->vector, .y = d->x, .stride = c->hidden,
+      .epilogue = EPILOGUE_ADD};
+  prepare(walk, &d->activations, &source, &job, 1);
+  multiply(walk, &job, 1);
+
+  source = (struct source){.x = d->x, .stride = c->hidden, .rows = rows, .inputs = c->hidden,
+      .norm = part(d, layer, WEFT_FEED_FORWARD_NORM)->vector, .epsilon = c->norm_epsilon,
+      .scratch = d->norm_row};
+  job = (struct matmul){.matrix = gate->matrix, .bias = gate->vector, .up = up->matrix,
+      .up_bias = up->vector, .y = d->middle, .stride = c->intermediate,
+      .epilogue = EPILOGUE_GATED,
+      .activation = c->gelu ? ACTIVATION_GELU_TANH : ACTIVATION_SILU};
+  prepare(walk, &d->activations, &source, &job, 1);
+  multiply(walk, &job, 1);
+
+  source = (struct source){.x = d->middle, .stride = c->intermediate, .rows = rows,
+      .inputs = c->intermediate};
+  job = (struct matmul){.matrix = down->matrix, .bias = down->vector, .y = d->x,
+      .stride = c->hidden, .epilogue = EPILOGUE_ADD};
+  prepare(walk, &d->activations, &source, &job, 1);
+  multiply(walk, &job, 1);
+}
+
+static void run_output(struct weft_decoder* d, struct walk* walk) {
+  const struct weft_decoder_config* c = &d->config;
+  const struct weft_step* step = d->step;
+  if (step->logit_rows == 0) return;
+  struct source source = {.x = d->x, .stride = c->hidden, .rows = step->logit_rows,
+      .inputs = c->hidden, .index = step->logit_row,
+      .norm = part(d, -1, WEFT_OUTPUT_NORM)->vector, .epsilon = c->norm_epsilon,
+      .scratch = d->norm_row};
+  struct matmul job = {.matrix = part(d, -1, WEFT_OUTPUT)->matrix,
+      .bias = part(d, -1, WEFT_OUTPUT)->vector, .y = step->logits, .stride = c->vocabulary};
+  prepare(walk, &d->activations, &source, &job, 1);
+  multiply(walk, &job, 1);
+  int64_t end;
+  phase_begin(walk);
+  for (int64_t i; (i = phase_take(walk, step->logit_rows, 1, &end)) >= 0;) {
+    step->argmax[i] = (int32_t)walk->kernels->argmax(step->logits + i * c->vocabulary, c->vocabulary);
+  }
+  phase_end(walk);
+}
+
+static void run_step(void* context, int32_t worker) {
+  struct weft_decoder* d = context;
+  struct walk walk = walk_start(d->device, worker);
+  embed(d, &walk);
+  for (int64_t layer = 0; layer < d->config.layers; layer++) run_layer(d, &walk, layer);
+  run_output(d, &walk);
+}
+
+int32_t weft_decoder_step(struct weft_decoder* d, const struct weft_step* step) {
+  if (!complete(d)) return -2;
+  if (!in_range(d, step)) return -3;
+  d->step = step;
+  if (!make_tasks(d)) return -1;
+  device_run(d->device, run_step, d);
+  return 0;
+}

@@ -1,0 +1,168 @@
+#define _GNU_SOURCE
+#include "device.h"
+
+#include <cpuid.h>
+#include <immintrin.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct worker {
+  struct weft_device* device;
+  pthread_t thread;
+  int32_t index;
+};
+
+int32_t weft_abi(void) { return WEFT_ABI; }
+
+// What the operating system saves on a context switch: AVX state is bits 1 and 2, AVX-512 5 to 7.
+static uint64_t saved_state(void) {
+  uint32_t low, high;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (uint64_t)high << 32 | low;
+}
+
+int32_t weft_isa(void) {
+  uint32_t a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d)) return WEFT_ISA_NONE;
+  int base = (c & bit_FMA) && (c & bit_F16C) && (c & bit_AVX) && (c & bit_OSXSAVE);
+  if (!base || (saved_state() & 6) != 6) return WEFT_ISA_NONE;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return WEFT_ISA_NONE;
+  int wide = (b & bit_AVX512F) && (b & bit_AVX512BW) && (b & bit_AVX512VL) && (b & bit_AVX512DQ) &&
+      (c & bit_AVX512VNNI) && (saved_state() & 0xe6) == 0xe6;
+  return wide ? WEFT_ISA_AVX512_VNNI : WEFT_ISA_AVX2;
+}
+
+static void futex_wait(atomic_uint* word, uint32_t value) {
+  syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void futex_wake_all(atomic_uint* word) {
+  syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+}
+
+// Spins, then parks, until the word is no longer `value`.
+static void await_change(struct weft_device* device, atomic_uint* word, uint32_t value) {
+  for (int32_t i = 0; i < device->spins; i++) {
+    if (atomic_load_explicit(word, memory_order_acquire) != value) return;
+    _mm_pause();
+  }
+  // A waker that changes the word after this sees the sleeper; one before it is seen by the futex.
+  atomic_fetch_add(&device->sleepers, 1);
+  while (atomic_load(word) == value) futex_wait(word, value);
+  atomic_fetch_sub(&device->sleepers, 1);
+}
+
+static void change(struct weft_device* device, atomic_uint* word) {
+  atomic_fetch_add(word, 1);
+  if (atomic_load(&device->sleepers) > 0) futex_wake_all(word);
+}
+
+void device_barrier(struct weft_device* device) {
+  if (device->threads == 1) return;
+  uint32_t number = atomic_load_explicit(&device->barrier_number, memory_order_relaxed);
+  if (atomic_fetch_add(&device->arrived, 1) + 1 == (uint32_t)device->threads) {
+    atomic_store_explicit(&device->arrived, 0, memory_order_relaxed);
+    change(device, &device->barrier_number);
+  } else {
+    await_change(device, &device->barrier_number, number);
+  }
+}
+
+int64_t device_take(
+    struct weft_device* device, int which, int64_t count, int64_t run, int64_t* end) {
+  int64_t start = atomic_fetch_add_explicit(&device->cursor[which], run, memory_order_relaxed);
+  if (start >= count) return -1;
+  *end = start + run < count ? start + run : count;
+  return start;
+}
+
+void device_rewind(struct weft_device* device, int which) {
+  atomic_store_explicit(&device->cursor[which], 0, memory_order_relaxed);
+}
+
+static void pin(const struct weft_device* device, int32_t worker) {
+  if (device->cpu_count == 0) return;
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET((size_t)device->cpus[worker % device->cpu_count], &set);
+  sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void* work(void* argument) {
+  struct worker* worker = argument;
+  struct weft_device* device = worker->device;
+  uint32_t number = 0;
+  pin(device, worker->index);
+  for (;;) {
+    await_change(device, &device->task_number, number);
+    number++;
+    if (device->stopping) return NULL;
+    device->task(device->context, worker->index);
+    device_barrier(device);
+  }
+}
+
+void device_run(struct weft_device* device, void (*task)(void*, int32_t), void* context) {
+  if (!device->started) {
+    pin(device, 0);
+    device->started = 1;
+  }
+  device_rewind(device, 0);
+  device_rewind(device, 1);
+  device->task = task;
+  device->context = context;
+  change(device, &device->task_number);
+  task(context, 0);
+  device_barrier(device);
+}
+
+static const struct kernels* kernels_of(int32_t isa) {
+  switch (isa) {
+    case WEFT_ISA_AVX2: return &weft_kernels_avx2;
+    case WEFT_ISA_AVX512_VNNI: return &weft_kernels_avx512;
+    default: return NULL;
+  }
+}
+
+struct weft_device* weft_device_open(
+    int32_t isa, int32_t threads, const int32_t* cpus, int32_t cpu_count, int32_t spins) {
+  if (isa > weft_isa() || !kernels_of(isa) || threads < 1) return NULL;
+  struct weft_device* device = aligned_alloc(APART, sizeof(*device));
+  if (!device) return NULL;
+  memset(device, 0, sizeof(*device));
+  device->kernels = kernels_of(isa);
+  device->spins = spins;
+  device->cpu_count = cpus ? cpu_count : 0;
+  device->cpus = calloc((size_t)device->cpu_count + 1, sizeof(int32_t));
+  device->workers = calloc((size_t)threads, sizeof(struct worker));
+  device->threads = 1;
+  if (!device->cpus || !device->workers) {
+    weft_device_close(device);
+    return NULL;
+  }
+  if (device->cpu_count) memcpy(device->cpus, cpus, sizeof(int32_t) * (size_t)device->cpu_count);
+  for (int32_t i = 1; i < threads; i++) {
+    device->workers[i] = (struct worker){.device = device, .index = i};
+    if (pthread_create(&device->workers[i].thread, NULL, work, &device->workers[i])) {
+      weft_device_close(device);
+      return NULL;
+    }
+    device->threads = i + 1;
+  }
+  return device;
+}
+
+void weft_device_close(struct weft_device* device) {
+  if (!device) return;
+  device->stopping = 1;
+  change(device, &device->task_number);
+  for (int32_t i = 1; i < device->threads; i++) pthread_join(device->workers[i].thread, NULL);
+  free(device->workers);
+  free(device->cpus);
+  free(device);
+}

@@ -1,0 +1,316 @@
+// Matrix products of a tile of rows with a panel of 16 outputs. Included by kernels.c.
+
+// One group's weights as vectors of input quads, with their scales.
+struct group {
+  i32x16 quads[8];
+  f32x16 scale[2];  // of inputs 0..15 and 16..31; both the same but in Q6_K
+  f32x16 min;
+};
+
+INLINE int has_nibbles(enum kind kind) {
+  return kind == KIND_Q4_D || kind == KIND_Q4_DM || kind == KIND_Q4_K;
+}
+INLINE int has_min(enum kind kind) {
+  return kind == KIND_Q4_DM || kind == KIND_Q8_DM || kind == KIND_Q4_K || kind == KIND_Q8_K;
+}
+INLINE int is_super(enum kind kind) {
+  return kind == KIND_Q4_K || kind == KIND_Q8_K || kind == KIND_Q6_K;
+}
+// log2 of the zero point; 0 stands for none.
+INLINE int zero_bits(enum kind kind) {
+  return kind == KIND_Q4_D ? 3 : kind == KIND_Q6_K ? 5 : kind == KIND_Q8_D || kind == KIND_W8 ? 7 : 0;
+}
+INLINE int value_bytes(enum kind kind) { return has_nibbles(kind) ? 256 : 512; }
+
+// Bytes of a group in a panel, without the super-block's head.
+INLINE int group_bytes(enum kind kind) {
+  if (kind == KIND_W8) return 512;
+  if (is_super(kind)) return value_bytes(kind) + 32;
+  return value_bytes(kind) + (has_min(kind) ? 64 : 32);
+}
+INLINE int super_head_bytes(enum kind kind) { return kind == KIND_Q6_K ? 32 : 64; }
+
+INLINE struct group load_group(enum kind kind, const uint8_t* at, f32x16 d, f32x16 dmin) {
+  struct group group;
+  if (has_nibbles(kind)) {
+    for (int j = 0; j < 4; j++) {
+      i32x16 both = i_load(at + 64 * j);
+      group.quads[j] = i_low_nibbles(both);
+      group.quads[j + 4] = i_high_nibbles(both);
+    }
+  } else {
+    for (int j = 0; j < 8; j++) group.quads[j] = i_load(at + 64 * j);
+  }
+  const uint8_t* scales = at + value_bytes(kind);
+  group.min = f_zero();
+  if (kind == KIND_Q6_K) {
+    group.scale[0] = f_mul(d, f_load_i8(scales));
+    group.scale[1] = f_mul(d, f_load_i8(scales + 16));
+  } else if (is_super(kind)) {
+    group.scale[0] = group.scale[1] = f_mul(d, f_load_u8(scales));
+    group.min = f_mul(dmin, f_load_u8(scales + 16));
+  } else if (kind != KIND_W8) {
+    group.scale[0] = group.scale[1] = f_load_f16((const uint16_t*)scales);
+    if (has_min(kind)) group.min = f_load_f16((const uint16_t*)(scales + 32));
+  }
+  return group;
+}
+
+INLINE i32x16 dot(enum kind kind, i32x16 acc, i32x16 quad, const int8_t* values) {
+  return has_nibbles(kind) ? i_dot_nibbles(acc, quad, values) : i_dot(acc, quad, values);
+}
+
+// Adds a group's part to rows first..first+count-1 of a tile of `rows` rows.
+INLINE void add_group(
+    enum kind kind, const struct group* group, const uint8_t* x, int rows, int first, int count,
+    f32x16* acc) {
+  const int8_t* values = (const int8_t*)x;
+  const float* scale = (const float*)(x + 32 * rows);
+  const float* scaled_sum = scale + rows;
+  const int32_t* negative_sum = (const int32_t*)(scaled_sum + rows);
+#pragma GCC unroll 16
+  for (int r = 0; r < count; r++) {
+    int row = first + r;
+    if (kind == KIND_Q6_K) {
+      // Two scales a group: the zero point goes in by the values' halves.
+      i32x16 low = i_set(0), high = i_set(0), zero = i_set(0x20202020);
+      for (int j = 0; j < 4; j++) {
+        low = dot(kind, low, group->quads[j], values + 32 * row + 4 * j);
+        high = dot(kind, high, group->quads[j + 4], values + 32 * row + 16 + 4 * j);
+      }
+      i32x16 low_zero = i_set(0), high_zero = i_set(0);
+      for (int j = 0; j < 4; j++) {
+        low_zero = i_dot(low_zero, zero, values + 32 * row + 4 * j);
+        high_zero = i_dot(high_zero, zero, values + 32 * row + 16 + 4 * j);
+      }
+      f32x16 s = f_set(scale[row]);
+      acc[r] = f_fma(f_from_i(i_sub(low, low_zero)), f_mul(group->scale[0], s), acc[r]);
+      acc[r] = f_fma(f_from_i(i_sub(high, high_zero)), f_mul(group->scale[1], s), acc[r]);
+      continue;
+    }
+    i32x16 sum = zero_bits(kind) ? i_shift_left(i_set(negative_sum[row]), zero_bits(kind)) : i_set(0);
+#pragma GCC unroll 8
+    for (int j = 0; j < 8; j++) sum = dot(kind, sum, group->quads[j], values + 32 * row + 4 * j);
+    acc[r] = f_fma(f_from_i(sum), f_mul(group->scale[0], f_set(scale[row])), acc[r]);
+    if (has_min(kind)) acc[r] = f_fma(group->min, f_set(scaled_sum[row]), acc[r]);
+  }
+}
+
+INLINE void group_part(
+    enum kind kind, int rows, int first, int count, const uint8_t* panel, int64_t groups,
+    const uint8_t* x, float* out) {
+  f32x16 acc[TILE_ROWS];
+  f32x16 d = f_zero(), dmin = f_zero();
+#pragma GCC unroll 16
+  for (int r = 0; r < count; r++) acc[r] = f_zero();
+  for (int64_t g = 0; g < groups; g++) {
+    if (is_super(kind) && g % SUPER_GROUPS == 0) {
+      d = f_load_f16((const uint16_t*)panel);
+      if (kind != KIND_Q6_K) dmin = f_sub(f_zero(), f_load_f16((const uint16_t*)(panel + 32)));
+      panel += super_head_bytes(kind);
+    }
+    struct group group = load_group(kind, panel, d, dmin);
+    add_group(kind, &group, x, rows, first, count, acc);
+    panel += group_bytes(kind);
+    x += QUANTIZED_ROW_BYTES * rows;
+  }
+#pragma GCC unroll 16
+  for (int r = 0; r < count; r++) f_store(out + PANEL * (first + r), acc[r]);
+}
+
+// Exact over all inputs: one int32 sum an output.
+INLINE void w8_part(
+    int rows, int first, int count, const uint8_t* panel, int64_t groups, const uint8_t* x,
+    float* out) {
+  i32x16 acc[TILE_ROWS];
+  const float* scale = (const float*)(x + 32 * rows);
+#pragma GCC unroll 16
+  for (int r = 0; r < count; r++) acc[r] = i_set(0);
+  for (int64_t g = 0; g < groups; g++) {
+    i32x16 quads[8];
+    for (int j = 0; j < 8; j++) quads[j] = i_load(panel + 64 * j);
+    const int8_t* values = (const int8_t*)x;
+    const int32_t* negative_sum = (const int32_t*)(x + 40 * rows);
+#pragma GCC unroll 16
+    for (int r = 0; r < count; r++) {
+      int row = first + r;
+      acc[r] = i_add(acc[r], i_shift_left(i_set(negative_sum[row]), 7));
+#pragma GCC unroll 8
+      for (int j = 0; j < 8; j++) acc[r] = i_dot(acc[r], quads[j], values + 32 * row + 4 * j);
+    }
+    panel += 512;
+    x += QUANTIZED_ROW_BYTES * rows;
+  }
+  f32x16 weight_scale = f_load((const float*)panel);
+#pragma GCC unroll 16
+  for (int r = 0; r < count; r++) {
+    f32x16 s = f_mul(weight_scale, f_set(scale[first + r]));
+    f_store(out + PANEL * (first + r), f_mul(f_from_i(acc[r]), s));
+  }
+}
+
+INLINE f32x16 load_floats(enum kind kind, const uint8_t* at) {
+  return kind == KIND_F32   ? f_load((const float*)at)
+         : kind == KIND_F16 ? f_load_f16((const uint16_t*)at)
+                            : f_load_bf16((const uint16_t*)at);
+}
+
+// Several panels at once when there are few rows: enough sums in flight to hide their latency.
+INLINE void float_part(
+    enum kind kind, int rows, int first, int count, int panels, const uint8_t* panel,
+    int64_t panel_bytes, int64_t inputs, const uint8_t* x, float* out) {
+  const int step = kind == KIND_F32 ? 64 : 32;
+  f32x16 acc[TILE_ROWS];
+  const float* values = (const float*)x + first;
+#pragma GCC unroll 16
+  for (int i = 0; i < count * panels; i++) acc[i] = f_zero();
+  for (int64_t k = 0; k < inputs; k++) {
+#pragma GCC unroll 4
+    for (int p = 0; p < panels; p++) {
+      f32x16 w = load_floats(kind, panel + p * panel_bytes);
+#pragma GCC unroll 16
+      for (int r = 0; r < count; r++) {
+        acc[p * count + r] = f_fma(w, f_set(values[r]), acc[p * count + r]);
+      }
+    }
+    panel += step;
+    values += rows;
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < panels; p++) {
+#pragma GCC unroll 16
+    for (int r = 0; r < count; r++) {
+      f_store(out + PANEL * (p * TILE_ROWS + first + r), acc[p * count + r]);
+    }
+  }
+}
+
+// Registers hold so many rows' sums at once.
+#if defined(__AVX512VNNI__)
+#define ROWS_AT_ONCE 16
+#else
+#define ROWS_AT_ONCE 4
+#endif
+// Rows at once when a tile has `rows`: a divisor of it.
+#define PART(rows) \
+  ((rows) <= ROWS_AT_ONCE ? (rows) : (rows) % 4 == 0 ? 4 : (rows) % 3 == 0 ? 3 : 2)
+#define PANELS_AT_ONCE(rows) ((rows) == 1 ? 4 : 1)
+
+typedef void (*tile_product)(
+    const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out);
+
+#define TILE_PRODUCT(kind, rows)                                                               \
+  static void tile_##kind##_##rows(                                                            \
+      const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out) {  \
+    for (int first = 0; first < rows; first += PART(rows)) {                                   \
+      if (kind == KIND_W8) {                                                                   \
+        w8_part(rows, first, PART(rows), panel, matrix->groups, x, out);                       \
+      } else if (kind < KIND_W8) {                                                             \
+        group_part(kind, rows, first, PART(rows), panel, matrix->groups, x, out);              \
+      } else {                                                                                 \
+        float_part(kind, rows, first, PART(rows), 1, panel, matrix->panel_bytes,               \
+            matrix->inputs, x, out);                                                           \
+      }                                                                                        \
+    }                                                                                          \
+  }
+
+#define FOUR_PANELS(kind, rows)                                                                \
+  static void four_##kind##_##rows(                                                            \
+      const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out) {  \
+    float_part(kind, rows, 0, rows, 4, panel, matrix->panel_bytes, matrix->inputs, x, out);    \
+  }
+
+#define EACH_KIND(macro, rows)                                                              \
+  macro(KIND_Q4_D, rows) macro(KIND_Q4_DM, rows) macro(KIND_Q4_K, rows)                     \
+  macro(KIND_Q8_D, rows) macro(KIND_Q8_DM, rows) macro(KIND_Q8_K, rows)                     \
+  macro(KIND_Q6_K, rows) macro(KIND_W8, rows)                                               \
+  macro(KIND_F32, rows) macro(KIND_F16, rows) macro(KIND_BF16, rows)
+
+EACH_KIND(TILE_PRODUCT, 1)
+EACH_KIND(TILE_PRODUCT, 2)
+EACH_KIND(TILE_PRODUCT, 3)
+EACH_KIND(TILE_PRODUCT, 4)
+EACH_KIND(TILE_PRODUCT, 6)
+EACH_KIND(TILE_PRODUCT, 8)
+EACH_KIND(TILE_PRODUCT, 12)
+EACH_KIND(TILE_PRODUCT, 16)
+FOUR_PANELS(KIND_F32, 1) FOUR_PANELS(KIND_F16, 1) FOUR_PANELS(KIND_BF16, 1)
+FOUR_PANELS(KIND_F32, 2) FOUR_PANELS(KIND_F16, 2) FOUR_PANELS(KIND_BF16, 2)
+
+#define TABLE_ENTRY(kind, rows) [kind] = tile_##kind##_##rows,
+
+static const tile_product TILE_PRODUCTS[TILE_ROWS + 1][KIND_COUNT] = {
+  [1] = {EACH_KIND(TABLE_ENTRY, 1)},   [2] = {EACH_KIND(TABLE_ENTRY, 2)},
+  [3] = {EACH_KIND(TABLE_ENTRY, 3)},   [4] = {EACH_KIND(TABLE_ENTRY, 4)},
+  [6] = {EACH_KIND(TABLE_ENTRY, 6)},   [8] = {EACH_KIND(TABLE_ENTRY, 8)},
+  [12] = {EACH_KIND(TABLE_ENTRY, 12)}, [16] = {EACH_KIND(TABLE_ENTRY, 16)},
+};
+
+#define FOUR_PANELS_ENTRIES(rows) \
+  {[KIND_F32] = four_KIND_F32_##rows, [KIND_F16] = four_KIND_F16_##rows, \
+   [KIND_BF16] = four_KIND_BF16_##rows}
+
+static const tile_product FOUR_PANEL_PRODUCTS[3][KIND_COUNT] = {
+  [1] = FOUR_PANELS_ENTRIES(1), [2] = FOUR_PANELS_ENTRIES(2),
+};
+
+INLINE f32x16 activate(enum activation activation, f32x16 x) {
+  switch (activation) {
+    case ACTIVATION_GELU_TANH: return f_gelu_tanh(x);
+    case ACTIVATION_GELU_ERF: return f_gelu_erf(x);
+    default: return f_silu(x);
+  }
+}
+
+// Finishes one panel's tile: out and up are [16 rows][16 outputs].
+static void finish_tile(
+    const struct matmul* job, const float* out, const float* up, int64_t row, int64_t rows,
+    int64_t panel) {
+  int64_t first = panel * PANEL, count = job->matrix->outputs - first;
+  float whole[PANEL] = {0};
+  f32x16 bias = job->bias ? f_load_part(job->bias + first, count) : f_zero();
+  f32x16 up_bias = job->up_bias ? f_load_part(job->up_bias + first, count) : f_zero();
+  for (int64_t r = 0; r < rows; r++) {
+    float* y = job->y + (row + r) * job->stride + first;
+    float* target = count >= PANEL ? y : memcpy(whole, y, sizeof(float) * (size_t)count);
+    f32x16 x = f_add(f_load(out + PANEL * r), bias);
+    if (job->epilogue == EPILOGUE_ADD) x = f_add(f_load(target), x);
+    if (job->epilogue == EPILOGUE_GELU) x = activate(ACTIVATION_GELU_ERF, x);
+    if (job->epilogue == EPILOGUE_GATED) {
+      x = f_mul(activate(job->activation, x), f_add(f_load(up + PANEL * r), up_bias));
+    }
+    f_store(target, x);
+    if (count < PANEL) memcpy(y, whole, sizeof(float) * (size_t)count);
+  }
+}
+
+static void product(
+    const struct weft_matrix* matrix, const struct matmul* job, int64_t panel, int64_t row,
+    int64_t rows, float* out) {
+  enum form form = form_of(matrix->kind);
+  const uint8_t* x = job->x[form] + tile_offset(form, matrix->groups, row);
+  TILE_PRODUCTS[tile_rows(rows)][matrix->kind](
+      matrix->data + panel * matrix->panel_bytes, matrix, x, out);
+}
+
+static void matmul(const struct matmul* job, int64_t first_panel, int64_t end_panel) {
+  float out[4][TILE_ROWS * PANEL] __attribute__((aligned(64)));
+  float up[TILE_ROWS * PANEL] __attribute__((aligned(64)));
+  const struct weft_matrix* matrix = job->matrix;
+  int64_t panel = first_panel;
+  if (job->rows <= 2 && !job->up && FOUR_PANEL_PRODUCTS[job->rows][matrix->kind]) {
+    for (; panel + 4 <= end_panel; panel += 4) {
+      FOUR_PANEL_PRODUCTS[job->rows][matrix->kind](
+          matrix->data + panel * matrix->panel_bytes, matrix, job->x[FORM_FLOATS], out[0]);
+      for (int p = 0; p < 4; p++) finish_tile(job, out[p], up, 0, job->rows, panel + p);
+    }
+  }
+  for (; panel < end_panel; panel++) {
+    for (int64_t row = 0; row < job->rows; row += TILE_ROWS) {
+      int64_t rows = job->rows - row < TILE_ROWS ? job->rows - row : TILE_ROWS;
+      product(matrix, job, panel, row, rows, out[0]);
+      if (job->up) product(job->up, job, panel, row, rows, up);
+      finish_tile(job, out[0], up, row, rows, panel);
+    }
+  }
+}

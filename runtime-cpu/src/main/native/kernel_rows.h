@@ -1,0 +1,146 @@
+// Kernels that work on one row of activations. Included by kernels.c.
+
+// Sixteen floats from `at`, of which `count` are there; zeros for the others.
+INLINE f32x16 f_load_part(const float* at, int64_t count) {
+  if (count >= LANES) return f_load(at);
+  float lanes[LANES] = {0};
+  memcpy(lanes, at, sizeof(float) * (size_t)count);
+  return f_load(lanes);
+}
+
+INLINE void f_store_part(float* at, f32x16 x, int64_t count) {
+  if (count >= LANES) {
+    f_store(at, x);
+    return;
+  }
+  float lanes[LANES];
+  f_store(lanes, x);
+  memcpy(at, lanes, sizeof(float) * (size_t)count);
+}
+
+// Below this a group counts as zeros: its reciprocal would not be a number.
+#define SMALLEST_SCALE 1e-30f
+
+INLINE void quantize_group(
+    f32x16 low, f32x16 high, float scale, float inverse, int8_t* values, float* scaled_sum,
+    int32_t* negative_sum) {
+  i32x16 q0 = i_round(f_mul(low, f_set(inverse)));
+  i32x16 q1 = i_round(f_mul(high, f_set(inverse)));
+  i_store_i8(values, q0);
+  i_store_i8(values + LANES, q1);
+  float sum = f_sum(f_add(f_from_i(q0), f_from_i(q1)));
+  *scaled_sum = sum * scale;
+  *negative_sum = -(int32_t)sum;
+}
+
+static float highest_magnitude(const float* x, int64_t n) {
+  f32x16 highest = f_zero();
+  for (int64_t i = 0; i < n; i += LANES) {
+    highest = f_max(highest, f_abs(f_load_part(x + i, n - i)));
+  }
+  return f_highest(highest);
+}
+
+static void quantize(
+    enum form form, const float* x, int64_t inputs, int64_t groups, uint8_t* tile, int64_t rows,
+    int64_t index) {
+  if (form == FORM_FLOATS) {
+    float* out = (float*)tile + index;
+    for (int64_t k = 0; k < inputs; k++) out[k * rows] = x ? x[k] : 0;
+    return;
+  }
+  float row_highest = x && form == FORM_ROWS ? highest_magnitude(x, inputs) : 0;
+  for (int64_t g = 0; g < groups; g++, tile += QUANTIZED_ROW_BYTES * rows) {
+    f32x16 low = f_zero(), high = f_zero();
+    if (x) {
+      int64_t left = inputs - g * GROUP;
+      low = f_load_part(x + g * GROUP, left);
+      if (left > LANES) high = f_load_part(x + g * GROUP + LANES, left - LANES);
+    }
+    float highest =
+        form == FORM_ROWS ? row_highest : f_highest(f_max(f_abs(low), f_abs(high)));
+    int zero = !(highest > SMALLEST_SCALE);
+    float scale = zero ? 0 : highest / 127;
+    float inverse = zero ? 0 : 127 / highest;
+    float* scales = (float*)(tile + 32 * rows);
+    scales[index] = scale;
+    quantize_group(low, high, scale, inverse, (int8_t*)tile + 32 * index, &scales[rows + index],
+        (int32_t*)scales + 2 * rows + index);
+  }
+}
+
+static void rms_norm(const float* x, const float* weight, double epsilon, int64_t n, float* out) {
+  f32x16 squares = f_zero();
+  for (int64_t i = 0; i < n; i += LANES) {
+    f32x16 v = f_load_part(x + i, n - i);
+    squares = f_fma(v, v, squares);
+  }
+  float scale = (float)(1 / __builtin_sqrt((double)f_sum(squares) / (double)n + epsilon));
+  for (int64_t i = 0; i < n; i += LANES) {
+    f32x16 v = f_mul(f_load_part(x + i, n - i), f_set(scale));
+    f_store_part(out + i, f_mul(v, f_load_part(weight + i, n - i)), n - i);
+  }
+}
+
+static void layer_norm(
+    const float* x, const float* weight, const float* bias, double epsilon, int64_t n, float* out) {
+  f32x16 sum = f_zero(), squares = f_zero();
+  for (int64_t i = 0; i < n; i += LANES) sum = f_add(sum, f_load_part(x + i, n - i));
+  f32x16 mean = f_set((float)((double)f_sum(sum) / (double)n));
+  for (int64_t i = 0; i < n; i += LANES) {
+    f32x16 v = f_within(f_sub(f_load_part(x + i, n - i), mean), 0, n - i, f_zero());
+    squares = f_fma(v, v, squares);
+  }
+  float scale = (float)(1 / __builtin_sqrt((double)f_sum(squares) / (double)n + epsilon));
+  for (int64_t i = 0; i < n; i += LANES) {
+    f32x16 v = f_mul(f_sub(f_load_part(x + i, n - i), mean), f_set(scale));
+    v = f_fma(v, f_load_part(weight + i, n - i), f_load_part(bias + i, n - i));
+    f_store_part(out + i, v, n - i);
+  }
+}
+
+static void rope(
+    float* head, const float* cosine, const float* sine, int64_t pairs, int interleaved) {
+  if (interleaved) {
+    for (int64_t i = 0; i < pairs; i++) {
+      float x = head[2 * i], y = head[2 * i + 1];
+      head[2 * i] = x * cosine[i] - y * sine[i];
+      head[2 * i + 1] = x * sine[i] + y * cosine[i];
+    }
+    return;
+  }
+  float* other = head + pairs;
+  for (int64_t i = 0; i < pairs; i++) {
+    float x = head[i], y = other[i];
+    head[i] = x * cosine[i] - y * sine[i];
+    other[i] = x * sine[i] + y * cosine[i];
+  }
+}
+
+INLINE f32x16 f_clamp_f16(f32x16 x) { return f_min(f_max(x, f_set(-65504)), f_set(65504)); }
+
+static void kv_write(
+    const struct kv_shape* kv, uint8_t* at, int64_t slot, const float* k, const float* v) {
+  uint16_t* keys = (uint16_t*)at + slot;
+  uint16_t* values =
+      (uint16_t*)at + kv->head_size * kv->block_tokens + slot * kv->padded_head_size;
+  for (int64_t d = 0; d < kv->head_size; d += LANES) {
+    int64_t left = kv->head_size - d;
+    uint16_t lanes[LANES];
+    f_store_f16(lanes, f_clamp_f16(f_load_part(k + d, left)));
+    for (int64_t i = 0; i < LANES && i < left; i++) keys[(d + i) * kv->block_tokens] = lanes[i];
+    f_store_f16(values + d, f_clamp_f16(f_load_part(v + d, left)));
+  }
+}
+
+static int64_t argmax(const float* x, int64_t n) {
+  f32x16 highest = f_set(-__builtin_inff());
+  int64_t whole = n / LANES * LANES;
+  for (int64_t i = 0; i < whole; i += LANES) highest = f_max(highest, f_load(x + i));
+  float best = f_highest(highest);
+  for (int64_t i = whole; i < n; i++) best = x[i] > best ? x[i] : best;
+  for (int64_t i = 0; i < n; i++) {
+    if (x[i] == best) return i;
+  }
+  return 0;
+}

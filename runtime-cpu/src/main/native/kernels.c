@@ -1,0 +1,25 @@
+// Every kernel of one instruction set: compiled once for each, with KERNELS naming the table.
+#include "kernels.h"
+
+#include <string.h>
+
+#include "simd.h"
+
+#include "kernel_rows.h"
+#include "kernel_matmul.h"
+#include "kernel_attention.h"
+
+const struct kernels KERNELS = {
+  .name = KERNELS_NAME,
+  .quantize = quantize,
+  .matmul = matmul,
+  .rms_norm = rms_norm,
+  .layer_norm = layer_norm,
+  .rope = rope,
+  .kv_write = kv_write,
+  .attend = attend,
+  .merge = merge,
+  .finish = finish,
+  .attend_text = attend_text,
+  .argmax = argmax,
+};

@@ -1,0 +1,123 @@
+// The kernels of one instruction set, and the memory layouts that they share.
+#ifndef KERNELS_H
+#define KERNELS_H
+
+#include "matrix.h"
+
+// Activations come in tiles of up to 16 rows, so that a weight is loaded once for all of them and
+// every address is a constant away from one pointer. A tile of R rows (R one of 1, 2, 3, 4, 6, 8,
+// 12, 16: rows that are not there are zeros) is, per group of 32 inputs:
+//   groups, rows: int8 [R][32], f32 scale[R], f32 scale * sum [R], i32 -sum [R]
+//                 (one scale for the row in the rows form)
+//   floats:       f32 [32][R]
+#define TILE_ROWS 16
+#define QUANTIZED_ROW_BYTES 44
+#define FLOAT_ROW_BYTES 128
+
+static inline int64_t row_bytes(enum form form) {
+  return form == FORM_FLOATS ? FLOAT_ROW_BYTES : QUANTIZED_ROW_BYTES;
+}
+
+// Rows of the tile that holds `rows` (1..16) rows.
+static inline int64_t tile_rows(int64_t rows) {
+  return rows <= 4 ? rows : rows <= 6 ? 6 : rows <= 8 ? 8 : rows <= 12 ? 12 : 16;
+}
+
+// Start of the tile of row `row`, a multiple of 16.
+static inline int64_t tile_offset(enum form form, int64_t groups, int64_t row) {
+  return row * groups * row_bytes(form);
+}
+
+enum activation { ACTIVATION_SILU, ACTIVATION_GELU_TANH, ACTIVATION_GELU_ERF };
+
+enum epilogue {
+  EPILOGUE_STORE,  // y = x W^T + bias
+  EPILOGUE_ADD,    // y += x W^T + bias
+  EPILOGUE_GATED,  // y = activation(x W^T) * (x up^T)
+  EPILOGUE_GELU    // y = gelu(x W^T + bias)
+};
+
+struct matmul {
+  const struct weft_matrix* matrix;
+  const struct weft_matrix* up;  // EPILOGUE_GATED only; of any kind
+  const float* bias;             // [outputs] or null
+  const float* up_bias;
+  const uint8_t* x[FORM_COUNT];  // tiles of the forms in use
+  int64_t rows;
+  float* y;
+  int64_t stride;  // floats between rows of y
+  enum epilogue epilogue;
+  enum activation activation;
+};
+
+// KV memory of one layer and KV head within a block: K f16 [head_size][block_tokens], then
+// V f16 [block_tokens][padded_head_size].
+struct kv_shape {
+  int64_t head_size, padded_head_size, block_tokens;
+  int64_t kv_heads, layers;
+  int64_t block_bytes, blocks_per_chunk;  // blocks lie in chunks of 2 MiB, or span whole ones
+  uint8_t* base;
+};
+
+#define CHUNK_BYTES (2 << 20)
+
+static inline uint8_t* block_address(const struct kv_shape* kv, int32_t block) {
+  int64_t per = kv->blocks_per_chunk;
+  return kv->base + (per > 0 ? block / per * CHUNK_BYTES + block % per * kv->block_bytes
+                             : block * kv->block_bytes);
+}
+
+static inline uint8_t* kv_address(
+    const struct kv_shape* kv, int32_t block, int64_t layer, int64_t kv_head) {
+  int64_t head_bytes = 2 * kv->block_tokens * (kv->head_size + kv->padded_head_size);
+  return block_address(kv, block) + (layer * kv->kv_heads + kv_head) * head_bytes;
+}
+
+// Attention of up to 16 queries of one sequence and KV head over the keys of one split.
+struct attention_tile {
+  const struct kv_shape* kv;
+  const int32_t* blocks;  // the sequence's block table
+  int64_t layer, kv_head;
+  int64_t queries;             // 1..16
+  const float* q;              // [head_size][tile_rows(queries)], scaled
+  const int64_t* first_key;    // per query; sliding windows
+  const int64_t* last_key;     // per query, itself
+  int64_t first_block, end_block;  // the split
+  float* scores;               // scratch [vectors of the split][tile_rows(queries)][16]
+  float* highest;              // [16] running, -inf at first
+  float* total;                // [16] running, 0 at first
+  float* out;                  // [16][padded_head_size] running, 0 at first
+};
+
+struct kernels {
+  const char* name;
+  // Puts row `index` of a tile of `rows` rows into `form`; x null is a row of zeros.
+  void (*quantize)(enum form form, const float* x, int64_t inputs, int64_t groups, uint8_t* tile,
+      int64_t rows, int64_t index);
+  void (*matmul)(const struct matmul* job, int64_t first_panel, int64_t end_panel);
+  void (*rms_norm)(const float* x, const float* weight, double epsilon, int64_t n, float* out);
+  void (*layer_norm)(
+      const float* x, const float* weight, const float* bias, double epsilon, int64_t n,
+      float* out);
+  // Turns a head in place; cos and sin are [pairs].
+  void (*rope)(float* head, const float* cos, const float* sin, int64_t pairs, int interleaved);
+  // Writes one token's K and V of one head; `slot` is its place in the block.
+  void (*kv_write)(const struct kv_shape* kv, uint8_t* at, int64_t slot, const float* k,
+      const float* v);
+  void (*attend)(const struct attention_tile* tile);
+  // Merges a later split's (highest, total, out) of one query into an earlier one's.
+  void (*merge)(float* highest, float* total, float* out, float highest2, float total2,
+      const float* out2, int64_t n);
+  // out = x / total
+  void (*finish)(const float* x, float total, int64_t n, float* out);
+  // One head of one text: rows of q, k, v are `stride` floats apart.
+  void (*attend_text)(const float* q, const float* k, const float* v, int64_t stride, int64_t tokens,
+      int64_t head_size, float scale, float* scratch, float* out, int64_t out_stride);
+  int64_t (*argmax)(const float* x, int64_t n);
+};
+
+extern const struct kernels weft_kernels_avx2;
+extern const struct kernels weft_kernels_avx512;
+extern const struct kernels weft_kernels_amx;
+
+#endif

@@ -1,0 +1,168 @@
+#define _GNU_SOURCE
+#include "plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+void* carve(struct carver* carver, int64_t bytes) {
+  int64_t at = carver->used;
+  carver->used += divide_up(bytes, APART) * APART;
+  return carver->base ? carver->base + at : NULL;
+}
+
+void* map_memory(int64_t bytes) {
+  void* memory = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
+      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? NULL : memory;
+}
+
+void unmap_memory(void* memory, int64_t bytes) {
+  if (memory) munmap(memory, (size_t)bytes);
+}
+
+void carve_activations(
+    struct carver* carver, const struct weft_device* device, int64_t rows, int64_t inputs,
+    struct activations* out) {
+  int64_t groups = divide_up(inputs, GROUP);
+  int64_t tiled_rows = divide_up(rows, TILE_ROWS) * TILE_ROWS;
+  for (int form = 0; form < FORM_COUNT; form++) {
+    int64_t bytes = groups * row_bytes((enum form)form);
+    out->own_bytes[form] = divide_up(FEW_ROWS * bytes, APART) * APART;
+    out->shared[form] = carve(carver, tiled_rows * bytes);
+    out->own[form] = carve(carver, device->threads * out->own_bytes[form]);
+  }
+}
+
+void phase_begin(struct walk* walk) {
+  walk->phase ^= 1;
+  // The other cursor's phase is over: the barrier at its end has passed.
+  if (walk->worker == 0) device_rewind(walk->device, walk->phase ^ 1);
+}
+
+int64_t phase_take(struct walk* walk, int64_t count, int64_t run, int64_t* end) {
+  return device_take(walk->device, walk->phase, count, run, end);
+}
+
+void phase_end(struct walk* walk) { device_barrier(walk->device); }
+
+static unsigned forms_of(const struct matmul* jobs, int count) {
+  unsigned forms = 0;
+  for (int i = 0; i < count; i++) {
+    forms |= 1u << form_of(jobs[i].matrix->kind);
+    if (jobs[i].up) forms |= 1u << form_of(jobs[i].up->kind);
+  }
+  return forms;
+}
+
+static const float* source_row(
+    struct walk* walk, const struct source* source, int64_t row) {
+  const float* x = source->x + (source->index ? source->index[row] : row) * source->stride;
+  if (!source->norm) return x;
+  float* out = source->scratch + walk->worker * divide_up(source->inputs, PANEL) * PANEL;
+  walk->kernels->rms_norm(x, source->norm, source->epsilon, source->inputs, out);
+  return out;
+}
+
+// Fills rows first..end-1, and at the end of all rows the last tile's padding.
+static void prepare_rows(
+    struct walk* walk, const struct source* source, unsigned forms, uint8_t* const* tiles,
+    int64_t first, int64_t end) {
+  int64_t groups = divide_up(source->inputs, GROUP);
+  for (int64_t row = first; row < end; row++) {
+    const float* x = source_row(walk, source, row);
+    int64_t start = row / TILE_ROWS * TILE_ROWS, left = source->rows - start;
+    int64_t rows = tile_rows(left < TILE_ROWS ? left : TILE_ROWS);
+    for (int form = 0; form < FORM_COUNT; form++) {
+      if (!(forms >> form & 1)) continue;
+      uint8_t* tile = tiles[form] + tile_offset((enum form)form, groups, start);
+      walk->kernels->quantize(
+          (enum form)form, x, source->inputs, groups, tile, rows, row - start);
+      if (row < source->rows - 1) continue;
+      for (int64_t pad = row - start + 1; pad < rows; pad++) {
+        walk->kernels->quantize((enum form)form, NULL, source->inputs, groups, tile, rows, pad);
+      }
+    }
+  }
+}
+
+void prepare(
+    struct walk* walk, const struct activations* activations, const struct source* source,
+    struct matmul* jobs, int count) {
+  unsigned forms = forms_of(jobs, count);
+  uint8_t* tiles[FORM_COUNT];
+  int few = source->rows <= FEW_ROWS;
+  for (int form = 0; form < FORM_COUNT; form++) {
+    tiles[form] = few ? activations->own[form] + walk->worker * activations->own_bytes[form]
+                      : activations->shared[form];
+    for (int i = 0; i < count; i++) jobs[i].x[form] = tiles[form];
+  }
+  for (int i = 0; i < count; i++) jobs[i].rows = source->rows;
+  if (few) {
+    prepare_rows(walk, source, forms, tiles, 0, source->rows);
+    return;
+  }
+  phase_begin(walk);
+  int64_t end;
+  for (int64_t row; (row = phase_take(walk, source->rows, 4, &end)) >= 0;) {
+    prepare_rows(walk, source, forms, tiles, row, end);
+  }
+  phase_end(walk);
+}
+
+// Several runs a worker, so that one that is held up leaves its share to the others.
+static int64_t panels_a_run(const struct walk* walk, const struct matmul* jobs, int64_t panels) {
+  int64_t run = panels / (walk->device->threads * 6);
+  if (form_of(jobs[0].matrix->kind) == FORM_FLOATS) run = divide_up(run, 4) * 4;
+  return run < 1 ? 1 : run > 64 ? 64 : run;
+}
+
+void multiply(struct walk* walk, const struct matmul* jobs, int count) {
+  int64_t panels = 0;
+  for (int i = 0; i < count; i++) panels += jobs[i].matrix->panels;
+  int64_t run = panels_a_run(walk, jobs, panels), end;
+  phase_begin(walk);
+  for (int64_t panel; (panel = phase_take(walk, panels, run, &end)) >= 0;) {
+    int64_t start = 0;
+    for (int i = 0; i < count; i++) {
+      int64_t own = jobs[i].matrix->panels;
+      int64_t from = panel > start ? panel - start : 0, until = end - start < own ? end - start : own;
+      if (from < until) walk->kernels->matmul(&jobs[i], from, until);
+      start += own;
+    }
+  }
+  phase_end(walk);
+}
+
+struct product {
+  struct weft_device* device;
+  struct activations activations;
+  struct source source;
+  struct matmul job;
+};
+
+static void run_product(void* context, int32_t worker) {
+  struct product* product = context;
+  struct walk walk = walk_start(product->device, worker);
+  struct matmul job = product->job;
+  prepare(&walk, &product->activations, &product->source, &job, 1);
+  multiply(&walk, &job, 1);
+}
+
+int32_t weft_matmul(
+    struct weft_device* device, const struct weft_matrix* matrix, const float* x, int64_t rows,
+    float* y) {
+  struct product product = {.device = device,
+      .source = {.x = x, .stride = matrix->inputs, .rows = rows, .inputs = matrix->inputs},
+      .job = {.matrix = matrix, .y = y, .stride = matrix->outputs}};
+  struct carver carver = {0};
+  carve_activations(&carver, device, rows, matrix->inputs, &product.activations);
+  carver.base = map_memory(carver.used);
+  if (!carver.base) return -1;
+  int64_t bytes = carver.used;
+  carver.used = 0;
+  carve_activations(&carver, device, rows, matrix->inputs, &product.activations);
+  device_run(device, run_product, &product);
+  unmap_memory(carver.base, bytes);
+  return 0;
+}

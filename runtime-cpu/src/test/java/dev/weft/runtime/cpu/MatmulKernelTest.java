@@ -1,0 +1,166 @@
+package dev.weft.runtime.cpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.weft.runtime.tensor.DType;
+import dev.weft.runtime.tensor.RandomBlocks;
+import dev.weft.runtime.tensor.Shape;
+import dev.weft.runtime.tensor.Tensor;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// Every matrix product kernel against exact sums of the same rounded numbers, at odd sizes and
+/// extreme values; and bit for bit against itself: alone, in batches, on several threads, on every
+/// instruction set.
+class MatmulKernelTest {
+  private static final List<Integer> ROW_COUNTS =
+      List.of(1, 2, 3, 4, 5, 8, 12, 13, 16, 17, 31, 32, 33, 64);
+
+  /// float32 sums of K terms, in blocks: the error grows far more slowly than K.
+  private static final double TOLERANCE = 4e-6;
+
+  record Kernel(DType type, boolean w8a8) {
+    @Override
+    public String toString() {
+      return w8a8 ? "w8a8 from " + type : type.toString();
+    }
+  }
+
+  static Stream<Kernel> kernels() {
+    return Stream.concat(
+        Arrays.stream(DType.values()).map(type -> new Kernel(type, false)),
+        Stream.of(DType.F32, DType.BF16, DType.Q4_K).map(type -> new Kernel(type, true)));
+  }
+
+  private static Tensor tensor(DType type, int outputs, int inputs, long seed) {
+    byte[] data = RandomBlocks.bytes(type, outputs * inputs, 0.05, new SplittableRandom(seed));
+    return new Tensor("w", type, Shape.of(outputs, inputs), MemorySegment.ofArray(data));
+  }
+
+  private static float[] inputs(int count, long seed) {
+    var random = new SplittableRandom(seed);
+    float[] x = new float[count];
+    for (int i = 0; i < count; i++) {
+      x[i] = (float) random.nextGaussian();
+    }
+    return x;
+  }
+
+  private static float[] multiply(
+      Isa isa, int threads, Tensor weights, boolean w8a8, float[] x, int rows) {
+    try (Arena arena = Arena.ofConfined();
+        CpuDevice device = CpuDevices.device(isa, threads);
+        PackedMatrix matrix = PackedMatrix.pack(device.library(), weights, w8a8)) {
+      MemorySegment y = arena.allocate(JAVA_FLOAT, rows * weights.shape().rowCount());
+      device.multiply(matrix, arena.allocateFrom(JAVA_FLOAT, x), rows, y);
+      return y.toArray(JAVA_FLOAT);
+    }
+  }
+
+  private static void assertNear(Kernel kernel, Tensor tensor, float[] x, float[] y, int rows) {
+    int inputs = Math.toIntExact(tensor.shape().rowLength());
+    int outputs = y.length / rows;
+    float[] weights = PlainProduct.weights(tensor, kernel.w8a8());
+    float[] rounded = PlainProduct.activations(x, inputs, kernel.type(), kernel.w8a8());
+    for (int row = 0; row < rows; row++) {
+      for (int output = 0; output < outputs; output++) {
+        var expected = PlainProduct.product(weights, output, rounded, row, inputs);
+        assertThat((double) y[row * outputs + output])
+            .as("%s, %d rows, row %d, output %d", kernel, rows, row, output)
+            .isCloseTo(
+                expected.sum(),
+                org.assertj.core.data.Offset.offset(expected.magnitude() * TOLERANCE + 1e-30));
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void agreesWithExactSumsAtOddSizes(Kernel kernel) {
+    int block = Math.max(kernel.type().blockElements(), 32);
+    for (Isa isa : CpuDevices.instructionSets()) {
+      for (int rows : ROW_COUNTS) {
+        Tensor tensor = tensor(kernel.type(), 37, block * 2, rows);
+        float[] x = inputs(rows * block * 2, rows + 1);
+        assertNear(kernel, tensor, x, multiply(isa, 2, tensor, kernel.w8a8(), x, rows), rows);
+      }
+      for (int inputs : List.of(512, 576 / block * block, 1536, 4096)) {
+        if (inputs > 0) {
+          Tensor tensor = tensor(kernel.type(), 33, inputs, inputs);
+          float[] x = inputs(3 * inputs, inputs + 1);
+          assertNear(kernel, tensor, x, multiply(isa, 1, tensor, kernel.w8a8(), x, 3), 3);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void takesExtremeInputs(Kernel kernel) {
+    int inputs = 256;
+    Tensor tensor = tensor(kernel.type(), 16, inputs, 3);
+    for (Isa isa : CpuDevices.instructionSets()) {
+      for (float value : new float[] {0f, 1e-38f, 1e-20f, 1e20f, -3e4f}) {
+        float[] x = new float[inputs];
+        Arrays.fill(x, value);
+        x[5] = -value;
+        assertNear(kernel, tensor, x, multiply(isa, 1, tensor, kernel.w8a8(), x, 1), 1);
+      }
+      // The largest sums that int8 can make, of either sign.
+      float[] x = new float[inputs];
+      for (int i = 0; i < inputs; i++) {
+        x[i] = i / 32 % 2 == 0 ? 127 : -127;
+      }
+      assertNear(kernel, tensor, x, multiply(isa, 1, tensor, kernel.w8a8(), x, 1), 1);
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void rowDependsOnNothingButItself(Kernel kernel) {
+    int inputs = 1536;
+    int rows = 64;
+    Tensor tensor = tensor(kernel.type(), 80, inputs, 5);
+    float[] x = inputs(rows * inputs, 6);
+    Isa plain = Isa.AVX2;
+    float[] all = multiply(plain, 1, tensor, kernel.w8a8(), x, rows);
+    for (Isa isa : CpuDevices.instructionSets()) {
+      for (int threads : List.of(1, 2, 3)) {
+        assertThat(multiply(isa, threads, tensor, kernel.w8a8(), x, rows))
+            .as("%s on %s with %d threads", kernel, isa, threads)
+            .isEqualTo(all);
+      }
+      int first = 0;
+      for (int count : List.of(1, 2, 3, 4, 5, 6, 7, 8, 11, 17)) {
+        float[] part = Arrays.copyOfRange(x, first * inputs, (first + count) * inputs);
+        assertThat(multiply(isa, 2, tensor, kernel.w8a8(), part, count))
+            .as("%s on %s, rows %d to %d", kernel, isa, first, first + count)
+            .isEqualTo(Arrays.copyOfRange(all, first * 80, (first + count) * 80));
+        first += count;
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void dequantizesAsTheReference(Kernel kernel) {
+    Tensor tensor = tensor(kernel.type(), 3, 512, 9);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_FLOAT, 3 * 512);
+      CpuDevices.library()
+          .dequantize(
+              Natives.typeCode(kernel.type()),
+              Natives.inNativeMemory(tensor.data(), arena),
+              3 * 512,
+              out);
+      assertThat(out.toArray(JAVA_FLOAT)).isEqualTo(PlainProduct.weights(tensor, false));
+    }
+  }
+}

@@ -1,0 +1,68 @@
+package dev.weft.runtime.cpu;
+
+import dev.weft.runtime.tensor.DType;
+import dev.weft.runtime.tensor.Dequantizer;
+import dev.weft.runtime.tensor.Tensor;
+
+/// `y = x W^T` as the kernels define it, in double: activations and weights rounded as they are,
+/// sums exact.
+final class PlainProduct {
+  private static final int GROUP = 32;
+
+  private PlainProduct() {}
+
+  /// A product and the magnitude that its error is measured against.
+  record Value(double sum, double magnitude) {}
+
+  /// Weights as the kernel for this type holds them.
+  static float[] weights(Tensor tensor, boolean w8a8) {
+    float[] weights = Dequantizer.all(tensor);
+    int inputs = Math.toIntExact(tensor.shape().rowLength());
+    if (w8a8) {
+      for (int start = 0; start < weights.length; start += inputs) {
+        round(weights, start, start + inputs);
+      }
+    }
+    return weights;
+  }
+
+  /// Activations as the kernel for this type holds them.
+  static float[] activations(float[] x, int inputs, DType type, boolean w8a8) {
+    float[] rounded = x.clone();
+    if (!type.quantized() && !w8a8) {
+      return rounded;
+    }
+    int step = w8a8 ? inputs : GROUP;
+    for (int row = 0; row < x.length; row += inputs) {
+      for (int start = row; start < row + inputs; start += step) {
+        round(rounded, start, Math.min(start + step, row + inputs));
+      }
+    }
+    return rounded;
+  }
+
+  /// To whole multiples of a 127th of the largest.
+  private static void round(float[] values, int from, int to) {
+    float highest = 0;
+    for (int i = from; i < to; i++) {
+      highest = Math.max(highest, Math.abs(values[i]));
+    }
+    boolean zero = !(highest > 1e-30f);
+    float inverse = 127 / highest;
+    float scale = highest / 127;
+    for (int i = from; i < to; i++) {
+      values[i] = zero ? 0 : (float) Math.rint(values[i] * inverse) * scale;
+    }
+  }
+
+  static Value product(float[] weights, int output, float[] x, int row, int inputs) {
+    double sum = 0;
+    double magnitude = 0;
+    for (int i = 0; i < inputs; i++) {
+      double term = (double) weights[output * inputs + i] * x[row * inputs + i];
+      sum += term;
+      magnitude += Math.abs(term);
+    }
+    return new Value(sum, magnitude);
+  }
+}
