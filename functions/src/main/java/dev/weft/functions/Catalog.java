@@ -1,9 +1,5 @@
 package dev.weft.functions;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Optional;
 
@@ -29,14 +25,6 @@ public final class Catalog {
   }
 
   private static String text(String name) {
-    String resource = "/catalog/" + name + ".yaml";
-    try (InputStream in = Catalog.class.getResourceAsStream(resource)) {
-      if (in == null) {
-        throw new IllegalStateException("the catalog lacks " + resource);
-      }
-      return new String(in.readAllBytes(), StandardCharsets.UTF_8);
-    } catch (IOException e) {
-      throw new UncheckedIOException(resource, e);
-    }
+    return Resources.text("/catalog/" + name + ".yaml");
   }
 }

@@ -8,7 +8,7 @@ import java.util.regex.Pattern;
 /// Durations as people write them: a whole number and one of `ms`, `s`, `m`, `h`, as in `500ms` or
 /// `5m`. ISO-8601 (`PT5M`) is read as well, and written only for what the short form cannot say.
 public final class DurationText {
-  private static final Pattern SHORT = Pattern.compile("(\\d{1,18})(ms|s|m|h)");
+  static final Pattern SHORT = Pattern.compile("(\\d{1,18})(ms|s|m|h)");
 
   private DurationText() {}
 

@@ -52,11 +52,11 @@ public record Function(String apiVersion, String kind, Metadata metadata, Functi
   /// @param labels words of your own to find functions by, in the syntax of Kubernetes' labels
   public record Metadata(
       FunctionName name, @JsonInclude(JsonInclude.Include.NON_EMPTY) Map<String, String> labels) {
-    private static final int MAX_LABELS = 64;
+    static final int MAX_LABELS = 64;
     private static final String WORD = "[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?";
-    private static final Pattern KEY =
+    static final Pattern LABEL_NAME =
         Pattern.compile("([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?" + WORD);
-    private static final Pattern VALUE = Pattern.compile("(" + WORD + ")?");
+    static final Pattern LABEL_VALUE = Pattern.compile("(" + WORD + ")?");
 
     public Metadata {
       if (name == null) {
@@ -71,11 +71,11 @@ public record Function(String apiVersion, String kind, Metadata metadata, Functi
     }
 
     private static void checkLabel(String key, String value) {
-      if (!KEY.matcher(key).matches()) {
+      if (!LABEL_NAME.matcher(key).matches()) {
         throw new InvalidManifestException(
             "metadata.labels", "'%s' is not a label's name".formatted(key));
       }
-      if (value == null || !VALUE.matcher(value).matches()) {
+      if (value == null || !LABEL_VALUE.matcher(value).matches()) {
         throw new InvalidManifestException(
             "metadata.labels." + key,
             "'%s' is not a label's value: up to 63 letters, digits, '-', '_' and '.', starting and ending with a letter or digit"

@@ -90,6 +90,12 @@ public final class Manifests {
     return write(JSON, function);
   }
 
+  /// The JSON Schema (draft 2020-12) of a manifest, for editors and for tools that check manifests
+  /// without Weft.
+  public static String jsonSchema() {
+    return Resources.text("/schema/function.schema.json");
+  }
+
   private static List<JsonNode> documents(ObjectMapper mapper, String text) {
     List<JsonNode> documents = new ArrayList<>();
     try (JsonParser parser = open(mapper, text)) {

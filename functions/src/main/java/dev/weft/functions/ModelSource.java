@@ -18,13 +18,15 @@ import org.jspecify.annotations.Nullable;
 public record ModelSource(String uri, @Nullable String sha256) {
   public static final Set<String> SCHEMES = Set.of("file", "hf", "https", "pypi");
 
-  private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
-  private static final Pattern SPACE = Pattern.compile("\\s");
-  private static final Pattern CONTROL = Pattern.compile("\\p{Cntrl}");
+  static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
+  static final Pattern FILE = Pattern.compile("file:[^\\x00-\\x1f\\x7f]+");
+  // No spaces and no control characters, but for spaces in the path of a file.
+  private static final String NAME = "[^/@=\\x00-\\x20\\x7f]+";
+  private static final String REST = "[^\\x00-\\x20\\x7f]+";
+  static final Pattern HUB = Pattern.compile("hf://" + NAME + "/" + NAME + "([@/]" + REST + ")?");
+  static final Pattern WEB = Pattern.compile("https://[^/\\x00-\\x20\\x7f]+/" + REST);
+  static final Pattern PACKAGE = Pattern.compile("pypi://" + NAME + "==" + NAME + "/" + REST);
   private static final Pattern PARENT_SEGMENT = Pattern.compile("(^|/)\\.\\.(/|$)");
-  private static final Pattern HUB = Pattern.compile("hf://[^/@]+/[^/@]+([@/].+)?");
-  private static final Pattern WEB = Pattern.compile("https://[^/]+/.+");
-  private static final Pattern PACKAGE = Pattern.compile("pypi://[^/=]+==[^/=]+/.+");
 
   @JsonCreator(mode = JsonCreator.Mode.PROPERTIES)
   public ModelSource(
@@ -33,12 +35,9 @@ public record ModelSource(String uri, @Nullable String sha256) {
       throw invalid("a source without an address");
     }
     String scheme = schemeOf(uri);
-    if (CONTROL.matcher(uri).find() || (!scheme.equals("file") && SPACE.matcher(uri).find())) {
-      throw invalid("'%s' has a space or a control character in it".formatted(uri));
-    }
     boolean wellFormed =
         switch (scheme) {
-          case "file" -> uri.length() > "file:".length();
+          case "file" -> FILE.matcher(uri).matches();
           case "hf" -> HUB.matcher(uri).matches() && !PARENT_SEGMENT.matcher(uri).find();
           case "https" -> WEB.matcher(uri).matches();
           case "pypi" -> PACKAGE.matcher(uri).matches() && !PARENT_SEGMENT.matcher(uri).find();

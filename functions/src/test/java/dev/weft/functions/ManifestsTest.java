@@ -12,17 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class ManifestsTest {
-  private static final String MINIMAL =
-      """
-      apiVersion: weft.dev/v1alpha1
-      kind: Function
-      metadata:
-        name: mine
-      spec:
-        model:
-          sources:
-            - file:/models/mine.gguf
-      """;
+  private static final String MINIMAL = Samples.MINIMAL;
 
   private static final String FULL =
       """
