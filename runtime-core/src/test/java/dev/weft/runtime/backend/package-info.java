@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.backend;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.engine;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.scheduling;
+
+import org.jspecify.annotations.NullMarked;
