@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -18,7 +17,7 @@ public final class RecordingListener implements GenerationListener {
   private final List<SampledToken> tokens = new ArrayList<>();
   private final List<String> pieces = new ArrayList<>();
   private final CompletableFuture<End> end = new CompletableFuture<>();
-  private final CountDownLatch firstToken = new CountDownLatch(1);
+  private final CompletableFuture<Void> firstToken = new CompletableFuture<>();
   private List<SampledToken> prompt = List.of();
   private volatile boolean heardAfterEnd;
 
@@ -56,7 +55,7 @@ public final class RecordingListener implements GenerationListener {
     text.append(newText);
     pieces.add(newText);
     tokens.addAll(newTokens);
-    firstToken.countDown();
+    firstToken.complete(null);
   }
 
   @Override
@@ -92,13 +91,11 @@ public final class RecordingListener implements GenerationListener {
   }
 
   public void awaitFirstToken() {
-    try {
-      if (!firstToken.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-        throw new AssertionError("no token came");
-      }
-    } catch (InterruptedException e) {
-      throw new AssertionError(e);
-    }
+    firstToken.orTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS).join();
+  }
+
+  public void awaitFirstTokenOrEnd() {
+    CompletableFuture.anyOf(end, firstToken).orTimeout(PATIENCE_SECONDS, TimeUnit.SECONDS).join();
   }
 
   /// What happened, once it is over.

@@ -1,0 +1,62 @@
+package dev.weft.runtime.backend;
+
+import java.util.Arrays;
+import java.util.List;
+
+/// How well a decoder agrees with the reference, both fed the reference's own greedy tokens.
+///
+/// @param positions logit rows compared
+/// @param maxLogitDifference the largest absolute difference of any logit
+/// @param meanLogitDifference the mean absolute difference
+/// @param decided positions where the reference's best token leads by more than the margin
+/// @param disagreements of these, positions where the other's best token is another one
+public record BackendAgreement(
+    int positions,
+    double maxLogitDifference,
+    double meanLogitDifference,
+    int decided,
+    int disagreements) {
+  /// Continues each prompt by `newTokens` tokens of the reference, then compares all rows.
+  public static BackendAgreement measure(
+      DecoderDriver candidate,
+      DecoderDriver reference,
+      List<int[]> prompts,
+      int newTokens,
+      double margin) {
+    int positions = 0;
+    int decided = 0;
+    int disagreements = 0;
+    double max = 0;
+    double sum = 0;
+    long logits = 0;
+    for (int[] prompt : prompts) {
+      int[] tokens = reference.continued(prompt, newTokens);
+      float[][] expected = reference.logits(tokens);
+      float[][] actual = candidate.logits(tokens);
+      for (int row = 0; row < tokens.length; row++) {
+        positions++;
+        for (int i = 0; i < expected[row].length; i++) {
+          double difference = Math.abs(actual[row][i] - expected[row][i]);
+          // Not a number compares false: it must not pass as agreement.
+          max = difference <= max ? max : difference;
+          sum += difference;
+          logits++;
+        }
+        if (lead(expected[row]) > margin) {
+          decided++;
+          if (DecoderDriver.argmax(actual[row]) != DecoderDriver.argmax(expected[row])) {
+            disagreements++;
+          }
+        }
+      }
+    }
+    return new BackendAgreement(positions, max, sum / logits, decided, disagreements);
+  }
+
+  /// By how much the best logit leads.
+  private static double lead(float[] logits) {
+    float[] sorted = logits.clone();
+    Arrays.sort(sorted);
+    return (double) sorted[sorted.length - 1] - sorted[sorted.length - 2];
+  }
+}

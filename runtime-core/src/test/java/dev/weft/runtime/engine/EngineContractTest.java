@@ -1,0 +1,233 @@
+package dev.weft.runtime.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.weft.functions.FunctionName;
+import dev.weft.functions.Quantization;
+import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.Backend;
+import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.engine.Engine.DecoderInstance;
+import dev.weft.runtime.engine.Engine.DecoderOptions;
+import dev.weft.runtime.engine.Engine.Submission;
+import dev.weft.runtime.engine.GenerationListener.FinishReason;
+import dev.weft.runtime.model.DecoderSpec;
+import dev.weft.runtime.model.EncoderSpec;
+import dev.weft.runtime.model.ModelFiles;
+import dev.weft.runtime.model.TinyModels;
+import dev.weft.runtime.tokenizer.Tokenizer;
+import dev.weft.runtime.tokenizer.Tokenizers;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/// What a whole engine promises on a backend, over a small random model: an answer depends on its
+/// request alone, and nothing is left behind.
+@Timeout(300)
+public abstract class EngineContractTest {
+  private static final RevisionId REVISION = new RevisionId(new FunctionName("tiny"), 1);
+  private static final int CONTEXT = 192;
+
+  private final List<AutoCloseable> open = new ArrayList<>();
+  private final AtomicInteger preemptions = new AtomicInteger();
+
+  @TempDir protected Path directory;
+
+  /// A new backend; closed after the test.
+  protected abstract Backend open();
+
+  protected Quantization quantization() {
+    return Quantization.NONE;
+  }
+
+  @AfterEach
+  final void closeAll() throws Exception {
+    for (AutoCloseable closeable : open.reversed()) {
+      closeable.close();
+    }
+  }
+
+  @Test
+  void theSameRequestGivesTheSameTokensAloneInABatchChunkedAndAfterAPreemption() {
+    var requests = new ArrayList<Requests>();
+    for (int i = 0; i < 8; i++) {
+      requests.add(request(5 + 9 * i, i));
+    }
+    var alone = new ArrayList<List<Integer>>();
+    try (var instance = instance(64, 128, 256)) {
+      requests.forEach(request -> alone.add(request.run(instance).ids()));
+    }
+    assertThat(alone).doesNotHaveDuplicates().allSatisfy(ids -> assertThat(ids).hasSize(40));
+
+    try (var instance = instance(64, 128, 256)) {
+      assertThat(runTogether(instance, requests)).as("in a batch of 8").isEqualTo(alone);
+    }
+    try (var instance = instance(64, 8, 256)) {
+      assertThat(runTogether(instance, requests)).as("in chunks of up to 8").isEqualTo(alone);
+    }
+    assertThat(preemptions.get()).isZero();
+    // Each of the longest needs 7 blocks of 16 tokens; growth is not planned for.
+    try (var instance = instance(8, 128, 0)) {
+      assertThat(runTogether(instance, requests)).as("with preemptions").isEqualTo(alone);
+    }
+    assertThat(preemptions.get()).isPositive();
+  }
+
+  @Test
+  void aSeedGivesTheSameTokensInAnyCompany() {
+    var requests = new ArrayList<Requests>();
+    for (int i = 0; i < 6; i++) {
+      requests.add(request(10, 1).seed(i));
+    }
+    try (var instance = instance(64, 128, 256)) {
+      var alone = new ArrayList<List<Integer>>();
+      requests.forEach(request -> alone.add(request.run(instance).ids()));
+
+      assertThat(runTogether(instance, requests)).isEqualTo(alone);
+      assertThat(alone).as("seeds differ").doesNotHaveDuplicates();
+    }
+  }
+
+  @Test
+  void scoringAPromptGivesTheLikelihoodOfItsOwnContinuation() {
+    try (var instance = instance(64, 128, 256)) {
+      var request = request(20, 3);
+      var generated = request.run(instance).ids();
+      int[] whole =
+          IntStream.concat(
+                  IntStream.of(request.prompt()), generated.stream().mapToInt(Integer::intValue))
+              .toArray();
+
+      var scored = Requests.of(whole).scored(1).maxTokens(1).run(instance).prompt();
+
+      // Greedy tokens are their rows' best.
+      for (int i = request.prompt().length; i < whole.length; i++) {
+        assertThat(scored.get(i).alternatives().getFirst().token()).isEqualTo(whole[i]);
+        assertThat(scored.get(i).logprob())
+            .isEqualTo(scored.get(i).alternatives().getFirst().logprob())
+            .isNegative();
+      }
+    }
+  }
+
+  @Test
+  void nothingIsLeftAfterAStorm() {
+    var random = new SplittableRandom(4);
+    var listeners = new ArrayList<RecordingListener>();
+    int stopped = 0;
+    try (var instance = instance(24, 64, 32)) {
+      for (int i = 0; i < 120; i++) {
+        var listener = new RecordingListener();
+        var request = request(1 + random.nextInt(60), i).maxTokens(1 + random.nextInt(30));
+        switch (instance.submit(request.seed(i).build(), listener)) {
+          case Submission.Admitted admitted -> {
+            listeners.add(listener);
+            if (random.nextInt(3) == 0) {
+              listener.awaitFirstTokenOrEnd();
+              admitted.cancel();
+            }
+          }
+          case Submission.Rejected rejected ->
+              assertThat(rejected.code()).isEqualTo(Submission.Rejected.Code.QUEUE_FULL);
+        }
+      }
+      for (var listener : listeners) {
+        stopped += listener.await().error().isPresent() ? 1 : 0;
+      }
+      assertThat(instance.load().busy()).isFalse();
+      assertThat(instance.load().blocksActual()).isZero();
+      assertThat(instance.load().blocksPlanned()).isZero();
+    }
+    assertThat(stopped).isPositive().isLessThan(listeners.size());
+    assertThat(listeners).noneMatch(RecordingListener::heardAfterEnd);
+  }
+
+  @Test
+  void embeddingManyTextsDoesNotStallAStream() {
+    var engine = engine(256);
+    try (var decoder = add(engine, 64, 128);
+        var encoder = encoder(engine)) {
+      var texts = new ArrayList<int[]>();
+      for (int i = 0; i < 400; i++) {
+        // Within the encoder's small vocabulary.
+        texts.add(new SplittableRandom(i).ints(1 + i % 30, 0, 80).toArray());
+      }
+      var alone = encoder.embed(texts.subList(7, 8)).join().getFirst();
+      var vectors = encoder.embed(texts);
+
+      var end = request(12, 1).run(decoder);
+
+      assertThat(end.finishReason()).isEqualTo(FinishReason.LENGTH);
+      assertThat(vectors.isDone()).as("the stream did not wait for the texts").isFalse();
+      assertThat(vectors.join()).hasSize(400);
+      assertThat(vectors.join().get(7)).isEqualTo(alone);
+    }
+  }
+
+  private List<List<Integer>> runTogether(DecoderInstance instance, List<Requests> requests) {
+    var listeners = requests.stream().map(request -> request.submitTo(instance)).toList();
+    return listeners.stream().map(listener -> listener.await().ids()).toList();
+  }
+
+  private static Requests request(int promptLength, long seed) {
+    return Requests.of(tokens(promptLength, seed)).maxTokens(40).ignoringEnd();
+  }
+
+  private static int[] tokens(int count, long seed) {
+    return new SplittableRandom(seed).ints(count, 3, 250).toArray();
+  }
+
+  private DecoderInstance instance(int kvBlocks, int maxBatchTokens, int growthTokens) {
+    return add(engine(growthTokens), kvBlocks, maxBatchTokens);
+  }
+
+  private DeviceLoop engine(int growthTokens) {
+    var observer =
+        new EngineObserver() {
+          @Override
+          public void onPreempted(RevisionId revision) {
+            preemptions.incrementAndGet();
+          }
+        };
+    var settings = new DeviceLoop.Settings(growthTokens, 16, 64, Duration.ofMillis(50));
+    var engine = new DeviceLoop("contract", observer, settings, System::nanoTime);
+    open.add(engine);
+    return engine;
+  }
+
+  private Backend backend() {
+    var backend = open();
+    open.addFirst(backend);
+    return backend;
+  }
+
+  private DecoderInstance add(DeviceLoop engine, int kvBlocks, int maxBatchTokens) {
+    var model = ModelFiles.open(TinyModels.llama(directory, 7).writeGguf());
+    open.addFirst(model);
+    Tokenizer tokenizer = Tokenizers.open(model.tokenizer());
+    open.addFirst(tokenizer);
+    var options = new CompileOptions(quantization(), CONTEXT, kvBlocks, maxBatchTokens, 8);
+    var executable = backend().compile((DecoderSpec) model.spec(), model.weights(), options);
+    return engine.add(
+        REVISION,
+        executable,
+        tokenizer,
+        new DecoderOptions(CONTEXT, kvBlocks, maxBatchTokens, 8, 32));
+  }
+
+  private Engine.EncoderInstance encoder(DeviceLoop engine) {
+    var model = ModelFiles.open(TinyModels.bert(directory, 7).writeSafetensors());
+    open.addFirst(model);
+    var options = new CompileOptions(quantization(), 64, 0, 256, 8);
+    return engine.add(
+        REVISION, backend().compile((EncoderSpec) model.spec(), model.weights(), options));
+  }
+}
