@@ -205,13 +205,17 @@ class DeviceLoopTest {
 
   @Test
   void cancellationFreesTheBlocks() {
-    var instance = decoder(history -> logits('x'), options(4, 4));
+    var gate = new Gate(2);
+    var instance = add(fake(history -> logits('x')).beforeStep(gate), options(4, 4));
     var listener = new RecordingListener();
     var admitted =
         (Submission.Admitted) instance.submit(Requests.ask("hi").maxTokens(400).build(), listener);
     listener.awaitFirstToken();
+    gate.awaitArrival();
+    assertThat(instance.load().blocksActual()).isPositive();
 
     admitted.cancel();
+    gate.open();
 
     assertThat(listener.await().code()).isEqualTo(GenerationError.Code.CANCELLED);
     assertThat(instance.load().blocksActual()).isZero();
@@ -312,8 +316,9 @@ class DeviceLoopTest {
   }
 
   @Test
-  void closingAnInstanceEndsItsRequestsAndKeepsTheOthers() {
-    var decoder = fake(history -> logits('x'));
+  void closingAnInstanceEndsItsRequestsAndKeepsTheOthers() throws InterruptedException {
+    var gate = new Gate(2);
+    var decoder = fake(history -> logits('x')).beforeStep(gate);
     var closing = add(decoder, options(2, 8));
     var staying = decoder(this::answer, options(2, 8));
     var running = Requests.ask("a").maxTokens(400).submitTo(closing);
@@ -322,8 +327,16 @@ class DeviceLoopTest {
       waiting.add(Requests.ask("b").maxTokens(400).submitTo(closing));
     }
     running.awaitFirstToken();
+    gate.awaitArrival();
 
-    closing.close();
+    var closer = Thread.startVirtualThread(closing::close);
+    awaitUntil(() ->
+        closing.submit(Requests.ask("c").build(), new RecordingListener())
+                instanceof Rejected(var code, _)
+            && code == Rejected.Code.CLOSING);
+    assertThat(decoder.closed()).as("the step under way is waited for").isFalse();
+    gate.open();
+    closer.join();
     closing.close();
 
     assertThat(decoder.closed()).isTrue();
@@ -578,13 +591,25 @@ class DeviceLoopTest {
     }
   }
 
-  /// Holds up every step until it is opened.
+  /// Holds up every step, but the first few, until it is opened.
   private static final class Gate implements Consumer<StepBatch> {
+    private final AtomicInteger passes;
     private final CountDownLatch arrived = new CountDownLatch(1);
     private final CountDownLatch open = new CountDownLatch(1);
 
+    Gate() {
+      this(0);
+    }
+
+    Gate(int passes) {
+      this.passes = new AtomicInteger(passes);
+    }
+
     @Override
     public void accept(StepBatch batch) {
+      if (passes.getAndDecrement() > 0) {
+        return;
+      }
       arrived.countDown();
       try {
         open.await();
