@@ -2,6 +2,7 @@ package dev.weft.runtime.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.weft.runtime.source.TestModels;
 import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tensor.Dequantizer;
 import dev.weft.runtime.tensor.Shape;
@@ -9,6 +10,7 @@ import dev.weft.runtime.tokenizer.TokenizerSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -106,7 +108,62 @@ class ModelFilesTest {
   }
 
   private static float[] row(float[] matrix, int row) {
-    return java.util.Arrays.copyOfRange(matrix, row * 64, (row + 1) * 64);
+    return Arrays.copyOfRange(matrix, row * 64, (row + 1) * 64);
+  }
+
+  @Test
+  void opensShardsAsOneModel() throws IOException {
+    Path single = Files.createDirectory(directory.resolve("single"));
+    TinyModels.llama(single, 3).writeSafetensors();
+    Path shards = Files.createDirectory(directory.resolve("shards"));
+    TinyModels.llama(shards, 3).writeShards();
+    try (ModelPackage one = ModelFiles.open(single);
+        ModelPackage other = ModelFiles.open(shards)) {
+      assertThat(other.spec()).isEqualTo(one.spec());
+      assertThat(other.weights().byteSize()).isEqualTo(one.weights().byteSize());
+      assertThat(other.weights().names()).hasSameElementsAs(one.weights().names());
+      for (String name : one.weights().names()) {
+        assertThat(other.weights().tensor(name).data().mismatch(one.weights().tensor(name).data()))
+            .as(name)
+            .isEqualTo(-1);
+      }
+    }
+  }
+
+  @Test
+  void readsRealSmolLm2() {
+    try (ModelPackage model = ModelFiles.open(TestModels.smolLm2())) {
+      DecoderSpec spec = (DecoderSpec) model.spec();
+      assertThat(spec.layerCount()).isEqualTo(30);
+      assertThat(spec.hiddenSize()).isEqualTo(576);
+      assertThat(spec.headCount()).isEqualTo(9);
+      assertThat(spec.kvHeadCount()).isEqualTo(3);
+      assertThat(spec.rope()).isEqualTo(new DecoderSpec.Rope(100_000, 64, true, List.of()));
+      assertThat(spec.tiedOutput()).isTrue();
+      assertThat(model.weights().names()).hasSize(272);
+      assertThat(model.weights().tensor("token_embd.weight").dtype()).isEqualTo(DType.Q8_0);
+      TokenizerSource.Gguf tokenizer = (TokenizerSource.Gguf) model.tokenizer();
+      assertThat(tokenizer.tokens()).hasSize(49_152);
+      assertThat(tokenizer.pre()).isEqualTo("smollm");
+      // As the gguf package dequantises them.
+      float[] row = new float[1536];
+      Dequantizer.row(model.weights().tensor("blk.0.ffn_down.weight"), 5, row);
+      assertThat(row[0]).isEqualTo(-0.19857788f);
+      assertThat(row[1]).isEqualTo(-0.12722778f);
+      assertThat(row[100]).isEqualTo(-0.15640259f);
+    }
+  }
+
+  @Test
+  void readsRealMiniLm() {
+    try (ModelPackage model = ModelFiles.open(TestModels.miniLm())) {
+      EncoderSpec spec = (EncoderSpec) model.spec();
+      assertThat(spec.layerCount()).isEqualTo(6);
+      assertThat(spec.contextLength()).isEqualTo(256);
+      assertThat(spec.maxPositions()).isEqualTo(512);
+      assertThat(spec.pooling()).isEqualTo(EncoderSpec.Pooling.MEAN);
+      assertThat(spec.normalize()).isTrue();
+    }
   }
 
   @Test

@@ -4,7 +4,10 @@ import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tensor.Tensor;
 import dev.weft.runtime.weights.GgufWriter;
 import dev.weft.runtime.weights.SafetensorsWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -109,6 +112,35 @@ public final class TinyLlama {
     TinyTokenizers.write(directory.resolve("config.json"), config());
     TinyTokenizers.writeBpe(directory, vocabulary);
     return directory;
+  }
+
+  /// As [#writeSafetensors()], over two files with an index.
+  public Path writeShards() {
+    writeSafetensors();
+    List<SafetensorsWriter> shards = List.of(new SafetensorsWriter(), new SafetensorsWriter());
+    Map<String, String> weightMap = new LinkedHashMap<>();
+    weights()
+        .all()
+        .forEach((name, tensor) -> {
+          int shard = weightMap.size() % 2;
+          TinyWeights.write(shards.get(shard), huggingFaceName(name), tensor);
+          weightMap.put(huggingFaceName(name), shardName(shard));
+        });
+    for (int shard = 0; shard < shards.size(); shard++) {
+      shards.get(shard).write(directory.resolve(shardName(shard)));
+    }
+    try {
+      Files.delete(directory.resolve("model.safetensors"));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    TinyTokenizers.write(
+        directory.resolve("model.safetensors.index.json"), Map.of("weight_map", weightMap));
+    return directory;
+  }
+
+  private static String shardName(int shard) {
+    return "model-%05d-of-00002.safetensors".formatted(shard + 1);
   }
 
   private int headSize() {
