@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -97,6 +98,9 @@ static void* work(void* argument) {
   struct worker* worker = argument;
   struct weft_device* device = worker->device;
   uint32_t number = 0;
+  char name[16];
+  snprintf(name, sizeof(name), "weft-cpu-%d", worker->index % 1000);
+  pthread_setname_np(pthread_self(), name);
   pin(device, worker->index);
   for (;;) {
     await_change(device, &device->task_number, number);

@@ -30,8 +30,18 @@ INLINE int group_bytes(enum kind kind) {
 }
 INLINE int super_head_bytes(enum kind kind) { return kind == KIND_Q6_K ? 32 : 64; }
 
+// Bytes ahead that weights are asked for: the hardware's own prefetch stops at every 4 KiB page.
+// Measured for one row: 7.2 GB/s without, 10.5 with 2048, of 13.5 that plain reading gives.
+#define AHEAD 2048
+
+INLINE void prefetch(const uint8_t* at, int bytes) {
+#pragma GCC unroll 16
+  for (int i = 0; i < bytes; i += 64) _mm_prefetch((const char*)at + AHEAD + i, _MM_HINT_T0);
+}
+
 INLINE struct group load_group(enum kind kind, const uint8_t* at, f32x16 d, f32x16 dmin) {
   struct group group;
+  prefetch(at, group_bytes(kind));
   if (has_nibbles(kind)) {
     for (int j = 0; j < 4; j++) {
       i32x16 both = i_load(at + 64 * j);
@@ -128,6 +138,7 @@ INLINE void w8_part(
   for (int r = 0; r < count; r++) acc[r] = i_set(0);
   for (int64_t g = 0; g < groups; g++) {
     i32x16 quads[8];
+    prefetch(panel, 512);
     for (int j = 0; j < 8; j++) quads[j] = i_load(panel + 64 * j);
     const int8_t* values = (const int8_t*)x;
     const int32_t* negative_sum = (const int32_t*)(x + 40 * rows);
@@ -167,6 +178,7 @@ INLINE void float_part(
   for (int64_t k = 0; k < inputs; k++) {
 #pragma GCC unroll 4
     for (int p = 0; p < panels; p++) {
+      prefetch(panel + p * panel_bytes, step);
       f32x16 w = load_floats(kind, panel + p * panel_bytes);
 #pragma GCC unroll 16
       for (int r = 0; r < count; r++) {

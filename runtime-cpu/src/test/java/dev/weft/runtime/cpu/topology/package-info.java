@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.cpu.topology;
+
+import org.jspecify.annotations.NullMarked;
