@@ -22,6 +22,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -38,6 +40,7 @@ public abstract class EngineContractTest {
 
   private final List<AutoCloseable> open = new ArrayList<>();
   private final AtomicInteger preemptions = new AtomicInteger();
+  private final ConcurrentLinkedQueue<String> kinds = new ConcurrentLinkedQueue<>();
 
   @TempDir protected Path directory;
 
@@ -156,19 +159,32 @@ public abstract class EngineContractTest {
     try (var decoder = add(engine, 64, 128);
         var encoder = encoder(engine)) {
       var texts = new ArrayList<int[]>();
-      for (int i = 0; i < 400; i++) {
+      for (int i = 0; i < 800; i++) {
         // Within the encoder's small vocabulary.
         texts.add(new SplittableRandom(i).ints(1 + i % 30, 0, 80).toArray());
       }
       var alone = encoder.embed(texts.subList(7, 8)).join().getFirst();
-      var vectors = encoder.embed(texts);
+      kinds.clear();
+      var stream = new RecordingListener();
+      var started = new CompletableFuture<CompletableFuture<List<float[]>>>();
 
-      var end = request(12, 1).run(decoder);
+      // The texts come with the first token, while the stream runs.
+      decoder.submit(
+          request(12, 1).build(),
+          stream.onFirstToken(() -> started.complete(encoder.embed(texts))));
 
-      assertThat(end.finishReason()).isEqualTo(FinishReason.LENGTH);
-      assertThat(vectors.isDone()).as("the stream did not wait for the texts").isFalse();
-      assertThat(vectors.join()).hasSize(400);
-      assertThat(vectors.join().get(7)).isEqualTo(alone);
+      assertThat(stream.await().finishReason()).isEqualTo(FinishReason.LENGTH);
+      var vectors = started.join().join();
+      assertThat(vectors).hasSize(800);
+      assertThat(vectors.get(7)).isEqualTo(alone);
+      var order = List.copyOf(kinds);
+      var whileStreaming = order.subList(order.indexOf("token"), order.lastIndexOf("token"));
+      assertThat(whileStreaming).contains("texts");
+      for (int i = 1; i < whileStreaming.size(); i++) {
+        assertThat(whileStreaming.subList(i - 1, i + 1))
+            .as("two steps of texts never follow each other")
+            .contains("token");
+      }
     }
   }
 
@@ -195,6 +211,16 @@ public abstract class EngineContractTest {
           @Override
           public void onPreempted(RevisionId revision) {
             preemptions.incrementAndGet();
+          }
+
+          @Override
+          public void onStep(RevisionId revision, Step step) {
+            kinds.add("token");
+          }
+
+          @Override
+          public void onEmbeddingStep(RevisionId revision, Duration time, int texts, int tokens) {
+            kinds.add("texts");
           }
         };
     var settings = new DeviceLoop.Settings(growthTokens, 16, 64, Duration.ofMillis(50));

@@ -20,6 +20,7 @@ public final class RecordingListener implements GenerationListener {
   private final CompletableFuture<Void> firstToken = new CompletableFuture<>();
   private List<SampledToken> prompt = List.of();
   private volatile boolean heardAfterEnd;
+  private volatile Runnable first = () -> {};
 
   /// How a generation ended.
   public record End(
@@ -55,7 +56,9 @@ public final class RecordingListener implements GenerationListener {
     text.append(newText);
     pieces.add(newText);
     tokens.addAll(newTokens);
-    firstToken.complete(null);
+    if (firstToken.complete(null)) {
+      first.run();
+    }
   }
 
   @Override
@@ -80,6 +83,12 @@ public final class RecordingListener implements GenerationListener {
             error,
             List.copyOf(pieces));
     heardAfterEnd |= !end.complete(heard);
+  }
+
+  /// Runs something with the first token, on the device's thread.
+  public RecordingListener onFirstToken(Runnable action) {
+    first = action;
+    return this;
   }
 
   public boolean ended() {
