@@ -17,10 +17,12 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLGenerator;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
+import com.fasterxml.jackson.dataformat.yaml.util.StringQuotingChecker;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /// Reads and writes manifests, as YAML or JSON. Reading is strict: a member that is not known, a
@@ -40,7 +42,7 @@ public final class Manifests {
                       .disable(YAMLGenerator.Feature.WRITE_DOC_START_MARKER)
                       .disable(YAMLGenerator.Feature.SPLIT_LINES)
                       .enable(YAMLGenerator.Feature.MINIMIZE_QUOTES)
-                      .enable(YAMLGenerator.Feature.ALWAYS_QUOTE_NUMBERS_AS_STRINGS)
+                      .stringQuotingChecker(new QuoteNumbers())
                       .enable(YAMLGenerator.Feature.INDENT_ARRAYS_WITH_INDICATOR)
                       .build())
               .build());
@@ -156,6 +158,18 @@ public final class Manifests {
         .setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
         .setCoercion(CoercionInputShape.EmptyString, CoercionAction.Fail);
     return mapper;
+  }
+
+  /// Quotes, beside what needs it anyway, text that a YAML reader could take for a number or a
+  /// date: the library's own check does not know `0x1f` and `1e3`.
+  private static final class QuoteNumbers extends StringQuotingChecker.Default {
+    private static final long serialVersionUID = 1L;
+    private static final Pattern NUMBER = Pattern.compile("[-+.]?[0-9][-+.:_0-9a-fA-FoOxX]*");
+
+    @Override
+    public boolean needToQuoteValue(String value) {
+      return super.needToQuoteValue(value) || NUMBER.matcher(value).matches();
+    }
   }
 
   /// The YAML reader would take an alias (`*name`) for the text `name`; here it is refused.
