@@ -4,6 +4,7 @@ import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.config.WeftHome;
 import dev.weft.platform.control.FunctionController;
 import dev.weft.platform.control.RuntimeSupervision;
+import dev.weft.platform.gateway.activator.Activator;
 import dev.weft.platform.management.FunctionService;
 import dev.weft.platform.management.KeyService;
 import dev.weft.platform.state.InvocationJournal;
@@ -21,6 +22,7 @@ public final class PlatformLifecycle {
   private final InvocationJournal journal;
   private final FunctionController controller;
   private final RuntimeSupervision runtimes;
+  private final Activator activator;
 
   public PlatformLifecycle(
       WeftConfig config,
@@ -28,13 +30,15 @@ public final class PlatformLifecycle {
       FunctionService functions,
       InvocationJournal journal,
       FunctionController controller,
-      RuntimeSupervision runtimes) {
+      RuntimeSupervision runtimes,
+      Activator activator) {
     this.config = config;
     this.keys = keys;
     this.functions = functions;
     this.journal = journal;
     this.controller = controller;
     this.runtimes = runtimes;
+    this.activator = activator;
   }
 
   /// The database has been migrated by now, and HTTP is not yet open.
@@ -49,6 +53,7 @@ public final class PlatformLifecycle {
 
   /// Requests that run are finished by the runtimes' drain, so their connections are still open.
   void onStop(@Observes ShutdownEvent event) {
+    activator.close();
     controller.stop();
     try {
       runtimes.stop();

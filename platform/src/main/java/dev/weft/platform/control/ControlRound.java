@@ -1,21 +1,22 @@
 package dev.weft.platform.control;
 
-import dev.weft.functions.DeviceClass;
+import dev.weft.autoscaler.placement.Routing;
+import dev.weft.autoscaler.scaling.KeepAlive;
 import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.functions.instance.Tier;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 
 /// One round of the control loop: from what is deployed, what runs and what is waited for, to the
 /// acts that bring them together. Pure: it reads its arguments and returns a plan with reasons.
+/// Where a revision is loaded is [Routing]'s decision, what may go is [KeepAlive]'s; making room
+/// for a load is the runtime's own.
 final class ControlRound {
   private final FunctionDirectory.Snapshot functions;
   private final Fleet.Snapshot fleet;
@@ -47,16 +48,23 @@ final class ControlRound {
 
   /// Something to be done, and why.
   sealed interface Act {
-    record Load(Revision revision, boolean pinned, Fleet.Device device, String reason)
-        implements Act {}
+    record Load(Revision revision, boolean pinned, DeviceId device, String reason) implements Act {}
 
-    record Unload(RevisionId revision, Fleet.Device device, String reason) implements Act {}
+    /// A ready instance that is to be pinned, or no longer.
+    record Pin(Revision revision, DeviceId device, boolean pinned) implements Act {}
+
+    /// @param orphan whether its function was deleted
+    record Unload(RevisionId revision, DeviceId device, boolean orphan, String reason)
+        implements Act {}
   }
 
   List<Act> decide() {
     List<Act> acts = new ArrayList<>();
     functions.sorted().forEach(function -> load(function).ifPresent(acts::add));
-    fleet.instances().forEach(placed -> unload(placed).ifPresent(acts::add));
+    fleet.instances().forEach(placed -> release(placed).ifPresent(acts::add));
+    KeepAlive.decide(loaded(), now).unloads().stream()
+        .map(unload -> new Act.Unload(unload.revision(), unload.device(), false, unload.detail()))
+        .forEach(acts::add);
     return acts;
   }
 
@@ -66,16 +74,21 @@ final class ControlRound {
     boolean present =
         fleet.instancesOf(active.id()).stream()
             .map(Fleet.Placed::instance)
-            .anyMatch(instance -> instance.tier() == Tier.READY || instance.progress() != null);
+            .anyMatch(instance -> instance.tier() == Tier.READY || loading(instance));
     if (reason.isEmpty()
         || present
         || wishes.underWay(active.id())
         || wishes.blocked(active.id())) {
       return Optional.empty();
     }
-    return roomiest(active)
-        .map(device ->
-            new Act.Load(active, function.spec().scaling().pinned(), device, reason.get()));
+    // An earlier failure has been weighed by now; it must not keep the device out.
+    List<DeviceStatus> devices =
+        fleet.statuses().stream().map(status -> without(active.id(), status)).toList();
+    return switch (Routing.decide(Routing.Request.of(active.id(), active.spec()), devices)) {
+      case Routing.Loads(var device, _) ->
+          Optional.of(new Act.Load(active, active.spec().scaling().pinned(), device, reason.get()));
+      case Routing.Ready _, Routing.Joins _, Routing.Nowhere _ -> Optional.empty();
+    };
   }
 
   private Optional<String> reasonToLoad(DeployedFunction function) {
@@ -86,7 +99,7 @@ final class ControlRound {
       return Optional.of("its minimum of instances is more than zero");
     }
     if (wishes.wanted(function.active().id())) {
-      return Optional.of("it was warm");
+      return Optional.of("it was asked for, or was there before its runtime ended");
     }
     boolean previousServes =
         fleet.instances().stream()
@@ -97,78 +110,67 @@ final class ControlRound {
     return previousServes ? Optional.of("it replaces a revision that serves") : Optional.empty();
   }
 
-  /// The serving device, of a class that the function allows, with the most free memory.
-  private Optional<Fleet.Device> roomiest(Revision revision) {
-    Set<DeviceClass> allowed = revision.spec().devices();
-    return fleet.sorted().stream()
-        .filter(Fleet.Device::serving)
-        .filter(device -> status(device).map(s -> allowed.contains(s.deviceClass())).orElse(false))
-        .max(
-            Comparator.comparingLong(
-                device -> status(device).map(s -> s.memory().freeBytes()).orElse(0L)));
-  }
-
-  private Optional<Act> unload(Fleet.Placed placed) {
+  /// Orphans go; the active revision is pinned as it says, and no other is.
+  private Optional<Act> release(Fleet.Placed placed) {
     InstanceStatus instance = placed.instance();
-    if (!instance.tier().atLeast(Tier.DEVICE) || instance.progress() != null) {
-      return Optional.empty();
-    }
-    return reasonToUnload(instance)
-        .map(reason -> new Act.Unload(instance.revision(), placed.device(), reason));
-  }
-
-  private Optional<String> reasonToUnload(InstanceStatus instance) {
+    DeviceId device = placed.device().id();
     Optional<DeployedFunction> function = functions.find(instance.revision().function());
     if (function.isEmpty()) {
-      return Optional.of("its function was deleted");
+      return instance.tier().atLeast(Tier.DEVICE) || loading(instance)
+          ? Optional.of(
+              new Act.Unload(instance.revision(), device, true, "its function was deleted"))
+          : Optional.empty();
     }
-    if (instance.busy()) {
-      return Optional.empty();
-    }
-    if (!function.get().active().id().equals(instance.revision())) {
-      return serves(function.get().active().id())
-          ? Optional.of("another revision has taken its place")
-          : idle(instance, function.get());
-    }
-    if (function.get().spec().scaling().pinned() || wishes.held(function.get())) {
-      return Optional.empty();
-    }
-    return idle(instance, function.get());
-  }
-
-  private Optional<String> idle(InstanceStatus instance, DeployedFunction function) {
-    Duration keepAlive = function.spec().scaling().keepAlive();
-    return now.isBefore(instance.lastUsedAt().plus(keepAlive))
+    boolean pinned =
+        function.get().active().id().equals(instance.revision())
+            && function.get().spec().scaling().pinned();
+    return instance.tier() != Tier.READY || instance.pinned() == pinned
         ? Optional.empty()
-        : Optional.of("nobody called it for " + keepAlive);
+        : function
+            .get()
+            .revision(instance.revision().number())
+            .map(revision -> new Act.Pin(revision, device, pinned));
   }
 
-  private boolean serves(RevisionId revision) {
-    return fleet.instancesOf(revision).stream()
-        .anyMatch(placed -> placed.instance().tier() == Tier.READY);
-  }
-
-  /// The instances of a device that may go for others, least recently used first.
-  static List<InstanceStatus> evictable(
-      DeviceStatus status, FunctionDirectory.Snapshot functions, Wishes wishes) {
-    return status.instances().stream()
-        .filter(instance -> instance.tier().atLeast(Tier.DEVICE) && instance.progress() == null)
-        .filter(instance -> !instance.busy() && !instance.pinned())
-        .filter(instance ->
+  private List<KeepAlive.Loaded> loaded() {
+    return fleet.instances().stream()
+        .flatMap(placed ->
             functions
-                .find(instance.revision().function())
-                .map(function -> mayGo(function, instance, wishes))
-                .orElse(true))
-        .sorted(Comparator.comparing(InstanceStatus::lastUsedAt))
+                .find(placed.instance().revision().function())
+                .map(function -> loaded(placed, function))
+                .stream())
         .toList();
   }
 
-  private static boolean mayGo(DeployedFunction function, InstanceStatus instance, Wishes wishes) {
+  private KeepAlive.Loaded loaded(Fleet.Placed placed, DeployedFunction function) {
+    InstanceStatus instance = placed.instance();
     boolean active = function.active().id().equals(instance.revision());
-    return !active || !(function.spec().scaling().pinned() || wishes.held(function));
+    return new KeepAlive.Loaded(
+        placed.device().id(),
+        instance.revision(),
+        active,
+        instance.tier() == Tier.READY,
+        instance.busy() || (active && wishes.held(function)),
+        instance.lastUsedAt(),
+        function.spec().scaling());
   }
 
-  private static Optional<DeviceStatus> status(Fleet.Device device) {
-    return Optional.ofNullable(device.status());
+  private static boolean loading(InstanceStatus instance) {
+    return instance.progress() != null;
+  }
+
+  private static DeviceStatus without(RevisionId revision, DeviceStatus status) {
+    return new DeviceStatus(
+        status.device(),
+        status.deviceClass(),
+        status.runtimeId(),
+        status.version(),
+        status.phase(),
+        status.memory(),
+        status.quantizations(),
+        status.capabilities(),
+        status.instances().stream()
+            .filter(instance -> !instance.revision().equals(revision))
+            .toList());
   }
 }

@@ -172,11 +172,11 @@ public final class FunctionController {
     loads.observe(seen, now);
     rememberServed(seen);
     dropGrantedWishes(functions, seen, now);
-    Wishes wishes = new Wishes(now);
-    for (ControlRound.Act act : new ControlRound(functions, seen, wishes, now).decide()) {
+    for (ControlRound.Act act : new ControlRound(functions, seen, new Wishes(now), now).decide()) {
       switch (act) {
-        case ControlRound.Act.Load load -> apply(load, functions, wishes, now);
-        case ControlRound.Act.Unload unload -> apply(unload, now);
+        case ControlRound.Act.Load load -> apply(load, seen, now);
+        case ControlRound.Act.Pin pin -> apply(pin, seen);
+        case ControlRound.Act.Unload unload -> apply(unload, seen, now);
       }
     }
   }
@@ -212,14 +212,11 @@ public final class FunctionController {
                 .anyMatch(placed -> placed.instance().tier() == Tier.READY));
   }
 
-  private void apply(
-      ControlRound.Act.Load load,
-      FunctionDirectory.Snapshot functions,
-      Wishes wishes,
-      Instant now) {
+  private void apply(ControlRound.Act.Load load, Fleet.Snapshot seen, Instant now) {
     RevisionId revision = load.revision().id();
-    DeviceStatus status = load.device().status();
-    RuntimeAddress address = load.device().address();
+    Fleet.Device device = seen.find(load.device()).orElseThrow();
+    DeviceStatus status = device.status();
+    RuntimeAddress address = device.address();
     if (status == null || address == null) {
       return;
     }
@@ -230,12 +227,18 @@ public final class FunctionController {
           loadCount.increment();
           LOG.atInfo()
               .addKeyValue("revision", revision)
-              .addKeyValue("device", load.device().id())
+              .addKeyValue("device", load.device())
               .addKeyValue("reason", load.reason())
               .log("loading");
         }
-        case Outcome.Refused<InstanceStatus>(var rejection) ->
-            refused(load, status, rejection, new Room(functions, wishes), now);
+        case Outcome.Refused<InstanceStatus>(var rejection) -> {
+          LOG.atInfo()
+              .addKeyValue("revision", revision)
+              .addKeyValue("device", load.device())
+              .addKeyValue("reason", rejection.message())
+              .log("a load was refused");
+          loads.fail(revision, failure(rejection), now);
+        }
       }
     } catch (RuntimeUnavailableException e) {
       loads.abandon(revision);
@@ -246,75 +249,60 @@ public final class FunctionController {
     }
   }
 
-  /// What is needed to make room.
-  private record Room(FunctionDirectory.Snapshot functions, Wishes wishes) {}
-
-  private void refused(
-      ControlRound.Act.Load load,
-      DeviceStatus status,
-      Rejection rejection,
-      Room room,
-      Instant now) {
-    RevisionId revision = load.revision().id();
-    LOG.atInfo()
-        .addKeyValue("revision", revision)
-        .addKeyValue("device", load.device().id())
-        .addKeyValue("code", rejection.code())
-        .addKeyValue("reason", rejection.message())
-        .log("a load was refused");
-    switch (rejection.code()) {
-      case NEVER_FITS, UNSUPPORTED -> loads.fail(revision, failure(rejection, true), now);
-      case NO_MEMORY_NOW -> {
-        loads.abandon(revision);
-        ControlRound.evictable(status, room.functions(), room.wishes()).stream()
-            .filter(instance -> !instance.revision().equals(revision))
-            .findFirst()
-            .ifPresent(victim ->
-                apply(
-                    new ControlRound.Act.Unload(
-                        victim.revision(),
-                        load.device(),
-                        "least recently used, and %s needs room".formatted(revision)),
-                    now));
-      }
-      case BUSY, DRAINING, PINNED -> loads.abandon(revision);
-      case UNKNOWN_INSTANCE -> loads.fail(revision, failure(rejection, false), now);
-    }
-  }
-
-  private static Failure failure(Rejection rejection, boolean permanent) {
+  private static Failure failure(Rejection rejection) {
+    boolean permanent =
+        switch (rejection.code()) {
+          case NEVER_FITS, UNSUPPORTED -> true;
+          case BUSY, PINNED, NO_MEMORY_NOW, DRAINING, UNKNOWN_INSTANCE -> false;
+        };
     return new Failure(
         rejection.code().name().toLowerCase(Locale.ROOT), rejection.message(), permanent);
   }
 
-  private void apply(ControlRound.Act.Unload unload, Instant now) {
-    RuntimeAddress address = unload.device().address();
+  private void apply(ControlRound.Act.Pin pin, Fleet.Snapshot seen) {
+    RuntimeAddress address = seen.find(pin.device()).orElseThrow().address();
     if (address == null) {
       return;
     }
-    boolean deleted = directory.snapshot().find(unload.revision().function()).isEmpty();
-    Instant since = leaving.computeIfAbsent(unload.revision(), _ -> now);
-    boolean force = deleted && now.isAfter(since.plus(DELETE_GRACE));
     try {
-      switch (client.unload(address, new UnloadRequest(unload.revision(), force))) {
+      client.load(address, new LoadRequest(pin.revision(), pin.pinned()));
+    } catch (RuntimeUnavailableException e) {
+      LOG.atWarn()
+          .addKeyValue("revision", pin.revision().id())
+          .setCause(e)
+          .log("an instance could not be pinned or unpinned");
+    }
+  }
+
+  private void apply(ControlRound.Act.Unload unload, Fleet.Snapshot seen, Instant now) {
+    RuntimeAddress address = seen.find(unload.device()).orElseThrow().address();
+    if (address == null) {
+      return;
+    }
+    RevisionId revision = unload.revision();
+    Instant since = leaving.computeIfAbsent(revision, _ -> now);
+    boolean busy = seen.instancesOf(revision).stream().anyMatch(placed -> placed.instance().busy());
+    boolean force = unload.orphan() && (!busy || now.isAfter(since.plus(DELETE_GRACE)));
+    try {
+      switch (client.unload(address, new UnloadRequest(revision, force))) {
         case Outcome.Done<InstanceStatus> _ -> {
-          leaving.remove(unload.revision());
+          leaving.remove(revision);
           unloadCount.increment();
           LOG.atInfo()
-              .addKeyValue("revision", unload.revision())
-              .addKeyValue("device", unload.device().id())
+              .addKeyValue("revision", revision)
+              .addKeyValue("device", unload.device())
               .addKeyValue("reason", unload.reason())
               .log("unloaded");
         }
         case Outcome.Refused<InstanceStatus>(var rejection) ->
             LOG.atDebug()
-                .addKeyValue("revision", unload.revision())
+                .addKeyValue("revision", revision)
                 .addKeyValue("reason", rejection.message())
                 .log("an unload was refused");
       }
     } catch (RuntimeUnavailableException e) {
       LOG.atWarn()
-          .addKeyValue("revision", unload.revision())
+          .addKeyValue("revision", revision)
           .setCause(e)
           .log("an unload could not be asked for");
     }

@@ -1,6 +1,7 @@
 package dev.weft.platform.control;
 
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.ControlApi.Rejection;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
@@ -10,9 +11,15 @@ import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// Remembers which loads were asked for and how they ended, so that each is asked for once and a
@@ -23,6 +30,13 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 public final class LoadTracker {
   static final int DEATHS_TOLERATED = 2;
+
+  /// Codes of failures that end when others finish.
+  private static final Set<String> PASSING =
+      Stream.of(Rejection.Code.NO_MEMORY_NOW, Rejection.Code.BUSY, Rejection.Code.DRAINING)
+          .map(code -> code.name().toLowerCase(Locale.ROOT))
+          .collect(Collectors.toUnmodifiableSet());
+
   private static final Duration UNSEEN_LIMIT = Duration.ofSeconds(10);
   private static final Duration FIRST_RETRY = Duration.ofSeconds(1);
   private static final Duration LAST_RETRY = Duration.ofMinutes(1);
@@ -30,6 +44,7 @@ public final class LoadTracker {
   private final Map<RevisionId, Attempt> attempts = new HashMap<>();
   private final Map<RevisionId, Failed> failures = new HashMap<>();
   private final Map<RevisionId, Integer> deaths = new HashMap<>();
+  private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
 
   /// A load that was asked for.
   record Attempt(DeviceId device, String runtimeId, long versionBefore, Instant startedAt) {}
@@ -38,6 +53,11 @@ public final class LoadTracker {
   public record Failed(Failure failure, int count, @Nullable Instant retryAt) {
     public boolean blocks(Instant now) {
       return retryAt == null || now.isBefore(retryAt);
+    }
+
+    /// Whether it comes right by itself, so that callers are better held than turned away.
+    public boolean passes() {
+      return PASSING.contains(failure.code());
     }
   }
 
@@ -59,6 +79,12 @@ public final class LoadTracker {
     failures.put(
         revision,
         new Failed(failure, count, failure.permanent() ? null : now.plus(backoff(count))));
+    listeners.forEach(Runnable::run);
+  }
+
+  /// Calls `listener` when a load failed, under this object's lock: it must only note that.
+  public void onFailure(Runnable listener) {
+    listeners.add(listener);
   }
 
   /// Forgets failures, because someone wants it tried again.

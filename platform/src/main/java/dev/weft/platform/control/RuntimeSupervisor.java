@@ -1,5 +1,7 @@
 package dev.weft.platform.control;
 
+import dev.weft.autoscaler.scaling.RestartBackoff;
+import dev.weft.autoscaler.scaling.RestartBackoff.Restart;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.platform.config.WeftConfig;
@@ -19,9 +21,6 @@ final class RuntimeSupervisor {
   private static final Duration WATCH_PERIOD = Duration.ofMillis(500);
   private static final Duration HEALTH_TIMEOUT = Duration.ofSeconds(2);
   private static final Duration RECONNECT_PAUSE = Duration.ofMillis(100);
-
-  /// A process that lived this long has earned a first restart without delay again.
-  private static final Duration STABLE = Duration.ofSeconds(60);
 
   private final DeviceId device;
   private final RuntimeLauncher launcher;
@@ -87,32 +86,33 @@ final class RuntimeSupervisor {
     try {
       current = launcher.adopt(device).orElse(null);
       while (!stopping) {
-        RunningRuntime runtime = current;
-        if (runtime == null) {
-          Thread.sleep(RestartPause.after(failures));
-          runtime = startOrNull();
-          current = runtime;
-        }
-        if (runtime == null) {
-          failures++;
-          continue;
-        }
         Instant since = Instant.now();
-        String reason = watch(runtime);
-        LOG.atWarn()
-            .addKeyValue("device", device)
-            .addKeyValue("pid", runtime.process().pid())
-            .addKeyValue("reason", reason)
-            .log("the runtime is to be started again");
-        current = null;
-        fleet.away(device, reason);
-        runtime.end(Duration.ZERO);
+        RunningRuntime runtime = current == null ? startOrNull() : current;
+        current = runtime;
+        if (runtime != null) {
+          replaceAfter(runtime, watch(runtime));
+        }
+        Instant now = Instant.now();
+        Restart restart = RestartBackoff.DEFAULT.afterExit(failures, since, now);
+        failures = restart.failures();
         restarts.increment();
-        failures = Instant.now().isAfter(since.plus(STABLE)) ? 0 : failures + 1;
+        LOG.atDebug().addKeyValue("device", device).log(restart.reason());
+        Thread.sleep(Duration.between(now, restart.at()));
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  private void replaceAfter(RunningRuntime runtime, String reason) throws InterruptedException {
+    LOG.atWarn()
+        .addKeyValue("device", device)
+        .addKeyValue("pid", runtime.process().pid())
+        .addKeyValue("reason", reason)
+        .log("the runtime is to be started again");
+    current = null;
+    fleet.away(device, reason);
+    runtime.end(Duration.ZERO);
   }
 
   private @Nullable RunningRuntime startOrNull() throws InterruptedException {

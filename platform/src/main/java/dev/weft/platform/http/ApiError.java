@@ -1,20 +1,23 @@
 package dev.weft.platform.http;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.weft.functions.Json;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress;
+import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerResponse;
 import java.time.Duration;
+import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /// An error as OpenAI's API writes it, `{"error":{message,type,param,code}}`, all four always
 /// there.
 ///
 /// @param retryAfter when it may be worth trying again; `null` says nothing
-/// @param loading how far the load is that the caller would have had to wait for; an addition to
-///   OpenAI's shape
+/// @param loading how far the load is that the caller would have had to wait for; written beside
+///   `error`
 public record ApiError(
     int status,
     String type,
@@ -25,28 +28,35 @@ public record ApiError(
     @Nullable Loading loading) {
   private static final ObjectMapper JSON = Json.mapper();
 
-  /// @param state `cold`, `loading` or `no_device`
-  /// @param progress from 0 to 1; `null` while the total is not known
-  public record Loading(String state, @Nullable Double progress, long bytesDone, long bytesTotal) {
+  /// How far a load is. What is not known is left out.
+  ///
+  /// @param state what is being done (`fetching`, `compiling`), or `cold` when nothing is yet
+  /// @param progress from 0 to 1
+  public record Loading(
+      String state,
+      @Nullable Double progress,
+      @Nullable Long bytes,
+      @JsonProperty("bytes_total") @Nullable Long bytesTotal) {
     public static Loading of(@Nullable LoadProgress progress) {
       if (progress == null) {
-        return new Loading("cold", null, 0, 0);
+        return new Loading("cold", null, null, null);
       }
+      String state = progress.phase().name().toLowerCase(Locale.ROOT);
       long total = progress.bytesTotal();
-      Double ratio = total == 0 ? null : (double) progress.bytesDone() / total;
-      return new Loading("loading", ratio, progress.bytesDone(), total);
+      return total == 0
+          ? new Loading(state, null, null, null)
+          : new Loading(
+              state,
+              Math.min(1.0, (double) progress.bytesDone() / total),
+              progress.bytesDone(),
+              total);
     }
   }
 
   @JsonInclude(JsonInclude.Include.ALWAYS)
-  private record Body(
-      String message,
-      String type,
-      @Nullable String param,
-      String code,
-      @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Loading loading) {}
+  private record Body(String message, String type, @Nullable String param, String code) {}
 
-  private record Envelope(Body error) {}
+  private record Envelope(Body error, @Nullable Loading loading) {}
 
   public static ApiError invalid(@Nullable String param, String code, String message) {
     return new ApiError(400, "invalid_request_error", code, param, message, null, null);
@@ -84,10 +94,15 @@ public record ApiError(
 
   public byte[] toJson() {
     try {
-      return JSON.writeValueAsBytes(new Envelope(new Body(message, type, param, code, loading)));
+      return JSON.writeValueAsBytes(new Envelope(new Body(message, type, param, code), loading));
     } catch (JsonProcessingException e) {
       throw new AssertionError("an error can be written", e);
     }
+  }
+
+  /// The error as a frame of an event stream.
+  public Buffer toEvent() {
+    return Buffer.buffer("data: ").appendBytes(toJson()).appendString("\n\n");
   }
 
   /// Sends the error as the whole answer; does nothing when an answer has begun.
@@ -105,6 +120,6 @@ public record ApiError(
     response
         .setStatusCode(status)
         .putHeader("Content-Type", "application/json")
-        .end(io.vertx.core.buffer.Buffer.buffer(toJson()));
+        .end(Buffer.buffer(toJson()));
   }
 }

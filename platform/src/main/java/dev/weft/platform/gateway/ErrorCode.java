@@ -1,0 +1,28 @@
+package dev.weft.platform.gateway;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.vertx.core.buffer.Buffer;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/// Reads the `code` of an error in OpenAI's shape.
+final class ErrorCode {
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int MAX_BYTES = 64 << 10;
+
+  private ErrorCode() {}
+
+  /// The code, or `null` when there is none.
+  static @Nullable String read(Buffer body) {
+    if (body.length() > MAX_BYTES) {
+      return null;
+    }
+    try {
+      JsonNode code = JSON.readTree(body.getBytes()).path("error").path("code");
+      return code.isTextual() ? code.textValue() : null;
+    } catch (IOException e) {
+      return null;
+    }
+  }
+}

@@ -1,0 +1,49 @@
+package dev.weft.platform.gateway.routing;
+
+import dev.weft.autoscaler.placement.Routing;
+import dev.weft.functions.Revision;
+import dev.weft.functions.instance.DeviceStatus;
+import dev.weft.platform.control.DeployedFunction;
+import dev.weft.platform.control.Fleet;
+import jakarta.inject.Singleton;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/// Picks a ready instance for a function. While the active revision is being loaded, one that
+/// served before goes on serving, so a deploy does not interrupt callers. **thread**: any.
+@Singleton
+public final class InstancePicker {
+  private final Fleet fleet;
+
+  public InstancePicker(Fleet fleet) {
+    this.fleet = fleet;
+  }
+
+  /// A ready instance, of the active revision if there is one; nothing when none is ready.
+  public Optional<Target> pick(DeployedFunction function) {
+    Fleet.Snapshot seen = fleet.snapshot();
+    List<DeviceStatus> devices = seen.statuses();
+    return Stream.concat(
+            Stream.of(function.active()),
+            function.revisions().stream()
+                .filter(revision -> revision.id().number() != function.activeNumber())
+                .sorted(
+                    Comparator.comparingInt((Revision revision) -> revision.id().number())
+                        .reversed()))
+        .flatMap(revision -> pick(revision, devices, seen).stream())
+        .findFirst();
+  }
+
+  private static Optional<Target> pick(
+      Revision revision, List<DeviceStatus> devices, Fleet.Snapshot seen) {
+    return switch (Routing.decide(Routing.Request.of(revision.id(), revision.spec()), devices)) {
+      case Routing.Ready(var device, _) ->
+          seen.find(device)
+              .map(Fleet.Device::address)
+              .map(address -> new Target(revision.id(), device, address));
+      case Routing.Joins _, Routing.Loads _, Routing.Nowhere _ -> Optional.empty();
+    };
+  }
+}

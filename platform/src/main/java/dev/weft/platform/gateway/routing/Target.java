@@ -1,0 +1,8 @@
+package dev.weft.platform.gateway.routing;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.DeviceId;
+import dev.weft.platform.control.RuntimeAddress;
+
+/// A ready instance and how to reach it.
+public record Target(RevisionId revision, DeviceId device, RuntimeAddress address) {}

@@ -1,0 +1,123 @@
+package dev.weft.platform.telemetry;
+
+import dev.weft.platform.control.Demand;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.Gauge;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tag;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.Timer;
+import jakarta.inject.Singleton;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/// The gateway's meters, by the names and buckets of OpenTelemetry's conventions for generative AI
+/// where they have one. Functions are tags, callers and requests are not.
+@Singleton
+public final class GatewayMetrics {
+  private static final Duration[] REQUEST_BUCKETS =
+      seconds(.01, .02, .04, .08, .16, .32, .64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92);
+  private static final Duration[] TTFT_BUCKETS =
+      seconds(.001, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10);
+  private static final Duration[] TPOT_BUCKETS =
+      seconds(.01, .025, .05, .075, .1, .15, .2, .3, .4, .5, .75, 1, 2.5);
+  private static final double[] TOKEN_BUCKETS = {
+    1,
+    4,
+    16,
+    64,
+    256,
+    1_024,
+    4_096,
+    16_384,
+    65_536,
+    262_144,
+    1_048_576,
+    4_194_304,
+    16_777_216,
+    67_108_864
+  };
+
+  private final MeterRegistry registry;
+  private final AtomicInteger active = new AtomicInteger();
+  private final Counter retries;
+
+  public GatewayMetrics(MeterRegistry registry, Demand demand) {
+    this.registry = registry;
+    Gauge.builder("weft.gateway.held", demand, Demand::total)
+        .description("Requests held until an instance is ready")
+        .register(registry);
+    Gauge.builder("weft.gateway.requests.active", active, AtomicInteger::get)
+        .description("Requests that have come and are not answered to the end")
+        .register(registry);
+    this.retries =
+        Counter.builder("weft.gateway.retries")
+            .description(
+                "Requests given to another instance, or again, after a runtime failed them")
+            .register(registry);
+  }
+
+  /// A request of a function has come.
+  public void begin() {
+    active.incrementAndGet();
+  }
+
+  /// A request goes to an instance once more.
+  public void retry() {
+    retries.increment();
+  }
+
+  /// A request has ended.
+  public void record(Invocation invocation) {
+    active.decrementAndGet();
+    Tags tags =
+        Tags.of(
+            Tag.of("gen_ai.operation.name", invocation.operation()),
+            Tag.of("gen_ai.provider.name", "weft"),
+            Tag.of("gen_ai.request.model", invocation.function().value()));
+    timer(
+            "gen_ai.server.request.duration",
+            REQUEST_BUCKETS,
+            tags.and("error.type", errorType(invocation)))
+        .record(invocation.duration());
+    Duration ttft = invocation.ttft();
+    Invocation.Tokens tokens = invocation.tokens();
+    if (ttft != null) {
+      timer("gen_ai.server.time_to_first_token", TTFT_BUCKETS, tags).record(ttft);
+    }
+    if (ttft != null && tokens != null && tokens.output() > 1) {
+      timer("gen_ai.server.time_per_output_token", TPOT_BUCKETS, tags)
+          .record(invocation.duration().minus(ttft).dividedBy(tokens.output() - 1));
+    }
+    if (tokens != null) {
+      tokens("input", tags).record((double) tokens.input());
+      tokens("output", tags).record((double) tokens.output());
+    }
+  }
+
+  private Timer timer(String name, Duration[] buckets, Tags tags) {
+    return Timer.builder(name).serviceLevelObjectives(buckets).tags(tags).register(registry);
+  }
+
+  private DistributionSummary tokens(String type, Tags tags) {
+    return DistributionSummary.builder("gen_ai.client.token.usage")
+        .baseUnit("token")
+        .serviceLevelObjectives(TOKEN_BUCKETS)
+        .tags(tags.and("gen_ai.token.type", type))
+        .register(registry);
+  }
+
+  private static String errorType(Invocation invocation) {
+    return invocation.status() < 400 && invocation.errorCode() == null
+        ? "none"
+        : Integer.toString(invocation.status());
+  }
+
+  private static Duration[] seconds(double... values) {
+    return Arrays.stream(values)
+        .mapToObj(value -> Duration.ofNanos(Math.round(value * 1e9)))
+        .toArray(Duration[]::new);
+  }
+}

@@ -1,0 +1,84 @@
+package dev.weft.platform;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.weft.platform.http.Authentication;
+import dev.weft.platform.stub.PlatformClient;
+import dev.weft.platform.stub.PlatformTest;
+import io.quarkus.test.junit.QuarkusTest;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.ext.web.Route;
+import io.vertx.ext.web.Router;
+import jakarta.inject.Inject;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/// Walks the route table: every path of it asks for a key, but the public list.
+@QuarkusTest
+class RouteWalkTest extends PlatformTest {
+  @Inject Router router;
+
+  @Test
+  void everyRouteButThePublicOnesAsksForAKey() {
+    Set<String> seen = new TreeSet<>();
+    for (Route route : router.getRoutes()) {
+      String path = path(route);
+      Set<HttpMethod> methods = route.methods();
+      for (HttpMethod method :
+          methods == null ? Set.of(HttpMethod.GET, HttpMethod.POST) : methods) {
+        check(method.name(), path, null, seen);
+        check(method.name(), path, "weft_" + "0".repeat(43), seen);
+        check(method.name(), path, "", seen);
+      }
+    }
+    assertThat(seen)
+        .contains(
+            "POST /v1/chat/completions",
+            "POST /v1/completions",
+            "POST /v1/embeddings",
+            "GET /v1/models",
+            "POST /functions/x/invoke",
+            "POST /api/v1/functions",
+            "POST /api/v1/shutdown",
+            "DELETE /api/v1/keys/x",
+            "GET /metrics");
+  }
+
+  private void check(String method, String path, @Nullable String key, Set<String> seen) {
+    int status = client().withKey(key).send(method, path, "{}").status();
+    if (Authentication.PUBLIC_PATHS.contains(path)) {
+      assertThat(status).as("%s %s", method, path).isIn(200, 404);
+    } else {
+      assertThat(status).as("%s %s", method, path).isEqualTo(401);
+      seen.add(method + " " + path);
+    }
+  }
+
+  @Test
+  void pathsThatOnlyLookPublicAskForAKey() {
+    PlatformClient stranger = client().withKey(null);
+    for (String path :
+        new String[] {
+          "/health/../api/v1/keys",
+          "/health/",
+          "//health",
+          "/Health",
+          "/q/health/../../metrics",
+          "/q/health/group/x",
+          "/health;x=/api/v1/keys",
+          "/%2e%2e/health",
+          "/"
+        }) {
+      assertThat(stranger.get(path).status()).as(path).isIn(401, 404);
+      assertThat(stranger.get(path).body()).as(path).doesNotContain("keys\":");
+    }
+    assertThat(stranger.get("/health").status()).isEqualTo(200);
+  }
+
+  private static String path(Route route) {
+    String path = route.getPath();
+    return path == null ? "/anything" : path.replaceAll(":\\w+", "x").replace("*", "x");
+  }
+}

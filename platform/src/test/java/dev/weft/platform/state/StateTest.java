@@ -1,0 +1,184 @@
+package dev.weft.platform.state;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import dev.weft.functions.Function;
+import dev.weft.functions.FunctionName;
+import dev.weft.functions.FunctionSpec;
+import dev.weft.functions.Model;
+import dev.weft.functions.ModelSource;
+import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.DeviceId;
+import dev.weft.platform.config.WeftConfig;
+import dev.weft.platform.control.DeployedFunction;
+import dev.weft.platform.keys.ApiKey;
+import dev.weft.platform.keys.Scope;
+import dev.weft.platform.keys.Secret;
+import dev.weft.platform.telemetry.Invocation;
+import dev.weft.platform.telemetry.Invocation.WorkflowPlace;
+import io.micrometer.core.instrument.simple.SimpleMeterRegistry;
+import io.smallrye.config.PropertiesConfigSource;
+import io.smallrye.config.SmallRyeConfigBuilder;
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.flywaydb.core.Flyway;
+import org.h2.jdbcx.JdbcDataSource;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// The database on a real file: what was committed is found by the next process.
+class StateTest {
+  private static final Instant NOW = Instant.parse("2026-05-01T10:00:00Z");
+  private static final FunctionName NAME = new FunctionName("f");
+
+  @TempDir Path directory;
+
+  private Database database;
+
+  @BeforeEach
+  void open() {
+    database = new Database(migrated());
+  }
+
+  private JdbcDataSource migrated() {
+    JdbcDataSource source = new JdbcDataSource();
+    source.setURL("jdbc:h2:file:%s/weft;WRITE_DELAY=0".formatted(directory));
+    source.setUser("weft");
+    source.setPassword("");
+    Flyway.configure().dataSource(source).load().migrate();
+    return source;
+  }
+
+  private static Function function(String source) {
+    return Function.of(
+        NAME, FunctionSpec.of(new Model(null, List.of(ModelSource.of("file:///" + source)), null)));
+  }
+
+  @Test
+  void restartFindsFunctionsAndKeysAsTheyWere() {
+    new FunctionStore(database).deploy(function("a"), NOW);
+    DeployedFunction before = new FunctionStore(database).deploy(function("b"), NOW).function();
+    ApiKey key = new ApiKey("key_1", "one", Set.of(Scope.INVOKE, Scope.ADMIN), Set.of(NAME), NOW);
+    ApiKey wide = new ApiKey("key_2", "two", Set.of(Scope.INVOKE), null, NOW.plusSeconds(1));
+    Secret.Hash hash = Secret.hash("weft_secret");
+    new KeyStore(database).insert(hash, key);
+    new KeyStore(database).insert(Secret.hash("other"), wide);
+
+    // H2 closes the file with the last connection, so this reads it anew.
+    Database again = new Database(migrated());
+    assertThat(new FunctionStore(again).all()).containsExactly(before);
+    assertThat(new KeyStore(again).all().values()).containsExactly(key, wide);
+    assertThat(new KeyStore(again).all().get(hash)).isEqualTo(key);
+  }
+
+  @Test
+  void revisionsAreBoundedAndTheActiveOneStays() {
+    FunctionStore store = new FunctionStore(database);
+    for (int i = 1; i <= FunctionStore.MAX_REVISIONS + 5; i++) {
+      store.deploy(function("v" + i), NOW);
+    }
+    DeployedFunction function = store.all().getFirst();
+    assertThat(function.revisions()).hasSize(FunctionStore.MAX_REVISIONS);
+    assertThat(function.active().id())
+        .isEqualTo(new RevisionId(NAME, FunctionStore.MAX_REVISIONS + 5));
+    assertThat(store.activate(NAME, 1, NOW)).as("gone").isEmpty();
+    assertThat(store.activate(NAME, 50, NOW)).isPresent();
+  }
+
+  @Test
+  void workThatFailsLeavesNothing() {
+    assertThatExceptionOfType(DatabaseException.class)
+        .isThrownBy(() ->
+            database.inTransaction(connection -> {
+              Database.update(
+                  connection,
+                  "INSERT INTO function VALUES ('g', '{}', 1, NULL, ?, ?)",
+                  FunctionStore.utc(NOW),
+                  FunctionStore.utc(NOW));
+              throw new SQLException("no");
+            }));
+    List<String> names =
+        database.inTransaction(connection ->
+            Database.query(connection, "SELECT name FROM function", row -> row.getString(1)));
+    assertThat(names).isEmpty();
+  }
+
+  private InvocationJournal journal(int maxRows) {
+    WeftConfig config =
+        new SmallRyeConfigBuilder()
+            .addDiscoveredConverters()
+            .withMapping(WeftConfig.class)
+            .withSources(
+                new PropertiesConfigSource(
+                    Map.of(
+                        "weft.home",
+                        directory.toString(),
+                        "weft.invocations.max-rows",
+                        Integer.toString(maxRows),
+                        "weft.invocations.max-age",
+                        "P1D"),
+                    "test",
+                    100))
+            .build()
+            .getConfigMapping(WeftConfig.class);
+    return new InvocationJournal(database, config, new SimpleMeterRegistry());
+  }
+
+  private static Invocation invocation(int index, Instant at) {
+    return new Invocation(
+        "req_" + index,
+        NAME,
+        new RevisionId(NAME, 1),
+        new DeviceId("cpu-0"),
+        "chat",
+        200,
+        null,
+        "key_1",
+        new WorkflowPlace("w", null, "p"),
+        at,
+        Duration.ofMillis(1),
+        Duration.of(1_234, ChronoUnit.MICROS),
+        Duration.ofMillis(20),
+        new Invocation.Tokens(3, 4));
+  }
+
+  @Test
+  void invocationsAreReadAsTheyWereWritten() {
+    InvocationJournal journal = journal(100);
+    journal.write(List.of(invocation(1, NOW), invocation(2, NOW)));
+    assertThat(journal.recent(NAME, 10)).containsExactly(invocation(2, NOW), invocation(1, NOW));
+  }
+
+  @Test
+  void invocationsBeyondNumberAndAgeGo() {
+    InvocationJournal journal = journal(10);
+    journal.write(List.of(invocation(0, NOW.minus(Duration.ofDays(2)))));
+    journal.write(IntStream.rangeClosed(1, 30).mapToObj(i -> invocation(i, NOW)).toList());
+    journal.prune(NOW);
+    assertThat(journal.recent(NAME, 1_000))
+        .extracting(Invocation::requestId)
+        .hasSize(10)
+        .startsWith("req_30")
+        .endsWith("req_21");
+  }
+
+  @Test
+  void closingWritesWhatIsQueued() {
+    InvocationJournal journal = journal(100);
+    journal.open();
+    for (int i = 0; i < 20; i++) {
+      journal.record(invocation(i, Instant.now()));
+    }
+    journal.close();
+    assertThat(journal.recent(NAME, 100)).hasSize(20);
+  }
+}
