@@ -26,6 +26,7 @@ public record ApiError(
     NOT_FOUND(404, "not_found_error"),
     METHOD_NOT_ALLOWED(405, "invalid_request_error"),
     CONFLICT(409, "invalid_request_error"),
+    TIMED_OUT(408, "invalid_request_error"),
     TOO_LARGE(413, "invalid_request_error"),
     OVERLOADED(429, "rate_limit_error"),
     INTERNAL(500, "server_error"),

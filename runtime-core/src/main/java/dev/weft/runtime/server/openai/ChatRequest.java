@@ -56,7 +56,8 @@ public record ChatRequest(
       throw ApiError.invalid(
           "max_tokens",
           "invalid_parameter_combination",
-          "'max_tokens' and 'max_completion_tokens' differ; 'max_tokens' is the old name: leave it out.");
+          "'max_tokens' and 'max_completion_tokens' differ; 'max_tokens' is the old name: leave it"
+              + " out.");
     }
     return current.isPresent() ? current : old;
   }

@@ -32,6 +32,7 @@ public record GenerationParameters(
   static final int MAX_STOP_LENGTH = 1_000;
   static final int MAX_TOP_LOGPROBS = 20;
   private static final int MAX_LOGIT_BIASES = 1_024;
+  private static final double SMALLEST_TOP_P = 1e-9;
 
   /// How the answer is sent.
   public enum Streaming {
@@ -104,8 +105,9 @@ public record GenerationParameters(
     return Math.max(0, parameters.smallInteger("top_k", -1, Integer.MAX_VALUE).orElse(0));
   }
 
+  /// OpenAI allows 0, which leaves the likeliest token alone; so does the smallest share above it.
   private static double topP(Parameters parameters) {
-    return parameters.decimal("top_p", 0, 1).orElse(1);
+    return Math.max(SMALLEST_TOP_P, parameters.decimal("top_p", 0, 1).orElse(1));
   }
 
   private static double repetitionPenalty(Parameters parameters) {

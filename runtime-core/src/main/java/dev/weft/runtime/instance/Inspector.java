@@ -1,0 +1,93 @@
+package dev.weft.runtime.instance;
+
+import dev.weft.autoscaler.admission.InstanceFit;
+import dev.weft.functions.ByteSize;
+import dev.weft.functions.Function;
+import dev.weft.functions.instance.ControlApi;
+import dev.weft.functions.instance.ControlApi.Rejection;
+import dev.weft.functions.instance.Tier;
+import dev.weft.runtime.backend.UnsupportedModelException;
+import dev.weft.runtime.source.FetchListener;
+import dev.weft.runtime.source.FetchedModel;
+import dev.weft.runtime.source.Inspection;
+import dev.weft.runtime.weights.ModelFormatException;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// Says what a function would need of this device, before anything is loaded: exactly when its
+/// files are on this machine, from their size when they are not.
+final class Inspector {
+  private final ModelSupply supply;
+  private final ModelLoader loader;
+  private final DeviceMemory memory;
+
+  Inspector(ModelSupply supply, ModelLoader loader, DeviceMemory memory) {
+    this.supply = supply;
+    this.loader = loader;
+    this.memory = memory;
+  }
+
+  ControlApi.Inspection inspect(Function function) {
+    Inspection source = supply.inspect(function.spec().model().sources());
+    if (!source.tier().atLeast(Tier.DISK)) {
+      return estimate(function, source.bytes().orElse(0));
+    }
+    FetchedModel files = supply.fetch(List.of(source.source()), FetchListener.NONE, () -> false);
+    try {
+      return exact(loader.measure(function.spec(), files.path()));
+    } catch (LoadException | ModelFormatException | UnsupportedModelException e) {
+      return inexact(
+          function,
+          files.bytes(),
+          new Rejection(Rejection.Code.UNSUPPORTED, LoadException.describe(e).message()));
+    }
+  }
+
+  private ControlApi.Inspection exact(ModelLoader.Measured measured) {
+    return new ControlApi.Inspection(
+        measured.kind(),
+        measured.family(),
+        true,
+        measured.fit().weightBytes(),
+        measured.fit().contextBytes(),
+        memory.capacityBytes(),
+        measured.contextLength(),
+        rejection(memory.decide(measured.fit())));
+  }
+
+  /// Weights alone that exceed the device never fit.
+  private ControlApi.Inspection estimate(Function function, long bytes) {
+    if (bytes <= memory.capacityBytes()) {
+      return inexact(function, bytes, null);
+    }
+    String arithmetic =
+        "the model's files have %s, the device has %s"
+            .formatted(ByteSize.format(bytes), ByteSize.format(memory.capacityBytes()));
+    return inexact(function, bytes, new Rejection(Rejection.Code.NEVER_FITS, arithmetic));
+  }
+
+  private ControlApi.Inspection inexact(
+      Function function, long bytes, @Nullable Rejection rejection) {
+    Integer context = function.spec().model().contextLength();
+    return new ControlApi.Inspection(
+        function.spec().model().kind(),
+        null,
+        false,
+        bytes,
+        0,
+        memory.capacityBytes(),
+        context == null ? 0 : context,
+        rejection);
+  }
+
+  /// An instance that fits once idle ones have gone is no problem of the function's.
+  private static @Nullable Rejection rejection(InstanceFit.Outcome outcome) {
+    return switch (outcome) {
+      case InstanceFit.FitsNow _, InstanceFit.FitsAfter _ -> null;
+      case InstanceFit.NotNow(long _, String reason) ->
+          new Rejection(Rejection.Code.NO_MEMORY_NOW, reason);
+      case InstanceFit.Never(long _, String reason) ->
+          new Rejection(Rejection.Code.NEVER_FITS, reason);
+    };
+  }
+}

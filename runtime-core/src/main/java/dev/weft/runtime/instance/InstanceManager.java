@@ -1,0 +1,378 @@
+package dev.weft.runtime.instance;
+
+import dev.weft.autoscaler.memory.EvictionPlan.Candidate;
+import dev.weft.functions.Function;
+import dev.weft.functions.FunctionName;
+import dev.weft.functions.ModelSource;
+import dev.weft.functions.Revision;
+import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.ControlApi;
+import dev.weft.functions.instance.ControlApi.Rejection;
+import dev.weft.functions.instance.DeviceStatus;
+import dev.weft.functions.instance.InstanceStatus;
+import dev.weft.functions.instance.InstanceStatus.Failure;
+import dev.weft.functions.instance.InstanceStatus.LoadProgress;
+import dev.weft.functions.instance.Tier;
+import dev.weft.runtime.backend.Backend;
+import dev.weft.runtime.engine.Engine;
+import dev.weft.runtime.instance.Slot.Pending;
+import dev.weft.runtime.memory.MemoryLedger;
+import dev.weft.runtime.source.FetchListener;
+import dev.weft.runtime.source.FetchedModel;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Loads, serves and unloads the revisions of one device. Thread-safe; calls that may take long say
+/// so.
+public final class InstanceManager implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(InstanceManager.class);
+
+  private final Engine engine;
+  private final ModelSupply supply;
+  private final InstanceSettings settings;
+  private final InstanceListener listener;
+  private final Instances instances;
+  private final DeviceMemory memory;
+  private final ModelLoader loader;
+  private final Inspector inspector;
+  private final ChangeSignal changes;
+  private final StatusPublisher publisher;
+  private final ExecutorService loads;
+
+  /// What a manager works with.
+  ///
+  /// @param identity of the device and of this start of the runtime
+  public record Device(
+      DeviceIdentity identity,
+      Backend backend,
+      Engine engine,
+      MemoryLedger ledger,
+      ModelSupply supply) {}
+
+  public InstanceManager(
+      Device device, InstanceSettings settings, InstanceListener listener, InstantSource clock) {
+    this.engine = device.engine();
+    this.supply = device.supply();
+    this.settings = settings;
+    this.listener = listener;
+    var changes = new ChangeSignal();
+    this.instances = new Instances(clock, changes::raise);
+    this.memory =
+        new DeviceMemory(
+            device.ledger(),
+            new DeviceMemory.Evictor() {
+              @Override
+              public List<Candidate> candidates() {
+                return instances.candidates();
+              }
+
+              @Override
+              public boolean evict(RevisionId revision, String reason) {
+                return InstanceManager.this.evict(revision, reason);
+              }
+            });
+    this.loader = new ModelLoader(device.backend(), memory, settings);
+    this.loads =
+        Executors.newFixedThreadPool(
+            settings.loadThreads(), Thread.ofPlatform().name("weft-load-", 0).daemon().factory());
+    this.inspector = new Inspector(supply, loader, memory);
+    var snapshots = new SnapshotMaker(device, instances);
+    this.publisher = new StatusPublisher(settings, changes, snapshots::make);
+    this.changes = changes;
+    publisher.start();
+  }
+
+  /// Asks for a revision to serve. Joins the load under way, if there is one. A pinned instance is
+  /// never evicted.
+  public ControlOutcome load(Revision revision, boolean pinned) {
+    return reach(revision, Tier.READY, Optional.of(pinned));
+  }
+
+  /// Asks for a revision's weights to be at least at a tier. What is there already stays.
+  public ControlOutcome prewarm(Revision revision, Tier tier) {
+    return reach(revision, tier, Optional.empty());
+  }
+
+  private ControlOutcome reach(Revision revision, Tier target, Optional<Boolean> pinned) {
+    if (instances.draining()) {
+      return refused(Rejection.Code.DRAINING, "the runtime is shutting down");
+    }
+    return instances.with(
+        revision,
+        slot -> {
+          pinned.ifPresent(value -> slot.pinned = value);
+          Pending joined = slot.pending;
+          if (joined != null) {
+            joined.target = joined.target.atLeast(target) ? joined.target : target;
+            return new ControlOutcome.Accepted(instances.status(slot), joined.settled);
+          }
+          if (slot.tier.atLeast(target)) {
+            InstanceStatus status = instances.status(slot);
+            return new ControlOutcome.Accepted(status, CompletableFuture.completedFuture(status));
+          }
+          Pending pending = new Pending(target);
+          slot.pending = pending;
+          slot.failure = null;
+          slot.progress = new LoadProgress(LoadProgress.Phase.FETCHING, "", 0, 0);
+          loads.execute(() -> run(slot, pending));
+          return new ControlOutcome.Accepted(instances.status(slot), pending.settled);
+        });
+  }
+
+  /// Takes a revision off the device, and returns once its memory is free. A load under way is
+  /// cancelled. `force` ends what runs, and takes pinned ones too. May take as long as a step.
+  public ControlOutcome unload(RevisionId revision, boolean force) {
+    Optional<Slot> found = instances.find(revision);
+    if (found.isEmpty()) {
+      return refused(Rejection.Code.UNKNOWN_INSTANCE, "%s is not known here".formatted(revision));
+    }
+    Slot slot = found.get();
+    if (!force && instances.read(slot, s -> s.pinned)) {
+      return refused(Rejection.Code.PINNED, "%s is pinned".formatted(revision));
+    }
+    Pending pending = instances.read(slot, s -> s.pending);
+    if (pending != null) {
+      pending.cancelled = true;
+      pending.settled.join();
+    }
+    instances.update(slot, s -> s.pinned = false);
+    Optional<Resident> resident = instances.tryDetach(slot, force);
+    if (resident.isEmpty() && instances.busy(slot)) {
+      return refused(Rejection.Code.BUSY, "%s is busy".formatted(revision));
+    }
+    if (resident.isPresent()) {
+      retire(slot, resident.get());
+      log.atInfo()
+          .addKeyValue("revision", revision)
+          .addKeyValue("forced", force)
+          .log("unloaded an instance");
+    }
+    InstanceStatus status = instances.status(slot);
+    return new ControlOutcome.Accepted(status, CompletableFuture.completedFuture(status));
+  }
+
+  /// A lease of the function's model: of the revision asked for, or of the newest that serves.
+  public Lookup acquire(FunctionName function, Optional<RevisionId> revision) {
+    return instances.acquire(function, revision);
+  }
+
+  /// All that is known, at this moment.
+  public DeviceStatus status() {
+    return publisher.refresh();
+  }
+
+  /// Calls `consumer` with the present status and each later one, on the publisher's thread.
+  /// Closing ends it.
+  public Subscription subscribe(Consumer<DeviceStatus> consumer) {
+    return publisher.subscribe(consumer);
+  }
+
+  /// Ends a subscription.
+  public interface Subscription extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /// What a function would need here. Reads files that this machine has; downloads nothing; may ask
+  /// a source for sizes, which can take seconds.
+  public ControlApi.Inspection inspect(Function function) {
+    return inspector.inspect(function);
+  }
+
+  /// Admits nothing from now on, and waits for what runs; false when `limit` was too short for it.
+  public boolean drain(Duration limit) throws InterruptedException {
+    instances.drain();
+    return instances.awaitIdle(limit);
+  }
+
+  /// Unloads everything, busy or not.
+  @Override
+  public void close() {
+    instances.drain();
+    for (Slot slot : instances.all()) {
+      unload(slot.revision.id(), true);
+    }
+    loads.shutdownNow();
+    publisher.close();
+  }
+
+  // Loading, on a load thread.
+
+  private void run(Slot slot, Pending pending) {
+    Instant started = instances.now();
+    try {
+      instances.read(slot, s -> s.vacated).join();
+      climb(slot, pending);
+    } catch (RuntimeException | Error e) {
+      fail(slot, pending, e);
+      return;
+    }
+    Duration took = Duration.between(started, instances.now());
+    Tier reached = instances.read(slot, s -> s.tier);
+    log.atInfo()
+        .addKeyValue("revision", slot.revision.id())
+        .addKeyValue("tier", reached)
+        .addKeyValue("millis", took.toMillis())
+        .log("loaded");
+    if (reached == Tier.READY) {
+      listener.onLoaded(slot.revision.id(), took);
+    }
+  }
+
+  /// Goes up tier by tier until the target is reached; the target may rise meanwhile.
+  private void climb(Slot slot, Pending pending) {
+    Path path = null;
+    while (!settle(slot, pending)) {
+      if (pending.cancelled) {
+        throw LoadException.cancelled();
+      }
+      Tier tier = instances.read(slot, s -> s.tier);
+      if (tier == Tier.DEVICE) {
+        serve(slot);
+      } else if (path == null) {
+        path = fetch(slot, pending);
+      } else if (instances.read(slot, _ -> pending.target) == Tier.HOST) {
+        phase(slot, LoadProgress.Phase.VERIFYING);
+        loader.touch(path);
+        instances.update(slot, s -> s.tier = Tier.HOST);
+      } else {
+        Resident resident = loader.load(slot.revision, path, phase -> phase(slot, phase));
+        instances.update(
+            slot,
+            s -> {
+              s.resident = resident;
+              s.tier = Tier.DEVICE;
+            });
+      }
+    }
+  }
+
+  /// Ends the load when its target has been reached.
+  private boolean settle(Slot slot, Pending pending) {
+    Optional<InstanceStatus> settled =
+        instances.read(
+            slot,
+            s -> {
+              if (!s.tier.atLeast(pending.target)) {
+                return Optional.empty();
+              }
+              s.pending = null;
+              s.progress = null;
+              s.failure = null;
+              return Optional.of(instances.status(s));
+            });
+    settled.ifPresent(pending.settled::complete);
+    changes.raise();
+    return settled.isPresent();
+  }
+
+  private Path fetch(Slot slot, Pending pending) {
+    FetchListener progress =
+        new FetchListener() {
+          @Override
+          public void onProgress(ModelSource source, FetchListener.Progress progress) {
+            instances.progress(
+                slot,
+                new LoadProgress(
+                    LoadProgress.Phase.FETCHING,
+                    source.uri(),
+                    progress.bytesDone(),
+                    progress.bytesTotal().orElse(0)));
+          }
+        };
+    FetchedModel fetched =
+        supply.fetch(slot.revision.spec().model().sources(), progress, () -> pending.cancelled);
+    instances.update(
+        slot,
+        s -> {
+          s.fileBytes = fetched.bytes();
+          s.tier = s.tier.atLeast(Tier.DISK) ? s.tier : Tier.DISK;
+        });
+    return fetched.path();
+  }
+
+  private void serve(Slot slot) {
+    Resident resident = instances.read(slot, s -> s.resident);
+    if (resident == null) {
+      throw new IllegalStateException(slot.revision.id() + " has no resident to serve");
+    }
+    resident.serve(engine, settings, instances.now());
+    instances.update(
+        slot,
+        s -> {
+          s.lastUsedAt = instances.now();
+          s.tier = Tier.READY;
+          s.loadCount++;
+        });
+  }
+
+  private void fail(Slot slot, Pending pending, Throwable cause) {
+    Failure failure = LoadException.describe(cause);
+    var event = log.atWarn();
+    if (!LoadException.expected(cause)) {
+      event = log.atError().setCause(cause);
+    }
+    event
+        .addKeyValue("revision", slot.revision.id())
+        .addKeyValue("code", failure.code())
+        .addKeyValue("permanent", failure.permanent())
+        .addKeyValue("reason", failure.message())
+        .log("a load failed");
+    instances.update(
+        slot,
+        s -> {
+          s.pending = null;
+          s.progress = null;
+          s.failure = failure;
+        });
+    // What was compiled and could not be put to work is of no use to the next try.
+    instances.tryDetach(slot, true).ifPresent(resident -> retire(slot, resident));
+    listener.onLoadFailed(slot.revision.id(), failure.code());
+    pending.settled.complete(instances.status(slot));
+  }
+
+  private void phase(Slot slot, LoadProgress.Phase phase) {
+    instances.progress(slot, new LoadProgress(phase, "", 0, 0));
+  }
+
+  // Making room.
+
+  private boolean evict(RevisionId revision, String reason) {
+    Optional<Slot> slot = instances.find(revision);
+    Optional<Resident> resident = slot.flatMap(found -> instances.tryDetach(found, false));
+    if (slot.isEmpty() || resident.isEmpty()) {
+      return false;
+    }
+    retire(slot.get(), resident.get());
+    listener.onEvicted(revision);
+    log.atInfo()
+        .addKeyValue("revision", revision)
+        .addKeyValue("reason", reason)
+        .log("evicted an instance");
+    return true;
+  }
+
+  private void retire(Slot slot, Resident resident) {
+    CompletableFuture<Void> vacated = instances.read(slot, s -> s.vacated);
+    try {
+      resident.retire().join();
+    } finally {
+      vacated.complete(null);
+      changes.raise();
+    }
+  }
+
+  private static ControlOutcome refused(Rejection.Code code, String message) {
+    return new ControlOutcome.Refused(new Rejection(code, message));
+  }
+}

@@ -1,0 +1,35 @@
+package dev.weft.runtime.instance;
+
+import dev.weft.autoscaler.memory.KvGrant;
+import java.time.Duration;
+
+/// Bounds of a device's instances.
+///
+/// @param maxBatchTokens rows of one step, decode and prefill together
+/// @param maxSequences sequences of one step
+/// @param kvGrant how much KV memory an instance gets
+/// @param loadThreads loads under way at once
+/// @param statusInterval the shortest time between two status snapshots
+/// @param busyStatusInterval the time between two while instances are busy
+public record InstanceSettings(
+    int maxBatchTokens,
+    int maxSequences,
+    KvGrant kvGrant,
+    int loadThreads,
+    Duration statusInterval,
+    Duration busyStatusInterval) {
+  public static final InstanceSettings DEFAULT =
+      new InstanceSettings(
+          512, 32, KvGrant.DEFAULT, 4, Duration.ofMillis(50), Duration.ofMillis(250));
+
+  /// Revisions that are remembered while nothing of them is loaded.
+  static final int MAX_KNOWN_REVISIONS = 1_000;
+
+  /// The least context that a model is cut down to when memory is short and the function names
+  /// none.
+  static final int MIN_CONTEXT_LENGTH = 512;
+
+  /// Where Weft chooses the context, one sequence takes at most this share of what the weights
+  /// leave.
+  static final double MAX_CONTEXT_SHARE = 0.5;
+}

@@ -1,0 +1,222 @@
+package dev.weft.runtime.instance;
+
+import dev.weft.autoscaler.memory.EvictionPlan.Candidate;
+import dev.weft.functions.FunctionName;
+import dev.weft.functions.Revision;
+import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.InstanceStatus;
+import dev.weft.functions.instance.InstanceStatus.Blocks;
+import dev.weft.functions.instance.InstanceStatus.LoadProgress;
+import dev.weft.functions.instance.Tier;
+import dev.weft.runtime.engine.Engine;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/// The table of what this device knows: one monitor over all slots, held for moments only. Slow
+/// work is done outside, on what has been taken out of the table.
+final class Instances {
+  private final InstantSource clock;
+  private final Runnable changed;
+  private final Map<RevisionId, Slot> slots = new HashMap<>();
+  private boolean draining;
+
+  /// @param changed told after each change; must not call back
+  Instances(InstantSource clock, Runnable changed) {
+    this.clock = clock;
+    this.changed = changed;
+  }
+
+  /// Runs `action` on the slot of a revision, made when there is none.
+  synchronized <R> R with(Revision revision, Function<Slot, R> action) {
+    Slot slot = slots.computeIfAbsent(revision.id(), _ -> new Slot(revision, clock.instant()));
+    R result = action.apply(slot);
+    forgetOldest();
+    changed.run();
+    return result;
+  }
+
+  synchronized void update(Slot slot, Consumer<Slot> action) {
+    action.accept(slot);
+    changed.run();
+  }
+
+  synchronized <R extends @Nullable Object> R read(Slot slot, Function<Slot, R> question) {
+    return question.apply(slot);
+  }
+
+  synchronized Optional<Slot> find(RevisionId id) {
+    return Optional.ofNullable(slots.get(id));
+  }
+
+  /// A lease of the revision asked for, or of the function's newest that serves.
+  synchronized Lookup acquire(FunctionName function, Optional<RevisionId> wanted) {
+    if (draining) {
+      return new Lookup.Draining();
+    }
+    List<Slot> known =
+        slots.values().stream()
+            .filter(slot -> slot.revision.id().function().equals(function))
+            .filter(slot -> wanted.isEmpty() || wanted.get().equals(slot.revision.id()))
+            .sorted(Comparator.comparingInt((Slot slot) -> slot.revision.id().number()).reversed())
+            .toList();
+    for (Slot slot : known) {
+      Resident resident = slot.resident;
+      ServingModel model = resident == null ? null : resident.model();
+      if (resident != null && model != null && slot.tier == Tier.READY) {
+        return new Lookup.Serving(lease(slot, resident, model));
+      }
+    }
+    return known.isEmpty() ? new Lookup.Unknown() : new Lookup.NotReady(status(known.getFirst()));
+  }
+
+  private Lease lease(Slot slot, Resident resident, ServingModel model) {
+    resident.retain();
+    slot.leases++;
+    slot.lastUsedAt = clock.instant();
+    changed.run();
+    return new Lease(
+        model,
+        () -> {
+          release(slot);
+          resident.release();
+        });
+  }
+
+  private synchronized void release(Slot slot) {
+    slot.leases--;
+    slot.lastUsedAt = clock.instant();
+    changed.run();
+    notifyAll();
+  }
+
+  /// Takes the resident out of its slot, so that nobody finds it any more; empty when there is
+  /// none, or when it is busy or pinned and not `forced` to go.
+  synchronized Optional<Resident> tryDetach(Slot slot, boolean forced) {
+    Resident resident = slot.resident;
+    if (resident == null || slot.pending != null) {
+      return Optional.empty();
+    }
+    if (!forced && (slot.pinned || busy(slot))) {
+      return Optional.empty();
+    }
+    slot.resident = null;
+    slot.tier = Tier.DISK;
+    slot.vacated = new CompletableFuture<>();
+    changed.run();
+    return Optional.of(resident);
+  }
+
+  /// Whether requests use the slot's resident, or will.
+  synchronized boolean busy(Slot slot) {
+    Resident resident = slot.resident;
+    return slot.leases > 0 || slot.pending != null || (resident != null && resident.load().busy());
+  }
+
+  /// Everything that holds memory, as eviction sees it.
+  synchronized List<Candidate> candidates() {
+    List<Candidate> candidates = new ArrayList<>();
+    for (Slot slot : slots.values()) {
+      Resident resident = slot.resident;
+      if (resident != null) {
+        candidates.add(
+            new Candidate(
+                slot.revision.id(), resident.bytes(), slot.lastUsedAt, busy(slot), slot.pinned));
+      }
+    }
+    return candidates;
+  }
+
+  synchronized List<Slot> all() {
+    return List.copyOf(slots.values());
+  }
+
+  synchronized boolean draining() {
+    return draining;
+  }
+
+  /// Admits nothing from now on.
+  synchronized void drain() {
+    draining = true;
+    changed.run();
+  }
+
+  /// Waits until no lease is open; false when that took longer than `limit`.
+  synchronized boolean awaitIdle(Duration limit) throws InterruptedException {
+    long deadline = System.nanoTime() + limit.toNanos();
+    while (slots.values().stream().anyMatch(slot -> slot.leases > 0)) {
+      long leftMillis = (deadline - System.nanoTime()) / 1_000_000;
+      if (leftMillis <= 0) {
+        return false;
+      }
+      wait(leftMillis);
+    }
+    return true;
+  }
+
+  synchronized List<InstanceStatus> statuses() {
+    return slots.values().stream()
+        .map(this::status)
+        .sorted(Comparator.comparing(status -> status.revision().toString()))
+        .toList();
+  }
+
+  // The class file of a compact constructor keeps no type annotations of its parameters, so
+  // NullAway
+  // cannot see that the kind may be null.
+  @SuppressWarnings("NullAway")
+  synchronized InstanceStatus status(Slot slot) {
+    Resident resident = slot.resident;
+    Engine.Load load = resident == null ? new Engine.Load(0, 0, 0, 0, 0, 0) : resident.load();
+    // A request that is being tokenised has a lease and no sequence yet: it waits, too.
+    int waiting = Math.max(load.waiting(), slot.leases - load.running());
+    return new InstanceStatus(
+        slot.revision.id(),
+        resident == null ? slot.revision.spec().model().kind() : resident.kind(),
+        slot.tier,
+        slot.pinned,
+        load.running(),
+        waiting,
+        resident == null ? slot.fileBytes : resident.weightBytes(),
+        resident == null ? Blocks.NONE : resident.blocks(load),
+        slot.loadCount,
+        slot.lastUsedAt,
+        slot.progress,
+        slot.failure,
+        List.of());
+  }
+
+  synchronized void progress(Slot slot, LoadProgress progress) {
+    slot.progress = progress;
+    changed.run();
+  }
+
+  /// Bounds the table: revisions of which nothing is loaded are forgotten, oldest first.
+  private void forgetOldest() {
+    while (slots.size() > InstanceSettings.MAX_KNOWN_REVISIONS) {
+      Optional<Slot> oldest =
+          slots.values().stream()
+              .filter(slot -> slot.resident == null && slot.pending == null)
+              .min(Comparator.comparing((Slot slot) -> slot.lastUsedAt));
+      if (oldest.isEmpty()) {
+        return;
+      }
+      slots.remove(oldest.get().revision.id());
+    }
+  }
+
+  /// The present, for those who work on slots.
+  Instant now() {
+    return clock.instant();
+  }
+}

@@ -1,0 +1,216 @@
+package dev.weft.runtime.instance;
+
+import dev.weft.autoscaler.memory.ModelFootprint;
+import dev.weft.functions.FunctionSpec;
+import dev.weft.functions.Model;
+import dev.weft.functions.Quantization;
+import dev.weft.functions.Revision;
+import dev.weft.functions.instance.ControlApi.Rejection;
+import dev.weft.functions.instance.InstanceStatus.LoadProgress.Phase;
+import dev.weft.runtime.backend.Backend;
+import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.backend.Backend.Footprint;
+import dev.weft.runtime.model.DecoderSpec;
+import dev.weft.runtime.model.EncoderSpec;
+import dev.weft.runtime.model.ModelFiles;
+import dev.weft.runtime.model.ModelPackage;
+import dev.weft.runtime.model.ModelSpec;
+import dev.weft.runtime.tokenizer.ChatTemplate;
+import dev.weft.runtime.tokenizer.Tokenizer;
+import dev.weft.runtime.tokenizer.Tokenizers;
+import dev.weft.runtime.tokenizer.template.ChatTemplates;
+import dev.weft.runtime.weights.Weights;
+import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/// Makes a [Resident] of a model's files: opens and checks them, measures, gets memory, compiles.
+/// What a failed load took is given back before its exception leaves.
+final class ModelLoader {
+  private final Backend backend;
+  private final DeviceMemory memory;
+  private final InstanceSettings settings;
+
+  ModelLoader(Backend backend, DeviceMemory memory, InstanceSettings settings) {
+    this.backend = backend;
+    this.memory = memory;
+    this.settings = settings;
+  }
+
+  /// A model as this device would run it.
+  record Measured(
+      Model.Kind kind, String family, Footprint footprint, int contextLength, ModelFootprint fit) {}
+
+  /// Loads the files at `path`. `phase` hears what goes on.
+  Resident load(Revision revision, Path path, Consumer<Phase> phase) {
+    phase.accept(Phase.VERIFYING);
+    try (var undo = new UndoStack()) {
+      ModelPackage files = undo.add(ModelFiles.open(path));
+      Measured measured = measure(revision.spec(), files);
+      Tokenizer tokenizer = undo.add(Tokenizers.open(files.tokenizer()));
+      DeviceMemory.Granted granted =
+          memory.reserve(revision.id(), measured.fit(), settings.kvGrant());
+      undo.add(granted.reservation());
+      phase.accept(Phase.COMPILING);
+      Resident.Executable executable =
+          compile(revision.spec(), files, measured.contextLength(), granted.kvBlockCount());
+      undo.onUndo(() -> Resident.close(executable));
+      Resident resident =
+          new Resident(
+              revision,
+              new Resident.Parts(
+                  files,
+                  tokenizer,
+                  executable,
+                  measured.footprint(),
+                  granted.reservation(),
+                  measured.contextLength(),
+                  granted.kvBlockCount(),
+                  fingerprint(revision)));
+      undo.keepAll();
+      return resident;
+    }
+  }
+
+  /// What the files at `path` would need here.
+  Measured measure(FunctionSpec spec, Path path) {
+    try (ModelPackage files = ModelFiles.open(path)) {
+      return measure(spec, files);
+    }
+  }
+
+  /// Reads every weight once, so that the page cache has it.
+  void touch(Path path) {
+    try (ModelPackage files = ModelFiles.open(path)) {
+      Weights weights = files.weights();
+      for (String name : weights.names()) {
+        MemorySegment data = weights.tensor(name).data();
+        if (data.isMapped()) {
+          data.load();
+        }
+      }
+    }
+  }
+
+  private Measured measure(FunctionSpec spec, ModelPackage files) {
+    requireQuantization(spec.quantization());
+    Model.Kind kind = kind(files.spec());
+    Model.Kind declared = spec.model().kind();
+    if (declared != null && declared != kind) {
+      throw LoadException.refused(
+          Rejection.Code.UNSUPPORTED,
+          "the function is declared as %s, and its model (%s) is for %s"
+              .formatted(word(declared), files.spec().family(), word(kind)));
+    }
+    int longest = files.spec().contextLength();
+    Integer asked = spec.model().contextLength();
+    if (asked != null && asked > longest) {
+      throw LoadException.refused(
+          Rejection.Code.UNSUPPORTED,
+          "contextLength %d is more than the model's own %d".formatted(asked, longest));
+    }
+    if (asked != null) {
+      return measure(spec, files, kind, asked);
+    }
+    Measured measured = measure(spec, files, kind, longest);
+    while (tooLong(measured.fit())) {
+      int shorter = Math.max(InstanceSettings.MIN_CONTEXT_LENGTH, measured.contextLength() / 2);
+      measured = measure(spec, files, kind, shorter);
+    }
+    return measured;
+  }
+
+  /// Nobody named a context, and the model's own would take too much of this device.
+  private boolean tooLong(ModelFootprint fit) {
+    double left = (memory.capacityBytes() - fit.fixedBytes()) * InstanceSettings.MAX_CONTEXT_SHARE;
+    return fit.contextBytes() > left && fit.contextLength() > InstanceSettings.MIN_CONTEXT_LENGTH;
+  }
+
+  private Measured measure(
+      FunctionSpec spec, ModelPackage files, Model.Kind kind, int contextLength) {
+    Footprint footprint =
+        backend.footprint(files.spec(), files.weights(), options(spec, contextLength, 0));
+    ModelFootprint fit =
+        new ModelFootprint(
+            footprint.weightBytes(),
+            footprint.activationBytes(),
+            footprint.kv().blockBytes(),
+            footprint.kv().blockTokens(),
+            contextLength);
+    return new Measured(kind, files.spec().family(), footprint, contextLength, fit);
+  }
+
+  private void requireQuantization(Quantization asked) {
+    if (!backend.quantizations().contains(asked)) {
+      throw LoadException.refused(
+          Rejection.Code.UNSUPPORTED,
+          "quantization %s is not offered by this device (%s); it offers %s"
+              .formatted(
+                  word(asked),
+                  backend.name(),
+                  backend.quantizations().stream().sorted().map(ModelLoader::word).toList()));
+    }
+  }
+
+  private Resident.Executable compile(
+      FunctionSpec spec, ModelPackage files, int contextLength, int kvBlockCount) {
+    CompileOptions options = options(spec, contextLength, kvBlockCount);
+    ChatSupport chat = chat(files.chatTemplate());
+    return switch (files.spec()) {
+      case DecoderSpec decoder ->
+          new Resident.Executable.Decoder(backend.compile(decoder, files.weights(), options), chat);
+      case EncoderSpec encoder ->
+          new Resident.Executable.Encoder(backend.compile(encoder, files.weights(), options));
+    };
+  }
+
+  private CompileOptions options(FunctionSpec spec, int contextLength, int kvBlockCount) {
+    return new CompileOptions(
+        spec.quantization(),
+        contextLength,
+        kvBlockCount,
+        settings.maxBatchTokens(),
+        settings.maxSequences());
+  }
+
+  /// A template that cannot be read takes chat away, and says so to who asks for it; completions do
+  /// not need it.
+  private static ChatSupport chat(Optional<String> source) {
+    if (source.isEmpty()) {
+      return new ChatSupport.None("the model has no chat template");
+    }
+    try {
+      return new ChatSupport.Template(ChatTemplates.compile(source.get()));
+    } catch (ChatTemplate.ChatTemplateException e) {
+      return new ChatSupport.None("the model's chat template cannot be read: " + e.getMessage());
+    }
+  }
+
+  private static Model.Kind kind(ModelSpec spec) {
+    return switch (spec) {
+      case DecoderSpec _ -> Model.Kind.GENERATION;
+      case EncoderSpec _ -> Model.Kind.EMBEDDING;
+    };
+  }
+
+  private String fingerprint(Revision revision) {
+    String what =
+        String.join("\n", revision.id().toString(), revision.spec().toString(), backend.name());
+    try {
+      byte[] hash =
+          MessageDigest.getInstance("SHA-256").digest(what.getBytes(StandardCharsets.UTF_8));
+      return "fp_" + HexFormat.of().formatHex(hash, 0, 5);
+    } catch (NoSuchAlgorithmException e) {
+      throw new AssertionError("every JDK has SHA-256", e);
+    }
+  }
+
+  private static String word(Enum<?> value) {
+    return value.name().toLowerCase(java.util.Locale.ROOT);
+  }
+}

@@ -1,0 +1,49 @@
+package dev.weft.runtime.instance;
+
+import dev.weft.functions.Revision;
+import dev.weft.functions.instance.InstanceStatus;
+import dev.weft.functions.instance.InstanceStatus.Failure;
+import dev.weft.functions.instance.InstanceStatus.LoadProgress;
+import dev.weft.functions.instance.Tier;
+import java.time.Instant;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/// What is known of one revision on this device. All fields are guarded by the [Instances] that it
+/// belongs to.
+final class Slot {
+  final Revision revision;
+  Tier tier = Tier.REMOTE;
+  boolean pinned;
+  int leases;
+  long loadCount;
+  long fileBytes;
+  Instant lastUsedAt;
+  @Nullable LoadProgress progress;
+  @Nullable Failure failure;
+
+  /// The model in the device's memory, at the tiers DEVICE and READY.
+  @Nullable Resident resident;
+
+  /// The load under way.
+  @Nullable Pending pending;
+
+  /// Completes when the resident that was here last has given everything back.
+  CompletableFuture<Void> vacated = CompletableFuture.completedFuture(null);
+
+  Slot(Revision revision, Instant now) {
+    this.revision = revision;
+    this.lastUsedAt = now;
+  }
+
+  /// A load under way, to the tier that the most demanding of its callers asked for.
+  static final class Pending {
+    final CompletableFuture<InstanceStatus> settled = new CompletableFuture<>();
+    Tier target;
+    volatile boolean cancelled;
+
+    Pending(Tier target) {
+      this.target = target;
+    }
+  }
+}

@@ -1,0 +1,28 @@
+package dev.weft.runtime.server;
+
+import dev.weft.runtime.sampling.SampledToken;
+import dev.weft.runtime.server.openai.ApiError;
+import dev.weft.runtime.server.openai.Reply.Finish;
+import dev.weft.runtime.server.openai.TokenUsage;
+import java.util.List;
+
+/// Sends what the sequences of a request produce. Called on the connection's context only.
+sealed interface Answer permits StreamedAnswer, WholeAnswer {
+  void prompt(int choice, List<SampledToken> prompt);
+
+  void text(int choice, String text, List<SampledToken> tokens);
+
+  void end(int choice, Finish finish);
+
+  /// Sends what has been gathered since the last time.
+  void flush();
+
+  /// All choices have ended well.
+  void complete(TokenUsage usage);
+
+  /// One has not; nothing follows.
+  void fail(ApiError error);
+
+  /// Whether the client must read before it is sent more; if so, `then` runs once it has.
+  boolean full(Runnable then);
+}

@@ -1,0 +1,194 @@
+package dev.weft.runtime.server;
+
+import dev.weft.runtime.engine.Engine.DecoderInstance;
+import dev.weft.runtime.engine.Engine.Submission;
+import dev.weft.runtime.engine.GenerationListener.GenerationError;
+import dev.weft.runtime.engine.GenerationListener.Usage;
+import dev.weft.runtime.instance.Lease;
+import dev.weft.runtime.server.GenerationEvents.Event;
+import dev.weft.runtime.server.openai.ApiError;
+import dev.weft.runtime.server.openai.ApiError.Category;
+import dev.weft.runtime.server.openai.Reply.Finish;
+import dev.weft.runtime.server.openai.TokenUsage;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// One generation request from submission to its end: submits the sequences, hands what they
+/// produce to the [Answer], cancels them all when the client leaves, is too slow, or one fails, and
+/// gives the lease back when the last of them has ended.
+final class GenerationRun {
+  private final Call call;
+  private final Lease lease;
+  private final GenerationPlan plan;
+  private final Answer answer;
+  private final GenerationEvents events;
+  private final RequestTimer timer;
+
+  /// Guarded by itself: submission and departure meet here.
+  private final List<Submission.Admitted> admitted = new ArrayList<>();
+
+  private boolean cancelled;
+
+  // From here on: the context's.
+  private int running;
+  private TokenUsage usage = TokenUsage.NONE;
+  private @Nullable ApiError error;
+
+  GenerationRun(
+      Call call, Lease lease, GenerationPlan plan, ServerSettings settings, RequestTimer timer) {
+    this.call = call;
+    this.lease = lease;
+    this.plan = plan;
+    this.timer = timer;
+    this.answer =
+        plan.format().streamed()
+            ? new StreamedAnswer(call, plan, settings.keepAliveInterval())
+            : new WholeAnswer(call, plan);
+    // What is not streamed is taken as it comes and bounded by the tokens that were asked for.
+    int maxPendingBytes = plan.format().streamed() ? settings.maxPendingBytes() : Integer.MAX_VALUE;
+    this.events =
+        new GenerationEvents(
+            maxPendingBytes, () -> call.onContext(this::drain), () -> call.onContext(this::cut));
+    this.running = plan.sequences().size();
+  }
+
+  /// Submits all sequences. From here on the lease is this run's.
+  void start(DecoderInstance decoder) {
+    call.onDeparture(this::abandon);
+    for (int i = 0; i < plan.sequences().size(); i++) {
+      Submission submission = decoder.submit(plan.sequences().get(i).request(), events.listener(i));
+      switch (submission) {
+        case Submission.Admitted sequence -> admit(sequence);
+        case Submission.Rejected rejected -> {
+          int unsubmitted = plan.sequences().size() - i;
+          call.onContext(() -> refuse(ErrorMapping.of(rejected), unsubmitted));
+          return;
+        }
+      }
+    }
+  }
+
+  private void admit(Submission.Admitted sequence) {
+    boolean late;
+    synchronized (admitted) {
+      admitted.add(sequence);
+      late = cancelled;
+    }
+    if (late) {
+      sequence.cancel();
+    }
+  }
+
+  private void cancel() {
+    List<Submission.Admitted> all;
+    synchronized (admitted) {
+      cancelled = true;
+      all = List.copyOf(admitted);
+    }
+    all.forEach(Submission.Admitted::cancel);
+  }
+
+  private void abandon() {
+    cancel();
+    // The queue of a connection that is gone never drains: take what comes from now on.
+    call.onContext(this::drain);
+  }
+
+  private void refuse(ApiError error, int unsubmitted) {
+    running -= unsubmitted;
+    fail(error);
+    finishWhenAllEnded();
+  }
+
+  /// Ends a stream whose client reads too slowly: what it has not read does not fit any more.
+  private void cut() {
+    fail(
+        ApiError.of(
+            Category.OVERLOADED, "The response was not read fast enough.", null, "slow_reader"));
+    call.response().reset();
+    drain();
+  }
+
+  private void drain() {
+    if (error == null && !call.departed() && answer.full(this::drain)) {
+      events.stall();
+      return;
+    }
+    for (Event event : events.take()) {
+      handle(event);
+    }
+    if (error == null) {
+      answer.flush();
+    }
+    finishWhenAllEnded();
+  }
+
+  private void handle(Event event) {
+    switch (event) {
+      case Event.PromptScored(int choice, var prompt) -> {
+        if (error == null) {
+          answer.prompt(choice, prompt);
+        }
+      }
+      case Event.Text(int choice, String text, var tokens) -> {
+        timer.token();
+        if (error == null && !plan.sequences().get(choice).scoreOnly()) {
+          answer.text(choice, text, tokens);
+        }
+      }
+      case Event.Finished(int choice, var reason, Usage used) -> {
+        running--;
+        count(choice, used);
+        if (error == null) {
+          Finish finish =
+              plan.sequences().get(choice).scoreOnly()
+                  ? Finish.LENGTH
+                  : switch (reason) {
+                    case STOP -> Finish.STOP;
+                    case LENGTH -> Finish.LENGTH;
+                  };
+          answer.end(choice, finish);
+        }
+      }
+      case Event.Failed(int _, GenerationError failure) -> {
+        running--;
+        fail(ErrorMapping.of(failure));
+      }
+    }
+  }
+
+  private void count(int choice, Usage used) {
+    GenerationPlan.Sequence sequence = plan.sequences().get(choice);
+    usage =
+        usage.plus(
+            new TokenUsage(
+                sequence.countsPrompt() ? used.promptTokens() : 0,
+                sequence.countsPrompt() ? used.cachedTokens() : 0,
+                sequence.scoreOnly() ? 0 : used.completionTokens()));
+  }
+
+  /// The first failure is the answer; the other sequences end with it.
+  private void fail(ApiError failure) {
+    if (error == null) {
+      error = failure;
+      if (!call.departed()) {
+        answer.fail(failure);
+      }
+      cancel();
+    }
+  }
+
+  private void finishWhenAllEnded() {
+    if (running > 0) {
+      return;
+    }
+    // Never twice: after this no event comes.
+    running = Integer.MAX_VALUE;
+    lease.close();
+    if (error == null) {
+      answer.complete(usage);
+    }
+    timer.end(usage, error);
+  }
+}

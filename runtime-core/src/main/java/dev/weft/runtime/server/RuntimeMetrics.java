@@ -1,0 +1,201 @@
+package dev.weft.runtime.server;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.DeviceStatus;
+import dev.weft.functions.instance.InstanceStatus;
+import dev.weft.runtime.instance.InstanceListener;
+import dev.weft.runtime.server.openai.TokenUsage;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MultiGauge;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.Timer;
+import io.micrometer.core.instrument.binder.jvm.ClassLoaderMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmGcMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmMemoryMetrics;
+import io.micrometer.core.instrument.binder.jvm.JvmThreadMetrics;
+import io.micrometer.core.instrument.binder.system.FileDescriptorMetrics;
+import io.micrometer.core.instrument.binder.system.ProcessorMetrics;
+import io.micrometer.core.instrument.binder.system.UptimeMetrics;
+import io.micrometer.prometheusmetrics.PrometheusConfig;
+import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.time.Duration;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+import java.util.stream.DoubleStream;
+
+/// The runtime's meters: OpenTelemetry's names and buckets where it has them, `weft.*` otherwise.
+/// Tags are function names that exist, operations and error codes; never ids or anything that a
+/// client makes up.
+public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
+  /// The function tag of requests for functions that do not exist.
+  static final String UNKNOWN = "unknown";
+
+  private static final String OPERATION = "gen_ai.operation.name";
+  private static final String MODEL = "gen_ai.request.model";
+  private static final String TOKEN_TYPE = "gen_ai.token.type";
+  private static final String ERROR = "error.type";
+  private static final String FUNCTION = "function";
+
+  private static final Duration[] DURATION_BUCKETS =
+      buckets(.01, .02, .04, .08, .16, .32, .64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92);
+  private static final Duration[] FIRST_TOKEN_BUCKETS =
+      buckets(.001, .005, .01, .02, .04, .06, .08, .1, .25, .5, .75, 1, 2.5, 5, 7.5, 10);
+  private static final Duration[] PER_TOKEN_BUCKETS =
+      buckets(.01, .025, .05, .075, .1, .15, .2, .3, .4, .5, .75, 1, 2.5);
+
+  private final PrometheusMeterRegistry registry =
+      new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
+  private final JvmGcMetrics gc = new JvmGcMetrics();
+  private final List<InstanceGauge> instanceGauges;
+
+  /// One request as the meters see it.
+  ///
+  /// @param error the error's code; empty for success
+  record Request(String operation, String function, String error, TokenUsage usage) {}
+
+  private record InstanceGauge(MultiGauge gauge, ToDoubleFunction<InstanceStatus> value) {}
+
+  public RuntimeMetrics() {
+    new JvmMemoryMetrics().bindTo(registry);
+    new JvmThreadMetrics().bindTo(registry);
+    new ClassLoaderMetrics().bindTo(registry);
+    new ProcessorMetrics().bindTo(registry);
+    new UptimeMetrics().bindTo(registry);
+    new FileDescriptorMetrics().bindTo(registry);
+    gc.bindTo(registry);
+    instanceGauges =
+        List.of(
+            gauge(
+                "weft.instance.kv_cache.usage",
+                "Share of the instance's KV blocks that is in use, 0 to 1",
+                RuntimeMetrics::kvUsage),
+            gauge(
+                "weft.instance.requests.running",
+                "Sequences in the batch",
+                InstanceStatus::runningRequests),
+            gauge(
+                "weft.instance.requests.waiting",
+                "Requests waiting for a place in the batch",
+                InstanceStatus::waitingRequests),
+            gauge(
+                "weft.instance.weights", "Bytes of resident weights", InstanceStatus::weightBytes));
+  }
+
+  /// Records a request.
+  ///
+  /// @param firstToken time to the first token; zero when none came
+  void record(Request request, Duration took, Duration firstToken) {
+    Tags tags = Tags.of(OPERATION, request.operation(), MODEL, request.function());
+    timer("gen_ai.server.request.duration", "Duration of a request", DURATION_BUCKETS)
+        .tags(tags.and(ERROR, request.error()))
+        .register(registry)
+        .record(took);
+    count(request.function(), "input", request.usage().promptTokens());
+    count(request.function(), "output", request.usage().completionTokens());
+    if (firstToken.isZero()) {
+      return;
+    }
+    timer(
+            "gen_ai.server.time_to_first_token",
+            "Time from a request's arrival to its first token",
+            FIRST_TOKEN_BUCKETS)
+        .tags(tags)
+        .register(registry)
+        .record(firstToken);
+    int following = request.usage().completionTokens() - 1;
+    if (following > 0) {
+      timer(
+              "gen_ai.server.time_per_output_token",
+              "Time per token after a request's first",
+              PER_TOKEN_BUCKETS)
+          .tags(tags)
+          .register(registry)
+          .record(took.minus(firstToken).dividedBy(following));
+    }
+  }
+
+  /// Takes over the instances' figures.
+  void update(DeviceStatus status) {
+    for (InstanceGauge gauge : instanceGauges) {
+      gauge
+          .gauge()
+          .register(
+              status.instances().stream()
+                  .<MultiGauge.Row<?>>map(instance ->
+                      MultiGauge.Row.of(
+                          Tags.of(
+                              FUNCTION,
+                              instance.revision().function().value(),
+                              "revision",
+                              Integer.toString(instance.revision().number())),
+                          gauge.value().applyAsDouble(instance)))
+                  .toList(),
+              true);
+    }
+  }
+
+  @Override
+  public void onLoaded(RevisionId revision, Duration took) {
+    timer("weft.instance.load.duration", "Duration of a load that succeeded", DURATION_BUCKETS)
+        .tag(FUNCTION, revision.function().value())
+        .register(registry)
+        .record(took);
+  }
+
+  @Override
+  public void onLoadFailed(RevisionId revision, String code) {
+    counter("weft.instance.load.failures", revision)
+        .tag(ERROR, code)
+        .register(registry)
+        .increment();
+  }
+
+  @Override
+  public void onEvicted(RevisionId revision) {
+    counter("weft.instance.evictions", revision).register(registry).increment();
+  }
+
+  /// All meters in Prometheus' text format.
+  String scrape() {
+    return registry.scrape();
+  }
+
+  @Override
+  public void close() {
+    gc.close();
+    registry.close();
+  }
+
+  private void count(String function, String type, int tokens) {
+    Counter.builder("weft.tokens")
+        .description("Tokens of prompts (input) and answers (output)")
+        .tags(MODEL, function, TOKEN_TYPE, type)
+        .register(registry)
+        .increment(tokens);
+  }
+
+  private static double kvUsage(InstanceStatus instance) {
+    int capacity = instance.blocks().capacity();
+    return capacity == 0 ? 0 : (double) instance.blocks().actual() / capacity;
+  }
+
+  private InstanceGauge gauge(
+      String name, String description, ToDoubleFunction<InstanceStatus> value) {
+    return new InstanceGauge(
+        MultiGauge.builder(name).description(description).register(registry), value);
+  }
+
+  private static Counter.Builder counter(String name, RevisionId revision) {
+    return Counter.builder(name).tag(FUNCTION, revision.function().value());
+  }
+
+  private static Timer.Builder timer(String name, String description, Duration[] buckets) {
+    return Timer.builder(name).description(description).serviceLevelObjectives(buckets);
+  }
+
+  private static Duration[] buckets(double... seconds) {
+    return DoubleStream.of(seconds)
+        .mapToObj(value -> Duration.ofNanos(Math.round(value * 1e9)))
+        .toArray(Duration[]::new);
+  }
+}
