@@ -35,14 +35,12 @@ final class HuggingFaceModel {
                 + " AutoTokenizer.from_pretrained(...).save_pretrained(...)");
     SafetensorsWeights files = SafetensorsWeights.open(safetensors);
     try {
-      RenamedWeights weights = new RenamedWeights(files, family.names());
+      String fileName = String.valueOf(safetensors.getFileName());
+      RenamedWeights weights = new RenamedWeights(fileName, files, family.names());
       ConfigReader reader = new ConfigReader(config);
       ModelSpec spec = family.spec().apply(new ModelInput(reader, weights, Optional.of(directory)));
       TensorRequirement.check(
-          String.valueOf(safetensors.getFileName()),
-          family.tensors().apply(spec),
-          weights,
-          unreadable(files, family.names()));
+          fileName, family.tensors().apply(spec), weights, unreadable(files, family.names()));
       return new ModelPackage(spec, weights, tokenizer(tokenizer), chatTemplate());
     } catch (RuntimeException e) {
       files.close();

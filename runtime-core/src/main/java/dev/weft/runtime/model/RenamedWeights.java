@@ -16,7 +16,8 @@ final class RenamedWeights implements Weights {
   private final Map<String, Tensor> tensors;
   private final long byteSize;
 
-  RenamedWeights(Weights source, NameTable names) {
+  /// @param fileName for messages
+  RenamedWeights(String fileName, Weights source, NameTable names) {
     this.source = source;
     this.tensors = new LinkedHashMap<>();
     for (String name : source.names()) {
@@ -28,7 +29,8 @@ final class RenamedWeights implements Weights {
       Tensor renamed = new Tensor(canonical, tensor.dtype(), tensor.shape(), tensor.data());
       if (tensors.put(canonical, renamed) != null) {
         throw new ModelFormatException(
-            "the model has '%s' under two names, '%s' being one".formatted(canonical, name));
+            "%s: tensor '%s' is there under two names, '%s' being one"
+                .formatted(fileName, canonical, name));
       }
     }
     this.byteSize = tensors.values().stream().mapToLong(t -> t.data().byteSize()).sum();

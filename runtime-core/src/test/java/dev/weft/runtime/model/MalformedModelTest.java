@@ -1,5 +1,8 @@
 package dev.weft.runtime.model;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.weft.runtime.tensor.DType;
@@ -7,6 +10,7 @@ import dev.weft.runtime.tensor.Shape;
 import dev.weft.runtime.tensor.Tensor;
 import dev.weft.runtime.weights.GgufWriter;
 import dev.weft.runtime.weights.Malformed;
+import dev.weft.runtime.weights.SafetensorsWriter;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -255,6 +259,27 @@ class MalformedModelTest {
     Files.write(file, changed.getBytes(StandardCharsets.ISO_8859_1));
     assertRefused(
         directory, List.of("'output_norm.weight' has type I32; F32, F16 and BF16 are supported"));
+  }
+
+  @Test
+  void aTensorUnderTwoNamesIsRefused() throws IOException {
+    TinyModels.bert(directory, 1).writeSafetensors();
+    new SafetensorsWriter()
+        .tensor("embeddings.LayerNorm.bias", "F32", Shape.of(1), new byte[4])
+        .tensor("bert.embeddings.LayerNorm.beta", "F32", Shape.of(1), new byte[4])
+        .write(directory.resolve("model.safetensors"));
+    assertRefused(
+        directory,
+        List.of("model.safetensors: tensor 'token_embd_norm.bias' is there under two names"));
+  }
+
+  @Test
+  void namesCannotForgeLogLinesOrSteerTerminals() throws IOException {
+    Path file = TinyModels.llama(directory, 1).writeGguf(g -> g.tensor(floats("a\n\u001b[2Jb", 1)));
+    assertRefused(file, List.of("tensor 'a\ufffd\ufffd[2Jb' has no place"));
+    TinyModels.llama(directory, 1).writeGguf(g -> g.put("general.architecture", "x".repeat(9999)));
+    assertThatThrownBy(() -> ModelFiles.open(file).close())
+        .satisfies(e -> assertThat(e.getMessage()).hasSizeLessThan(1100));
   }
 
   @Test

@@ -111,6 +111,20 @@ class ModelFilesTest {
     return Arrays.copyOfRange(matrix, row * 64, (row + 1) * 64);
   }
 
+  /// The other side of what `Malformed` asserts: a mapping shows while it is there.
+  @Test
+  void closingUnmapsEveryFile() throws IOException {
+    TinyModels.llama(directory, 3).writeShards();
+    Path maps = Path.of("/proc/self/maps");
+    ModelPackage model = ModelFiles.open(directory);
+    assertThat(Files.readString(maps))
+        .contains(directory.resolve("model-00001-of-00002.safetensors").toString())
+        .contains(directory.resolve("model-00002-of-00002.safetensors").toString());
+    model.close();
+    model.close();
+    assertThat(Files.readString(maps)).doesNotContain(directory.toString());
+  }
+
   @Test
   void opensShardsAsOneModel() throws IOException {
     Path single = Files.createDirectory(directory.resolve("single"));
