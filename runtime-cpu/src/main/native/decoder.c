@@ -502,5 +502,5 @@ int32_t weft_decoder_step(struct weft_decoder* d, const struct weft_step* step) 
   d->step = step;
   if (!make_tasks(d)) return -1;
   device_run(d->device, run_step, d);
-  return 0;
+  return atomic_load(&d->device->failed) ? -4 : 0;
 }

@@ -116,6 +116,7 @@ void device_run(struct weft_device* device, void (*task)(void*, int32_t), void* 
     pin(device, 0);
     device->started = 1;
   }
+  atomic_store(&device->failed, 0);
   device_rewind(device, 0);
   device_rewind(device, 1);
   device->task = task;

@@ -28,6 +28,7 @@ struct weft_device {
   _Alignas(APART) atomic_uint sleepers;
   _Alignas(APART) atomic_long cursor[2];
   int stopping;
+  atomic_int failed;  // a step could not finish
 };
 
 // Runs a task on every worker; the caller is worker 0. Tasks call the functions below in the same

@@ -296,6 +296,44 @@ static void finish_tile(
   }
 }
 
+// One panel's sums of up to 16 rows, as a tile product would leave them.
+static void dense_tile(
+    const struct weft_matrix* matrix, const struct matmul* job, const void* sums, int64_t stride,
+    int64_t column, int64_t panel, int64_t row, int64_t rows, float* out) {
+  const uint8_t* x = job->x[FORM_DENSE_INT8];
+  const float* scales = (const float*)(x + job->rows * matrix->groups * GROUP);
+  const uint8_t* at = matrix->data + panel * matrix->panel_bytes + matrix->groups * 512;
+  for (int64_t r = 0; r < rows; r++) {
+    int64_t from = r * stride + column;
+    if (matrix->kind == KIND_W8) {
+      f32x16 scale = f_mul(f_load((const float*)at), f_set(scales[row + r]));
+      f_store(out + PANEL * r, f_mul(f_from_i(i_load((const int32_t*)sums + from)), scale));
+    } else {
+      f_store(out + PANEL * r, f_load((const float*)sums + from));
+    }
+  }
+}
+
+static void finish_dense(
+    const struct matmul* job, const void* sums, const void* up_sums, int64_t count,
+    int64_t first_output, int64_t first_row, int64_t rows) {
+  float out[TILE_ROWS * PANEL] __attribute__((aligned(64)));
+  float up[TILE_ROWS * PANEL] __attribute__((aligned(64)));
+  for (int64_t row = 0; row < rows; row += TILE_ROWS) {
+    int64_t tile = rows - row < TILE_ROWS ? rows - row : TILE_ROWS;
+    for (int64_t column = 0; column < count; column += PANEL) {
+      int64_t panel = (first_output + column) / PANEL;
+      dense_tile(job->matrix, job, (const float*)sums + row * count, count, column, panel,
+          first_row + row, tile, out);
+      if (job->up) {
+        dense_tile(job->up, job, (const float*)up_sums + row * count, count, column, panel,
+            first_row + row, tile, up);
+      }
+      finish_tile(job, out, up, first_row + row, tile, panel);
+    }
+  }
+}
+
 static void product(
     const struct weft_matrix* matrix, const struct matmul* job, int64_t panel, int64_t row,
     int64_t rows, float* out) {
@@ -318,7 +356,7 @@ static void matmul(const struct matmul* job, int64_t first_panel, int64_t end_pa
     }
   }
   for (; panel < end_panel; panel++) {
-    for (int64_t row = 0; row < job->rows; row += TILE_ROWS) {
+    for (int64_t row = job->first_row; row < job->rows; row += TILE_ROWS) {
       int64_t rows = job->rows - row < TILE_ROWS ? job->rows - row : TILE_ROWS;
       product(matrix, job, panel, row, rows, out[0]);
       if (job->up) product(job->up, job, panel, row, rows, up);

@@ -33,6 +33,21 @@ INLINE void quantize_group(
   *negative_sum = -(int32_t)sum;
 }
 
+// int8 with one scale, as the rows form has it, in one piece.
+static void quantize_dense(
+    const float* x, int64_t inputs, int64_t groups, float highest, uint8_t* rows_start,
+    int64_t rows, int64_t index) {
+  int zero = !(highest > SMALLEST_SCALE);
+  float inverse = zero ? 0 : 127 / highest;
+  int8_t* values = (int8_t*)rows_start + index * groups * GROUP;
+  for (int64_t k = 0; k < inputs; k += LANES) {
+    f32x16 v = f_mul(f_load_part(x + k, inputs - k), f_set(inverse));
+    i_store_i8(values + k, i_round(v));
+  }
+  float* scales = (float*)(rows_start + rows * groups * GROUP);
+  scales[index] = zero ? 0 : highest / 127;
+}
+
 static float highest_magnitude(const float* x, int64_t n) {
   f32x16 highest = f_zero();
   for (int64_t i = 0; i < n; i += LANES) {
@@ -49,7 +64,17 @@ static void quantize(
     for (int64_t k = 0; k < inputs; k++) out[k * rows] = x ? x[k] : 0;
     return;
   }
+  if (form == FORM_DENSE_BF16) {
+    for (int64_t k = 0; x && k < inputs; k += LANES) {
+      f_store_bf16((uint16_t*)tile + index * groups * GROUP + k, f_load_part(x + k, inputs - k));
+    }
+    return;
+  }
   float row_highest = x && form == FORM_ROWS ? highest_magnitude(x, inputs) : 0;
+  if (form == FORM_DENSE_INT8) {
+    if (x) quantize_dense(x, inputs, groups, highest_magnitude(x, inputs), tile, rows, index);
+    return;
+  }
   for (int64_t g = 0; g < groups; g++, tile += QUANTIZED_ROW_BYTES * rows) {
     f32x16 low = f_zero(), high = f_zero();
     if (x) {

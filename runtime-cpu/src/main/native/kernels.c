@@ -13,6 +13,7 @@ const struct kernels KERNELS = {
   .name = KERNELS_NAME,
   .quantize = quantize,
   .matmul = matmul,
+  .finish_dense = finish_dense,
   .rms_norm = rms_norm,
   .layer_norm = layer_norm,
   .rope = rope,

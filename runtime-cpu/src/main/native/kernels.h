@@ -10,13 +10,23 @@
 //   groups, rows: int8 [R][32], f32 scale[R], f32 scale * sum [R], i32 -sum [R]
 //                 (one scale for the row in the rows form)
 //   floats:       f32 [32][R]
+// The dense forms have no tiles: row i of R is at i * groups * 32 elements; scales f32 [R] follow.
 #define TILE_ROWS 16
 #define QUANTIZED_ROW_BYTES 44
 #define FLOAT_ROW_BYTES 128
+#define DENSE_INT8_ROW_BYTES 32
+#define DENSE_BF16_ROW_BYTES 64
 
 static inline int64_t row_bytes(enum form form) {
-  return form == FORM_FLOATS ? FLOAT_ROW_BYTES : QUANTIZED_ROW_BYTES;
+  switch (form) {
+    case FORM_FLOATS: return FLOAT_ROW_BYTES;
+    case FORM_DENSE_INT8: return DENSE_INT8_ROW_BYTES;
+    case FORM_DENSE_BF16: return DENSE_BF16_ROW_BYTES;
+    default: return QUANTIZED_ROW_BYTES;
+  }
 }
+
+static inline int is_dense(enum form form) { return form >= FORM_DENSE_INT8; }
 
 // Rows of the tile that holds `rows` (1..16) rows.
 static inline int64_t tile_rows(int64_t rows) {
@@ -43,7 +53,7 @@ struct matmul {
   const float* bias;             // [outputs] or null
   const float* up_bias;
   const uint8_t* x[FORM_COUNT];  // tiles of the forms in use
-  int64_t rows;
+  int64_t first_row, rows;  // a product of rows first_row..rows-1
   float* y;
   int64_t stride;  // floats between rows of y
   enum epilogue epilogue;
@@ -95,6 +105,10 @@ struct kernels {
   void (*quantize)(enum form form, const float* x, int64_t inputs, int64_t groups, uint8_t* tile,
       int64_t rows, int64_t index);
   void (*matmul)(const struct matmul* job, int64_t first_panel, int64_t end_panel);
+  // Finishes what oneDNN multiplied: rows of `count` sums, for rows first_row.. of the job and
+  // outputs first_output..; `up_sums` only where the job has `up`.
+  void (*finish_dense)(const struct matmul* job, const void* sums, const void* up_sums,
+      int64_t count, int64_t first_output, int64_t first_row, int64_t rows);
   void (*rms_norm)(const float* x, const float* weight, double epsilon, int64_t n, float* out);
   void (*layer_norm)(
       const float* x, const float* weight, const float* bias, double epsilon, int64_t n,

@@ -30,7 +30,9 @@ enum kind {
 };
 
 // The form of activations that a kind multiplies with.
-enum form { FORM_GROUPS, FORM_ROWS, FORM_FLOATS, FORM_COUNT };
+// The dense ones are oneDNN's, row-major over all rows: int8 (the rows form's values) followed by
+// the rows' scales, or bf16.
+enum form { FORM_GROUPS, FORM_ROWS, FORM_FLOATS, FORM_DENSE_INT8, FORM_DENSE_BF16, FORM_COUNT };
 
 struct weft_matrix {
   enum kind kind;
@@ -40,7 +42,12 @@ struct weft_matrix {
   int64_t panel_bytes;  // a multiple of 64
   uint8_t* data;
   size_t mapped_bytes;
+  const struct weft_onednn* onednn;  // or null
 };
+
+static inline enum form dense_form_of(enum kind kind) {
+  return kind == KIND_W8 ? FORM_DENSE_INT8 : FORM_DENSE_BF16;
+}
 
 static inline enum form form_of(enum kind kind) {
   return kind == KIND_W8 ? FORM_ROWS : kind < KIND_W8 ? FORM_GROUPS : FORM_FLOATS;

@@ -311,6 +311,22 @@ no_memory:
   return NULL;
 }
 
+void weft_matrix_values(
+    const struct weft_matrix* matrix, int64_t first, int64_t count, int8_t* out) {
+  for (int64_t r = 0; r < count; r++) {
+    int64_t row = first + r;
+    const uint8_t* panel = matrix->data + row / PANEL * matrix->panel_bytes;
+    for (int64_t k = 0; k < matrix->inputs; k++) {
+      int value = row < matrix->outputs ? panel[k / 4 * 64 + row % PANEL * 4 + k % 4] - 128 : 0;
+      out[r * matrix->inputs + k] = (int8_t)value;
+    }
+  }
+}
+
+void weft_matrix_set_onednn(struct weft_matrix* matrix, const struct weft_onednn* onednn) {
+  matrix->onednn = onednn;
+}
+
 void weft_matrix_free(struct weft_matrix* matrix) {
   if (!matrix) return;
   munmap(matrix->data, matrix->mapped_bytes);

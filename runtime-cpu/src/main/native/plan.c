@@ -29,7 +29,7 @@ void carve_activations(
   for (int form = 0; form < FORM_COUNT; form++) {
     int64_t bytes = groups * row_bytes((enum form)form);
     out->own_bytes[form] = divide_up(FEW_ROWS * bytes, APART) * APART;
-    out->shared[form] = carve(carver, tiled_rows * bytes);
+    out->shared[form] = carve(carver, tiled_rows * (bytes + (int64_t)sizeof(float)));
     out->own[form] = carve(carver, device->threads * out->own_bytes[form]);
   }
 }
@@ -46,9 +46,12 @@ int64_t phase_take(struct walk* walk, int64_t count, int64_t run, int64_t* end) 
 
 void phase_end(struct walk* walk) { device_barrier(walk->device); }
 
-static unsigned forms_of(const struct matmul* jobs, int count) {
+static unsigned forms_of(const struct matmul* jobs, int count, int64_t rows) {
   unsigned forms = 0;
   for (int i = 0; i < count; i++) {
+    int64_t dense = dense_rows(&jobs[i], rows);
+    if (dense > 0) forms |= 1u << dense_form_of(jobs[i].matrix->kind);
+    if (dense == rows) continue;
     forms |= 1u << form_of(jobs[i].matrix->kind);
     if (jobs[i].up) forms |= 1u << form_of(jobs[i].up->kind);
   }
@@ -75,6 +78,11 @@ static void prepare_rows(
     int64_t rows = tile_rows(left < TILE_ROWS ? left : TILE_ROWS);
     for (int form = 0; form < FORM_COUNT; form++) {
       if (!(forms >> form & 1)) continue;
+      if (is_dense((enum form)form)) {
+        walk->kernels->quantize(
+            (enum form)form, x, source->inputs, groups, tiles[form], source->rows, row);
+        continue;
+      }
       uint8_t* tile = tiles[form] + tile_offset((enum form)form, groups, start);
       walk->kernels->quantize(
           (enum form)form, x, source->inputs, groups, tile, rows, row - start);
@@ -89,7 +97,7 @@ static void prepare_rows(
 void prepare(
     struct walk* walk, const struct activations* activations, const struct source* source,
     struct matmul* jobs, int count) {
-  unsigned forms = forms_of(jobs, count);
+  unsigned forms = forms_of(jobs, count, source->rows);
   uint8_t* tiles[FORM_COUNT];
   int few = source->rows <= FEW_ROWS;
   for (int form = 0; form < FORM_COUNT; form++) {
@@ -117,9 +125,13 @@ static int64_t panels_a_run(const struct walk* walk, const struct matmul* jobs, 
   return run < 1 ? 1 : run > 64 ? 64 : run;
 }
 
-void multiply(struct walk* walk, const struct matmul* jobs, int count) {
+void multiply(struct walk* walk, struct matmul* jobs, int count) {
   int64_t panels = 0;
-  for (int i = 0; i < count; i++) panels += jobs[i].matrix->panels;
+  for (int i = 0; i < count; i++) {
+    jobs[i].first_row = dense_rows(&jobs[i], jobs[i].rows);
+    if (jobs[i].first_row > 0) multiply_dense(walk, &jobs[i], jobs[i].first_row);
+    panels += jobs[i].matrix->panels;
+  }
   int64_t run = panels_a_run(walk, jobs, panels), end;
   phase_begin(walk);
   for (int64_t panel; (panel = phase_take(walk, panels, run, &end)) >= 0;) {
@@ -127,7 +139,7 @@ void multiply(struct walk* walk, const struct matmul* jobs, int count) {
     for (int i = 0; i < count; i++) {
       int64_t own = jobs[i].matrix->panels;
       int64_t from = panel > start ? panel - start : 0, until = end - start < own ? end - start : own;
-      if (from < until) walk->kernels->matmul(&jobs[i], from, until);
+      if (from < until && jobs[i].first_row < jobs[i].rows) walk->kernels->matmul(&jobs[i], from, until);
       start += own;
     }
   }
@@ -164,5 +176,5 @@ int32_t weft_matmul(
   carve_activations(&carver, device, rows, matrix->inputs, &product.activations);
   device_run(device, run_product, &product);
   unmap_memory(carver.base, bytes);
-  return 0;
+  return atomic_load(&device->failed) ? -4 : 0;
 }

@@ -63,6 +63,12 @@ void prepare(
     struct matmul* jobs, int count);
 
 // Runs the jobs, as one phase; ends with a barrier.
-void multiply(struct walk* walk, const struct matmul* jobs, int count);
+void multiply(struct walk* walk, struct matmul* jobs, int count);
+
+// Whether oneDNN takes the job's first rows, and as many as it takes: whole buckets.
+int64_t dense_rows(const struct matmul* job, int64_t rows);
+
+// Runs those rows on this worker's slice of the outputs.
+void multiply_dense(struct walk* walk, const struct matmul* job, int64_t rows);
 
 #endif

@@ -36,6 +36,13 @@ INLINE f32x16 f_load_bf16(const uint16_t* p) {
   __m512i x = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i*)p));
   return _mm512_castsi512_ps(_mm512_slli_epi32(x, 16));
 }
+// Nearest, ties to even; numbers only.
+INLINE void f_store_bf16(uint16_t* p, f32x16 x) {
+  __m512i bits = _mm512_castps_si512(x);
+  __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+  bits = _mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff)));
+  _mm256_storeu_si256((__m256i*)p, _mm512_cvtepi32_epi16(_mm512_srli_epi32(bits, 16)));
+}
 INLINE f32x16 f_load_u8(const uint8_t* p) {
   return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)p)));
 }
@@ -136,6 +143,16 @@ INLINE __m256 widen_bf16(const uint16_t* p) {
 }
 INLINE f32x16 f_load_bf16(const uint16_t* p) {
   return BOTH(f32x16, widen_bf16(p), widen_bf16(p + 8));
+}
+INLINE __m256i round_bf16(__m256 x) {
+  __m256i bits = _mm256_castps_si256(x);
+  __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+  bits = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff)));
+  return _mm256_srli_epi32(bits, 16);
+}
+INLINE void f_store_bf16(uint16_t* p, f32x16 x) {
+  __m256i words = _mm256_packus_epi32(round_bf16(x.a), round_bf16(x.b));
+  _mm256_storeu_si256((__m256i*)p, _mm256_permute4x64_epi64(words, 0xd8));
 }
 INLINE f32x16 f_load_u8(const uint8_t* p) {
   __m256i a = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)p));

@@ -8,7 +8,7 @@
 #define WEFT_API __attribute__((visibility("default")))
 
 // Raised whenever a function or a struct below changes; the binding refuses another number.
-#define WEFT_ABI 1
+#define WEFT_ABI 2
 
 // Element types of model files: the order of dev.weft.runtime.tensor.DType.
 enum weft_dtype {
@@ -46,10 +46,39 @@ WEFT_API void weft_matrix_free(struct weft_matrix* matrix);
 // Bytes that weft_matrix_pack takes.
 WEFT_API int64_t weft_matrix_bytes(int32_t dtype, int64_t outputs, int64_t inputs, int32_t w8a8);
 
-// y[rows][outputs] = x[rows][inputs] * matrix^T by the same path as a step. 0, or -1 out of memory.
+// y[rows][outputs] = x[rows][inputs] * matrix^T by the same path as a step. Results as
+// weft_decoder_step.
 WEFT_API int32_t weft_matmul(
     struct weft_device* device, const struct weft_matrix* matrix, const float* x, int64_t rows,
     float* y);
+
+// The int8 values of a w8a8 matrix's outputs first..first+count-1, out[count][inputs].
+WEFT_API void weft_matrix_values(
+    const struct weft_matrix* matrix, int64_t first, int64_t count, int8_t* out);
+
+// A second way to multiply many rows: oneDNN's matmul, on worker i's slice of the outputs.
+#define WEFT_BUCKETS 4  // rows of a call: 32, 64, 128, 256
+
+struct weft_onednn_slice {
+  int64_t first, count;  // outputs; whole panels
+  void *stream, *weights;
+  void* out[2];  // [256][count] int32 or f32: scratch of the worker, for a product and its gate
+  struct {
+    void *primitive, *source, *destination, *scratchpad;  // null primitive: not to be used
+  } buckets[WEFT_BUCKETS];
+};
+
+struct weft_onednn {
+  int64_t slice_count;
+  const struct weft_onednn_slice* slices;
+  int32_t (*execute)(const void* primitive, void* stream, int32_t count, const void* arguments);
+  int32_t (*set_data_handle)(void* memory, void* data);
+  void (*set_threads)(int32_t threads);  // omp_set_num_threads: of the calling thread
+};
+
+// Gives a w8a8 or bf16 matrix its oneDNN (borrowed, with all that it points to); null takes it away.
+WEFT_API void weft_matrix_set_onednn(
+    struct weft_matrix* matrix, const struct weft_onednn* onednn);
 
 // Bytes of a row of `inputs` elements.
 int64_t weft_row_bytes(int32_t dtype, int64_t inputs);
@@ -93,7 +122,7 @@ WEFT_API int32_t weft_decoder_matrix(
 // The vector of a norm, or the bias of a projection.
 WEFT_API int32_t weft_decoder_vector(
     struct weft_decoder* decoder, int64_t layer, int32_t role, const float* values, int64_t count);
-// 0; -1 out of memory; -2 a part is missing; -3 a token or block is out of range.
+// 0; -1 out of memory; -2 a part is missing; -3 a token or block is out of range; -4 oneDNN failed.
 WEFT_API int32_t weft_decoder_step(struct weft_decoder* decoder, const struct weft_step* step);
 WEFT_API void weft_decoder_release(
     struct weft_decoder* decoder, const int32_t* blocks, int64_t count);

@@ -7,6 +7,7 @@ import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.UnsupportedModelException;
+import dev.weft.runtime.cpu.onednn.OneDnnEngine;
 import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
@@ -16,18 +17,26 @@ import dev.weft.runtime.tensor.Tensor;
 import dev.weft.runtime.weights.Weights;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Runs models with the kernels of `libweftcpu.so` on one team of threads.
 ///
 /// Weights keep their files' bit width, packed once; `w8a8` packs them as int8 per output. KV is
 /// float16. **A row's result does not depend on its batch, its chunk, the number of threads or the
-/// instruction set**: sums have one fixed order, and products of int8 are exact.
+/// instruction set**: sums have one fixed order, and products of int8 are exact. One path is named
+/// because it cannot promise this: with oneDNN, bf16 weights in steps of 32 rows and more
+/// ([dev.weft.runtime.cpu.onednn]). `w8a8` through oneDNN gives the small kernels' bits.
 public final class CpuBackend implements Backend {
   private static final Set<Quantization> QUANTIZATIONS =
       Set.copyOf(EnumSet.of(Quantization.NONE, Quantization.AUTO, Quantization.W8A8));
 
+  private static final Logger log = LoggerFactory.getLogger(CpuBackend.class);
+
   private final CpuDevice device;
+  private final boolean oneDnn;
 
   /// Loads the native library and starts the team.
   ///
@@ -43,14 +52,41 @@ public final class CpuBackend implements Backend {
         Isa.ofCode(library.isa())
             .orElseThrow(() -> new NativeException("this processor", "has no AVX2, FMA and F16C"));
     Isa isa = options.isa().orElse(best);
-    device = new CpuDevice(library, isa, options.threads(), options.cpus(), options.spins());
+    device =
+        new CpuDevice(
+            library,
+            isa,
+            options.threads(),
+            options.cpus(),
+            options.spins(),
+            () -> options.oneDnn() ? openOneDnn(files) : Optional.empty());
+    oneDnn = options.oneDnn();
+  }
+
+  private static Optional<OneDnnEngine> openOneDnn(NativeFiles files) {
+    try {
+      return Optional.of(
+          OneDnnEngine.open(
+              files.unpack(
+                  "onednn",
+                  List.of(
+                      "org/bytedeco/dnnl/linux-x86_64/libdnnl.so.3",
+                      "org/bytedeco/dnnl/linux-x86_64/libgomp.so.1"))));
+    } catch (NativeException e) {
+      log.atWarn()
+          .addKeyValue("reason", e.getMessage())
+          .log("no oneDNN: long prompts of bf16 and w8a8 models run on the small kernels");
+      return Optional.empty();
+    }
   }
 
   @Override
   public String name() {
     int threads = device.threads();
-    return "cpu (%s, %d %s)"
-        .formatted(device.isa().label(), threads, threads == 1 ? "thread" : "threads");
+    // Decision: what is not the same bits in every batch is named.
+    String bf16 = oneDnn ? ", oneDNN for bf16 prompts" : "";
+    return "cpu (%s%s, %d %s)"
+        .formatted(device.isa().label(), bf16, threads, threads == 1 ? "thread" : "threads");
   }
 
   @Override
@@ -71,6 +107,8 @@ public final class CpuBackend implements Backend {
         KvLayout kvLayout = KvLayouts.of(decoder);
         yield new Footprint(
             packedBytes(weights, NativeDecoder.projections(decoder), w8a8)
+                + PackedWeights.oneDnnBytes(
+                    device, weights, w8a8, NativeDecoder.projections(decoder))
                 + tableBytes(weights, List.of(TensorNames.TOKEN_EMBEDDING)),
             NativeDecoder.scratchBytes(device, decoder, options, kvLayout)
                 + CpuDecoder.logitsBytes(decoder, options),
@@ -79,6 +117,8 @@ public final class CpuBackend implements Backend {
       case EncoderSpec encoder ->
           new Footprint(
               packedBytes(weights, NativeEncoder.projections(encoder), w8a8)
+                  + PackedWeights.oneDnnBytes(
+                      device, weights, w8a8, NativeEncoder.projections(encoder))
                   + tableBytes(
                       weights,
                       List.of(

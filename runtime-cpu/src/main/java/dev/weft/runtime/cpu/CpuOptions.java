@@ -12,8 +12,14 @@ import java.util.Optional;
 /// @param cpus processors to pin workers to, in turn; empty pins none
 /// @param isa the instruction set; empty chooses the best of this machine
 /// @param spins how often a waiting worker looks again before it parks
+/// @param oneDnn whether oneDNN may multiply many rows of bf16 and w8a8 weights
 public record CpuOptions(
-    Path nativesDirectory, int threads, List<Integer> cpus, Optional<Isa> isa, int spins) {
+    Path nativesDirectory,
+    int threads,
+    List<Integer> cpus,
+    Optional<Isa> isa,
+    int spins,
+    boolean oneDnn) {
   /// About a tenth of a millisecond: longer than the gap between two decode steps.
   public static final int DEFAULT_SPINS = 2000;
 
@@ -28,22 +34,22 @@ public record CpuOptions(
   }
 
   /// As many threads as the process may run at once, unpinned. `WEFT_CPU_ISA` (avx2, avx512-vnni,
-  /// amx) and `WEFT_CPU_SPINS` override the rest.
+  /// amx), `WEFT_CPU_SPINS` and `WEFT_CPU_ONEDNN` (on, off) override the rest.
   public static CpuOptions of(Path home, int threads, Map<String, String> environment) {
     return new CpuOptions(
         home.resolve("natives"),
         threads,
         List.of(),
         Optional.ofNullable(environment.get("WEFT_CPU_ISA")).map(Isa::ofLabel),
-        Integer.parseInt(
-            environment.getOrDefault("WEFT_CPU_SPINS", String.valueOf(DEFAULT_SPINS))));
+        Integer.parseInt(environment.getOrDefault("WEFT_CPU_SPINS", String.valueOf(DEFAULT_SPINS))),
+        !environment.getOrDefault("WEFT_CPU_ONEDNN", "on").equals("off"));
   }
 
   public CpuOptions withCpus(List<Integer> pinned) {
-    return new CpuOptions(nativesDirectory, threads, pinned, isa, spins);
+    return new CpuOptions(nativesDirectory, threads, pinned, isa, spins, oneDnn);
   }
 
   public CpuOptions withIsa(Isa chosen) {
-    return new CpuOptions(nativesDirectory, threads, cpus, Optional.of(chosen), spins);
+    return new CpuOptions(nativesDirectory, threads, cpus, Optional.of(chosen), spins, oneDnn);
   }
 }

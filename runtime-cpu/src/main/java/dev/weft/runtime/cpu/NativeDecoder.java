@@ -48,7 +48,7 @@ final class NativeDecoder implements AutoCloseable {
       CompileOptions options,
       KvLayout kvLayout,
       boolean w8a8) {
-    PackedWeights packed = new PackedWeights(device, weights, w8a8);
+    PackedWeights packed = new PackedWeights(device, weights, w8a8, projections(spec));
     try (Arena scratch = Arena.ofConfined()) {
       Tensor table =
           packed.table(TensorNames.TOKEN_EMBEDDING, spec.vocabularySize(), spec.hiddenSize());

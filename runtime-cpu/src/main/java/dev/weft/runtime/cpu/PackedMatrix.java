@@ -28,6 +28,18 @@ final class PackedMatrix implements AutoCloseable {
     }
   }
 
+  /// The int8 values of a `w8a8` matrix, `[outputs][inputs]`.
+  MemorySegment values(long outputs, long inputs, Arena arena) {
+    MemorySegment values = arena.allocate(outputs * inputs);
+    library.matrixValues(address, 0, outputs, values);
+    return values;
+  }
+
+  /// Lets oneDNN multiply many rows; the struct must outlive this.
+  void multiplyManyRowsBy(MemorySegment oneDnn) {
+    library.matrixSetOneDnn(address, oneDnn);
+  }
+
   MemorySegment address() {
     return address;
   }

@@ -1,5 +1,7 @@
 package dev.weft.runtime.cpu;
 
+import dev.weft.runtime.cpu.onednn.OneDnnModel;
+import dev.weft.runtime.cpu.onednn.WeightType;
 import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tensor.Shape;
 import dev.weft.runtime.tensor.Tensor;
@@ -25,6 +27,7 @@ final class PackedWeights implements AutoCloseable {
   private final boolean w8a8;
   private final Arena arena = Arena.ofShared();
   private final List<PackedMatrix> matrices = new ArrayList<>();
+  private final Optional<OneDnnModel> oneDnn;
 
   /// A projection and where it goes.
   ///
@@ -46,10 +49,55 @@ final class PackedWeights implements AutoCloseable {
     void set(Projection projection, MemorySegment matrix);
   }
 
-  PackedWeights(CpuDevice device, Weights weights, boolean w8a8) {
+  /// @param projections all that will be packed
+  PackedWeights(CpuDevice device, Weights weights, boolean w8a8, List<Projection> projections) {
     this.device = device;
     this.weights = weights;
     this.w8a8 = w8a8;
+    int widest = widestSlice(device, weights, w8a8, projections);
+    oneDnn =
+        widest == 0
+            ? Optional.empty()
+            : device.oneDnn().map(engine -> new OneDnnModel(engine, device.threads(), widest));
+  }
+
+  /// What oneDNN takes beside the packed matrices: its own copies, and scratch of the workers.
+  static long oneDnnBytes(
+      CpuDevice device, Weights weights, boolean w8a8, List<Projection> projections) {
+    int widest = widestSlice(device, weights, w8a8, projections);
+    if (widest == 0 || device.oneDnn().isEmpty()) {
+      return 0;
+    }
+    long copies =
+        projections.stream()
+            .filter(each -> weightType(each, weights, w8a8).isPresent())
+            .mapToLong(each -> (long) each.outputs() * each.inputs() * (w8a8 ? 1 : 2))
+            .sum();
+    return copies + 2L * device.threads() * OneDnnModel.scratchBytes(widest);
+  }
+
+  /// The most outputs that one worker multiplies through oneDNN; 0 when it is of no use here.
+  private static int widestSlice(
+      CpuDevice device, Weights weights, boolean w8a8, List<Projection> projections) {
+    return projections.stream()
+        .filter(each -> weightType(each, weights, w8a8).isPresent())
+        .mapToInt(each -> OneDnnModel.sliceOutputs(each.outputs(), device.threads()))
+        .max()
+        .orElse(0);
+  }
+
+  /// What oneDNN can multiply. Not the model's own output: few rows ask for it.
+  private static Optional<WeightType> weightType(
+      Projection projection, Weights weights, boolean w8a8) {
+    if (projection.layer() < 0 || !OneDnnModel.supports(projection.outputs())) {
+      return Optional.empty();
+    }
+    if (w8a8) {
+      return Optional.of(WeightType.INT8);
+    }
+    return weights.tensor(projection.weightName()).dtype() == DType.BF16
+        ? Optional.of(WeightType.BF16)
+        : Optional.empty();
   }
 
   /// Packs projections on as many threads as the device has, and hands them to `target` on this
@@ -81,11 +129,32 @@ final class PackedWeights implements AutoCloseable {
     synchronized (matrices) {
       matrices.add(matrix);
     }
+    oneDnn.ifPresent(model ->
+        weightType(projection, weights, w8a8)
+            .ifPresent(type -> addOneDnn(model, type, projection, tensor, matrix)));
     if (tensor.data().isMapped()) {
       // Read once: its pages need not count as this process's memory.
       tensor.data().unload();
     }
     return matrix;
+  }
+
+  private void addOneDnn(
+      OneDnnModel model,
+      WeightType type,
+      Projection projection,
+      Tensor tensor,
+      PackedMatrix matrix) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment rowMajor =
+          switch (type) {
+            case INT8 -> matrix.values(projection.outputs(), projection.inputs(), scratch);
+            case BF16 -> Natives.inNativeMemory(tensor.data(), scratch);
+          };
+      model
+          .add(type, projection.inputs(), projection.outputs(), rowMajor)
+          .ifPresent(matrix::multiplyManyRowsBy);
+    }
   }
 
   private void checkKernels(List<Projection> projections) {
@@ -135,6 +204,7 @@ final class PackedWeights implements AutoCloseable {
   @Override
   public void close() {
     matrices.forEach(PackedMatrix::close);
+    oneDnn.ifPresent(OneDnnModel::close);
     arena.close();
   }
 }

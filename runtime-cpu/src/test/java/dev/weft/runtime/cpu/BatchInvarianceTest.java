@@ -85,8 +85,7 @@ class BatchInvarianceTest {
             assertSame(expected, whole, what + "whole");
             List<Integer> uneven = List.of(1, 16, 15, 100, 3, 120, 1, 74);
             int[] scattered = Steps.blocks(decoder, 1, 3, TOKENS);
-            assertSame(
-                expected, Steps.logits(decoder, prompt, scattered, uneven), what + "chunks");
+            assertSame(expected, Steps.logits(decoder, prompt, scattered, uneven), what + "chunks");
             assertSame(expected, amongOthers(decoder, prompt), what + "among others");
           }
         }

@@ -38,14 +38,13 @@ class CpuBackendLeakTest {
   private static long nativeThreads() throws IOException {
     try (var tasks = Files.list(Path.of("/proc/self/task"))) {
       return tasks
-          .filter(
-              task -> {
-                try {
-                  return Files.readString(task.resolve("comm")).startsWith("weft-cpu");
-                } catch (IOException e) {
-                  return false; // it has ended
-                }
-              })
+          .filter(task -> {
+            try {
+              return Files.readString(task.resolve("comm")).startsWith("weft-cpu");
+            } catch (IOException e) {
+              return false; // it has ended
+            }
+          })
           .count();
     }
   }
@@ -121,7 +120,8 @@ class CpuBackendLeakTest {
       for (int i = 0; i < 4; i++) {
         decoder.releaseBlocks(Steps.blocks(decoder, i * 40, 1, 250));
       }
-      long kilobytes = decoder.kvLayout().blockBytes() * 4L * decoder.kvLayout().blocksFor(250) / 1024;
+      long kilobytes =
+          decoder.kvLayout().blockBytes() * 4L * decoder.kvLayout().blocksFor(250) / 1024;
       assertThat(before - status("VmRSS")).isGreaterThan(kilobytes / 2);
     }
   }

@@ -29,11 +29,17 @@ final class CpuDevices {
 
   static CpuBackend backend(Isa isa, int threads) {
     return new CpuBackend(
-        new CpuOptions(NATIVES, threads, List.of(), Optional.of(isa), CpuOptions.DEFAULT_SPINS));
+        new CpuOptions(
+            NATIVES, threads, List.of(), Optional.of(isa), CpuOptions.DEFAULT_SPINS, true));
+  }
+
+  static CpuBackend withoutOneDnn() {
+    return new CpuBackend(
+        new CpuOptions(NATIVES, 2, List.of(), Optional.empty(), CpuOptions.DEFAULT_SPINS, false));
   }
 
   static CpuBackend backend() {
     return new CpuBackend(
-        new CpuOptions(NATIVES, 2, List.of(), Optional.empty(), CpuOptions.DEFAULT_SPINS));
+        new CpuOptions(NATIVES, 2, List.of(), Optional.empty(), CpuOptions.DEFAULT_SPINS, true));
   }
 }

@@ -14,8 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class NativeFilesTest {
-  private static final List<String> LIBRARY =
-      List.of("META-INF/native/linux-x86_64/libweftcpu.so");
+  private static final List<String> LIBRARY = List.of("META-INF/native/linux-x86_64/libweftcpu.so");
 
   @TempDir private Path directory;
 
@@ -50,7 +49,7 @@ class NativeFilesTest {
   @Test
   void fallsBackToTheReferenceWhereTheLibraryCannotBe() throws IOException {
     Path file = Files.writeString(directory.resolve("file"), "in the way");
-    var options = new CpuOptions(file, 1, List.of(), Optional.empty(), 0);
+    var options = new CpuOptions(file, 1, List.of(), Optional.empty(), 0, true);
     try (var backend = CpuBackends.open(options)) {
       assertThat(backend).isInstanceOf(ReferenceBackend.class);
       assertThat(backend.name()).contains("reference");
