@@ -58,9 +58,10 @@ public abstract class BackendContractTest {
     return Stream.of(DType.values());
   }
 
-  /// The largest difference from the reference's logits (whose spread is of the order of 10) that
-  /// the backend allows itself for weights of a type.
-  protected abstract double maxLogitDifference(DType type);
+  /// The largest difference from the reference's logits, in standard deviations of these, that the
+  /// backend allows itself for weights of a type. Where the best token leads by twice as much, it
+  /// must be the same.
+  protected abstract double maxRelativeDifference(DType type);
 
   /// The smallest cosine between a vector and the reference's.
   protected abstract double minCosine();
@@ -147,9 +148,11 @@ public abstract class BackendContractTest {
     var prompts = List.of(tokens(5, 1), tokens(40, 2), tokens(17, 3));
 
     var agreement =
-        BackendAgreement.measure(actual, expected, prompts, 24, 2 * maxLogitDifference(type));
+        BackendAgreement.measure(actual, expected, prompts, 24, 2 * maxRelativeDifference(type));
 
-    assertThat(agreement.maxLogitDifference()).isLessThanOrEqualTo(maxLogitDifference(type));
+    assertThat(agreement.maxRelativeDifference())
+        .as("%s", agreement)
+        .isLessThanOrEqualTo(maxRelativeDifference(type));
     assertThat(agreement.disagreements()).isZero();
     assertThat(agreement.decided()).as("rows whose best token leads: %s", agreement).isPositive();
   }

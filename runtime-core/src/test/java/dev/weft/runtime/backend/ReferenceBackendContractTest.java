@@ -10,7 +10,7 @@ class ReferenceBackendContractTest extends BackendContractTest {
   }
 
   @Override
-  protected double maxLogitDifference(DType type) {
+  protected double maxRelativeDifference(DType type) {
     return 0;
   }
 
