@@ -1,0 +1,54 @@
+package dev.weft.bench;
+
+import dev.weft.bench.LoadGenerator.Target;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/// A server process under measurement. Closing it ends the process.
+abstract sealed class BenchServer implements AutoCloseable permits LlamaServer, WeftRuntime {
+  private static final Duration START_TIMEOUT = Duration.ofMinutes(2);
+  private static final long POLL_MILLIS = 5;
+
+  private final Process process;
+  private final Path log;
+
+  BenchServer(List<String> command, Path log) throws IOException {
+    this.log = log;
+    this.process =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+  }
+
+  /// Where to send requests, once it answers.
+  abstract Target target() throws IOException, InterruptedException;
+
+  /// Something that becomes true while a server starts.
+  interface Condition {
+    boolean holds() throws IOException, InterruptedException;
+  }
+
+  final void await(Condition condition) throws IOException, InterruptedException {
+    long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
+    while (!condition.holds()) {
+      if (!process.isAlive() || System.nanoTime() > deadline) {
+        throw new IllegalStateException("the server did not start; its log is " + log);
+      }
+      Thread.sleep(POLL_MILLIS);
+    }
+  }
+
+  @Override
+  public final void close() {
+    process.destroy();
+    try {
+      if (!process.waitFor(10, TimeUnit.SECONDS)) {
+        process.destroyForcibly().waitFor();
+      }
+    } catch (InterruptedException e) {
+      process.destroyForcibly();
+      Thread.currentThread().interrupt();
+    }
+  }
+}
