@@ -1,6 +1,7 @@
 package dev.weft.runtime.server;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.weft.functions.Function;
 import dev.weft.functions.InvalidManifestException;
@@ -16,6 +17,8 @@ import dev.weft.runtime.server.openai.ApiError.Category;
 import dev.weft.runtime.server.openai.ApiException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Objects;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// The control API. Refusals are [Rejection]s with status 409; everything else that goes wrong has
@@ -94,9 +97,20 @@ final class ControlRoutes {
     return new ApiException(
         ApiError.of(
             Category.INVALID,
-            "The body does not have the shape that this call takes: " + e.getOriginalMessage(),
+            "The body does not have the shape that this call takes%s.".formatted(place(e)),
             null,
             "invalid_body"));
+  }
+
+  /// Where in the body; Jackson's own message names classes.
+  private static String place(JsonProcessingException e) {
+    if (!(e instanceof JsonMappingException mapping) || mapping.getPath().isEmpty()) {
+      return "";
+    }
+    return mapping.getPath().stream()
+        .map(JsonMappingException.Reference::getFieldName)
+        .filter(Objects::nonNull)
+        .collect(Collectors.joining(".", ": look at '", "'"));
   }
 
   /// A record's member that JSON left out is `null`, whatever its type says.

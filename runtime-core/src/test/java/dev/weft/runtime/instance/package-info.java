@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.instance;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.server;
+
+import org.jspecify.annotations.NullMarked;
