@@ -1,7 +1,9 @@
 package dev.weft.platform.cli;
 
+import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.platform.config.WeftHome;
 import dev.weft.platform.management.ManagementApi;
+import dev.weft.platform.management.ManagementApi.DeviceView;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -13,6 +15,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 
 /// Starts and stops the platform process of a home. The process has a session of its own, so that a
 /// Ctrl-C meant for the command does not reach it.
@@ -54,6 +57,32 @@ record LocalPlatform(WeftHome home) {
   void stop(Announcement platform, ApiClient api) {
     api.post(ManagementApi.SHUTDOWN, Map.of());
     awaitEnd(platform);
+  }
+
+  /// Waits until a device takes work; says why none does when that takes too long.
+  void awaitDevice(ApiClient api) {
+    Instant deadline = Instant.now().plus(START_TIMEOUT);
+    while (true) {
+      List<DeviceView> devices =
+          api.get(ManagementApi.DEVICES, ManagementApi.DeviceList.class).devices();
+      if (devices.stream().anyMatch(LocalPlatform::serves)) {
+        return;
+      }
+      if (Instant.now().isAfter(deadline)) {
+        String why =
+            devices.stream()
+                .map(device -> device.device() + ": " + device.absence())
+                .collect(Collectors.joining("; "));
+        throw new CliException(
+            "no device is ready after %d s (%s)".formatted(START_TIMEOUT.toSeconds(), why),
+            "Look at the logs:  weft logs");
+      }
+      pause();
+    }
+  }
+
+  private static boolean serves(DeviceView device) {
+    return device.status() != null && device.status().phase() == DeviceStatus.Phase.READY;
   }
 
   private static void awaitEnd(Announcement platform) {

@@ -58,6 +58,7 @@ final class UpCommand implements Runnable {
     if (!detach) {
       stopWhenInterrupted(local, platform, weft.api(), out);
     }
+    local.awaitDevice(weft.api());
     if (!noQuickstart) {
       deployQuickstart();
     }
