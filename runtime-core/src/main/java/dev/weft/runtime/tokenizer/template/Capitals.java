@@ -26,6 +26,19 @@ final class Capitals {
     return titled.toString();
   }
 
+  /// Jinja's filter: words begin after white space, `-` and opening brackets only.
+  static String titleFilter(String string) {
+    StringBuilder titled = new StringBuilder(string.length());
+    boolean inWord = false;
+    for (int letter : string.codePoints().toArray()) {
+      String one = Character.toString(letter);
+      titled.append(inWord ? one.toLowerCase(Locale.ROOT) : one.toUpperCase(Locale.ROOT));
+      boolean space = letter <= Character.MAX_VALUE && WhiteSpace.is((char) letter);
+      inWord = !space && "-({[<".indexOf(letter) < 0;
+    }
+    return titled.toString();
+  }
+
   static boolean isUpper(String string) {
     return string.codePoints().anyMatch(Character::isUpperCase)
         && string.codePoints().noneMatch(Character::isLowerCase);

@@ -26,7 +26,7 @@ final class Filters {
       case "upper" -> changed(value, str(value).string().toUpperCase(Locale.ROOT));
       case "lower" -> changed(value, str(value).string().toLowerCase(Locale.ROOT));
       case "capitalize" -> changed(value, Capitals.capitalize(str(value).string()));
-      case "title" -> changed(value, Capitals.title(str(value).string()));
+      case "title" -> changed(value, Capitals.titleFilter(str(value).string()));
       case "replace" -> strings.replace(str(value), arguments);
       case "string" -> str(value);
       // Nothing is escaped here, so nothing has to be marked.
@@ -101,26 +101,27 @@ final class Filters {
   /// Indents all lines but the first and, unless asked, the empty ones.
   private Text indent(Text text, Arguments arguments) {
     Value width = arguments.get(0, "width", Value.of(4));
-    String indentation =
+    Text step =
         width instanceof Text given
-            ? given.string()
-            : " ".repeat(Math.clamp(Operators.integer(width), 0, 1000));
-    boolean first = arguments.flag(1, "first", false);
+            ? given
+            : Text.trusted(" ".repeat(Math.clamp(Operators.integer(width), 0, 1000)));
     boolean blank = arguments.flag(2, "blank", false);
     Text.Builder result = new Text.Builder();
-    Text step = Text.trusted(indentation);
-    String string = text.string();
-    int start = 0;
-    for (int line = 0; start <= string.length(); line++) {
-      int newline = string.indexOf('\n', start);
-      int end = newline < 0 ? string.length() : newline;
-      budget.work((long) end - start + indentation.length());
-      if ((line == 0 && first) || (line > 0 && (blank || end > start))) {
+    if (arguments.flag(1, "first", false)) {
+      result.append(step);
+    }
+    Text newline = Text.trusted("\n");
+    List<Value> lines = strings.lines(text.plus(newline), false);
+    for (int i = 0; i < lines.size(); i++) {
+      Text line = (Text) lines.get(i);
+      budget.work((long) step.string().length() + line.string().length() + 1);
+      if (i > 0) {
+        result.append(newline);
+      }
+      if (i > 0 && (blank || !line.string().isEmpty())) {
         result.append(step);
       }
-      int next = newline < 0 ? end : newline + 1;
-      result.append(text, start, next);
-      start = newline < 0 ? string.length() + 1 : next;
+      result.append(line);
     }
     return result.build();
   }
@@ -133,9 +134,10 @@ final class Filters {
       case Value.Real(double number) ->
           Double.isFinite(number) ? Value.of((long) number) : otherwise;
       case Text text -> {
-        String digits = text.string().strip().replace("_", "");
+        int base = arguments.integer(1, "base", 10);
+        String digits = withoutPrefix(text.string().strip().replace("_", ""), base);
         try {
-          yield Value.of(Long.parseLong(digits, arguments.integer(1, "base", 10)));
+          yield Value.of(Long.parseLong(digits, base));
         } catch (NumberFormatException _) {
           yield floating(value, Arguments.NONE) instanceof Value.Real(double number)
                   && isDecimal(digits)
@@ -145,6 +147,15 @@ final class Filters {
       }
       default -> otherwise;
     };
+  }
+
+  private static String withoutPrefix(String digits, int base) {
+    String lower = digits.toLowerCase(Locale.ROOT);
+    boolean prefixed =
+        (base == 16 && lower.startsWith("0x"))
+            || (base == 8 && lower.startsWith("0o"))
+            || (base == 2 && lower.startsWith("0b"));
+    return prefixed ? digits.substring(2) : digits;
   }
 
   private static Value floating(Value value, Arguments arguments) {

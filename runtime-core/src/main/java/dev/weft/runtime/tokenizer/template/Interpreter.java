@@ -48,7 +48,7 @@ final class Interpreter {
     switch (statement) {
       case Statement.Data(Text text) -> write(text, out);
       case Statement.Output(Expression expression, int line) ->
-          write(PythonText.str(evaluate(expression, line, scope), budget), out);
+          write(text(expression, line, scope), out);
       case Statement.If conditional -> {
         return conditional(conditional, scope, out);
       }
@@ -104,6 +104,14 @@ final class Interpreter {
     }
   }
 
+  private Text text(Expression expression, int line, Scope scope) {
+    try {
+      return PythonText.str(evaluator.evaluate(expression, scope), budget);
+    } catch (ChatTemplateException e) {
+      throw TemplateErrors.located(e, line);
+    }
+  }
+
   private Value filtered(@Nullable Expression filter, Text written, int line, Scope scope) {
     try {
       return evaluator.filter(filter, written, scope);
@@ -127,6 +135,7 @@ final class Interpreter {
       return execute(loop.otherwise(), scope.inner(), out);
     }
     for (int index = 0; index < items.size(); index++) {
+      budget.step();
       Scope inner = scope.inner();
       inner.set("loop", new Value.Loop(items, index));
       assign(loop.target(), items.get(index), loop.line(), inner);
@@ -169,7 +178,7 @@ final class Interpreter {
         members.put(name, value);
       }
       case Target.Unpacked(List<Target> targets) -> {
-        List<Value> values = evaluator.operators().iterate(value);
+        List<Value> values = unpacked(value, line);
         if (values.size() != targets.size()) {
           throw TemplateErrors.error(
               line, "%d values for %d names.".formatted(values.size(), targets.size()));
@@ -178,6 +187,14 @@ final class Interpreter {
           assign(targets.get(i), values.get(i), line, scope);
         }
       }
+    }
+  }
+
+  private List<Value> unpacked(Value value, int line) {
+    try {
+      return evaluator.operators().iterate(value);
+    } catch (ChatTemplateException e) {
+      throw TemplateErrors.located(e, line);
     }
   }
 

@@ -49,6 +49,8 @@ final class Members {
       case Value.Undefined _ ->
           throw new ChatTemplateException(
               described(object) + " has no " + PythonText.repr(key, budget) + ".");
+      case Value.Mapping _ when key instanceof Sequence || key instanceof Value.Mapping ->
+          undefined(key);
       case Value.Mapping(Map<Value, Value> entries) -> {
         Value value = entries.get(Operators.key(key));
         yield value != null ? value : byName(object, key);

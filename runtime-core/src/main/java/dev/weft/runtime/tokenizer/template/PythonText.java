@@ -3,6 +3,7 @@ package dev.weft.runtime.tokenizer.template;
 import dev.weft.runtime.tokenizer.ChatTemplate.ChatTemplateException;
 import dev.weft.runtime.tokenizer.template.Value.Sequence;
 import java.math.BigDecimal;
+import java.math.MathContext;
 import java.util.Map;
 
 /// Values as Python's `str` and `repr` write them.
@@ -42,7 +43,7 @@ final class PythonText {
     if (number == 0) {
       return 1 / number < 0 ? "-0.0" : "0.0";
     }
-    BigDecimal shortest = new BigDecimal(Double.toString(number)).stripTrailingZeros();
+    BigDecimal shortest = shortest(number);
     int exponent = shortest.precision() - shortest.scale() - 1;
     if (exponent >= -4 && exponent < 16) {
       String plain = shortest.toPlainString();
@@ -57,6 +58,13 @@ final class PythonText {
             fraction,
             exponent < 0 ? '-' : '+',
             Math.abs(exponent));
+  }
+
+  /// Java always writes two digits, even where one would do (4.9E-324).
+  private static BigDecimal shortest(double number) {
+    BigDecimal digits = new BigDecimal(Double.toString(number)).stripTrailingZeros();
+    BigDecimal one = digits.round(new MathContext(1));
+    return one.doubleValue() == number ? one : digits;
   }
 
   private void write(Value value) {

@@ -145,8 +145,8 @@ final class StringMethods {
     }
     if (words.size() > limit) {
       int rest = fromRight ? words.size() - limit : limit;
-      int whole = fromRight ? words.get(rest - 1)[1] : WhiteSpace.stripEnd(string).length();
-      int start = fromRight ? WhiteSpace.skip(string, 0) : words.get(rest)[0];
+      int whole = fromRight ? words.get(rest - 1)[1] : string.length();
+      int start = fromRight ? 0 : words.get(rest)[0];
       List<int[]> kept = fromRight ? words.subList(rest, words.size()) : words.subList(0, rest);
       List<int[]> cut = new ArrayList<>(kept);
       cut.add(fromRight ? 0 : cut.size(), new int[] {start, whole});
@@ -157,14 +157,14 @@ final class StringMethods {
     return parts;
   }
 
-  private List<Value> lines(Text text, boolean keepEnds) {
+  List<Value> lines(Text text, boolean keepEnds) {
     String string = text.string();
     budget.work(string.length());
     List<Value> lines = new ArrayList<>();
     int start = 0;
     while (start < string.length()) {
       int end = start;
-      while (end < string.length() && string.charAt(end) != '\n' && string.charAt(end) != '\r') {
+      while (end < string.length() && !WhiteSpace.endsLine(string.charAt(end))) {
         end++;
       }
       int next = string.startsWith("\r\n", end) ? end + 2 : Math.min(end + 1, string.length());

@@ -12,9 +12,10 @@ import org.jspecify.annotations.Nullable;
 /// trusted one has no flips and an untrusted one has the single flip 0. Two texts with the same
 /// letters are equal, wherever they came from.
 final class Text implements Value {
-  static final Text EMPTY = trusted("");
   private static final int[] TRUSTED = {};
   private static final int[] UNTRUSTED = {0};
+
+  static final Text EMPTY = new Text("", TRUSTED);
 
   private final String string;
   private final int[] flips;

@@ -11,6 +11,15 @@ final class WhiteSpace {
         || letter == '\u0085';
   }
 
+  /// What `splitlines` splits at.
+  static boolean endsLine(char letter) {
+    return (letter >= '\n' && letter <= '\r')
+        || (letter >= '\u001c' && letter <= '\u001e')
+        || letter == '\u0085'
+        || letter == '\u2028'
+        || letter == '\u2029';
+  }
+
   /// The first offset from `start` on that is not white space.
   static int skip(String text, int start) {
     int end = start;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.tokenizer;
+
+import org.jspecify.annotations.NullMarked;
