@@ -13,7 +13,7 @@ import java.time.Duration;
 record TemplateLimits(
     int sourceChars, long steps, int outputChars, long workChars, int depth, Duration time) {
   static final TemplateLimits DEFAULT =
-      new TemplateLimits(1 << 19, 5_000_000, 8 << 20, 32L << 20, 600, Duration.ofSeconds(2));
+      new TemplateLimits(1 << 19, 5_000_000, 8 << 20, 32L << 20, 200, Duration.ofSeconds(2));
 
   /// Levels of brackets and blocks inside one another in the source.
   static final int NESTING = 100;
