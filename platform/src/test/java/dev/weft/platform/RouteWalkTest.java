@@ -2,6 +2,7 @@ package dev.weft.platform;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.weft.platform.http.Authentication;
 import dev.weft.platform.stub.PlatformClient;
 import dev.weft.platform.stub.PlatformTest;
@@ -10,6 +11,7 @@ import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.Route;
 import io.vertx.ext.web.Router;
 import jakarta.inject.Inject;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -75,6 +77,30 @@ class RouteWalkTest extends PlatformTest {
       assertThat(stranger.get(path).body()).as(path).doesNotContain("keys\":");
     }
     assertThat(stranger.get("/health").status()).isEqualTo(200);
+  }
+
+  @Test
+  void everyRouteIsInTheOpenApiDocument() {
+    client().deployed("documented", "embed");
+    JsonNode paths = client().get("/openapi").json().path("paths");
+    for (Route route : router.getRoutes()) {
+      String path = route.getPath();
+      if (path == null || path.startsWith("/metrics")) {
+        continue;
+      }
+      String template = path.replaceAll(":(\\w+)", "{$1}");
+      for (HttpMethod method : route.methods()) {
+        assertThat(paths.path(template).has(method.name().toLowerCase(Locale.ROOT)))
+            .as("%s %s", method, template)
+            .isTrue();
+      }
+    }
+    assertThat(
+            paths
+                .at("/~1functions~1documented~1invoke/post/requestBody/content/application~1json")
+                .at("/schema/$ref")
+                .asText())
+        .isEqualTo("#/components/schemas/EmbeddingInvoke");
   }
 
   private static String path(Route route) {

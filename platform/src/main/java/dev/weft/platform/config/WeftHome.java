@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 /// run/runtimes/<device>.*    the runtime of a device: announcement, launch record, secret
 /// db/                        functions, keys, invocations
 /// keys/default               the API key made at the first start
-/// logs/                      platform.log, runtime-<device>.log
+/// logs/                      platform.jsonl, platform.log, runtime-<device>.log
 /// ```
 public record WeftHome(Path root) {
   private static final FileAttribute<Set<PosixFilePermission>> OWNER_DIRECTORY =

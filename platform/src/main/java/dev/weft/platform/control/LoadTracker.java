@@ -114,7 +114,12 @@ public final class LoadTracker {
               .filter(Fleet.Device::reachable)
               .map(Fleet.Device::status)
               .orElse(null);
-      if (status == null || !status.runtimeId().equals(attempt.runtimeId())) {
+      if (status == null) {
+        // Away, or only suspected to be: which of the two shows when it is back.
+        if (now.isAfter(attempt.startedAt().plus(UNSEEN_LIMIT))) {
+          attempts.remove(revision);
+        }
+      } else if (!status.runtimeId().equals(attempt.runtimeId())) {
         died(revision, now);
       } else if (status.version() > attempt.versionBefore()) {
         Optional<InstanceStatus> instance =

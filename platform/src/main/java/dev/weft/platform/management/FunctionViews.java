@@ -49,7 +49,9 @@ public final class FunctionViews {
 
   public List<DeviceView> devices() {
     return fleet.snapshot().sorted().stream()
-        .map(device -> new DeviceView(device.id(), device.status(), device.absence()))
+        .map(device ->
+            new DeviceView(
+                device.id(), device.reachable() ? device.status() : null, device.absence()))
         .toList();
   }
 

@@ -152,6 +152,7 @@ public final class ManagementApi {
 
   /// A device and what its runtime last said.
   ///
+  /// @param status `null` while its runtime is away
   /// @param absence why its runtime is away; `null` when it is not
   public record DeviceView(
       DeviceId device, @Nullable DeviceStatus status, @Nullable String absence) {}

@@ -37,6 +37,9 @@ public final class StatusStream {
     do {
       // Versions alone do not say that requests came to be held, so the text decides.
       String text = text();
+      if (response.writeQueueFull()) {
+        continue; // The client reads slowly: it gets the next status instead of all.
+      }
       if (!text.equals(last)) {
         response.write("data: " + text + "\n\n");
         last = text;

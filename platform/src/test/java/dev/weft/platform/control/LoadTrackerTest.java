@@ -92,6 +92,18 @@ class LoadTrackerTest {
   }
 
   @Test
+  void deviceThatIsOnlySuspectedHasNotDied() {
+    for (int i = 0; i <= LoadTracker.DEATHS_TOLERATED; i++) {
+      begin();
+      Fleet.Device away =
+          new Fleet.Device(DEVICE, status("r1", 6, Tier.DISK, null, null), null, "does not answer");
+      tracker.observe(new Fleet.Snapshot(1, Map.of(DEVICE, away)), NOW);
+      assertThat(tracker.underWay(REVISION)).isTrue();
+    }
+    assertThat(tracker.failure(REVISION)).isEmpty();
+  }
+
+  @Test
   void permanentFailureBlocksUntilForgiven() {
     begin();
     observe(status("r1", 6, Tier.DISK, null, PERMANENT));

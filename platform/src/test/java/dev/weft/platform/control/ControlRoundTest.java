@@ -1,0 +1,227 @@
+package dev.weft.platform.control;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.weft.functions.DeviceClass;
+import dev.weft.functions.FunctionName;
+import dev.weft.functions.FunctionSpec;
+import dev.weft.functions.Limits;
+import dev.weft.functions.Model;
+import dev.weft.functions.ModelSource;
+import dev.weft.functions.Quantization;
+import dev.weft.functions.Revision;
+import dev.weft.functions.RevisionId;
+import dev.weft.functions.Scaling;
+import dev.weft.functions.ServiceLevel;
+import dev.weft.functions.instance.DeviceId;
+import dev.weft.functions.instance.DeviceStatus;
+import dev.weft.functions.instance.InstanceStatus;
+import dev.weft.functions.instance.InstanceStatus.Blocks;
+import dev.weft.functions.instance.InstanceStatus.LoadProgress;
+import dev.weft.functions.instance.Tier;
+import dev.weft.platform.control.ControlRound.Act;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+
+/// What one round of the control loop decides, for one device and one function.
+class ControlRoundTest {
+  private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
+  private static final DeviceId DEVICE = new DeviceId("cpu-0");
+  private static final FunctionName NAME = new FunctionName("f");
+
+  private final List<InstanceStatus> instances = new ArrayList<>();
+  private final Set<String> wishes = new HashSet<>();
+  private int active = 1;
+  private int min;
+  private boolean deployed = true;
+  private boolean away;
+
+  private List<Act> decide() {
+    return new ControlRound(functions(), fleet(), new Asked(), NOW).decide();
+  }
+
+  private FunctionDirectory.Snapshot functions() {
+    FunctionSpec spec =
+        new FunctionSpec(
+            new Model(Model.Kind.GENERATION, List.of(ModelSource.of("file:///m")), null),
+            Quantization.AUTO,
+            ServiceLevel.DEFAULT,
+            new Scaling(min, 1, Duration.ofMinutes(5), Duration.ofSeconds(60)),
+            Set.of(),
+            Limits.DEFAULT);
+    List<Revision> revisions =
+        List.of(new Revision(id(1), spec, NOW), new Revision(id(2), spec, NOW));
+    DeployedFunction function = new DeployedFunction(NAME, Map.of(), active, revisions, NOW, NOW);
+    return new FunctionDirectory.Snapshot(1, deployed ? Map.of(NAME, function) : Map.of());
+  }
+
+  private Fleet.Snapshot fleet() {
+    DeviceStatus status =
+        new DeviceStatus(
+            DEVICE,
+            DeviceClass.CPU,
+            "r1",
+            1,
+            DeviceStatus.Phase.READY,
+            new DeviceStatus.Memory(1_000, 0, 0),
+            Set.of(Quantization.AUTO),
+            Set.of(),
+            instances);
+    RuntimeAddress address = away ? null : new RuntimeAddress("127.0.0.1", 1, "s");
+    return new Fleet.Snapshot(
+        1, Map.of(DEVICE, new Fleet.Device(DEVICE, status, address, away ? "gone" : null)));
+  }
+
+  private final class Asked implements ControlRound.Wishes {
+    @Override
+    public boolean held(DeployedFunction function) {
+      return wishes.contains("held");
+    }
+
+    @Override
+    public boolean wanted(RevisionId revision) {
+      return wishes.contains("wanted");
+    }
+
+    @Override
+    public boolean underWay(RevisionId revision) {
+      return wishes.contains("under way");
+    }
+
+    @Override
+    public boolean blocked(RevisionId revision) {
+      return wishes.contains("blocked");
+    }
+  }
+
+  private static RevisionId id(int number) {
+    return new RevisionId(NAME, number);
+  }
+
+  private void instance(int number, Tier tier, boolean pinned, int running, Duration idle) {
+    instance(number, tier, pinned, running, idle, null);
+  }
+
+  private void instance(
+      int number,
+      Tier tier,
+      boolean pinned,
+      int running,
+      Duration idle,
+      @Nullable LoadProgress progress) {
+    instances.add(
+        new InstanceStatus(
+            id(number),
+            Model.Kind.GENERATION,
+            tier,
+            pinned,
+            running,
+            0,
+            100,
+            Blocks.NONE,
+            1,
+            NOW.minus(idle),
+            progress,
+            null,
+            List.of()));
+  }
+
+  @Test
+  void nothingIsLoadedThatNobodyAskedFor() {
+    assertThat(decide()).isEmpty();
+  }
+
+  @Test
+  void heldRequestsLoadOnceAndOnlyWhereADeviceIs() {
+    wishes.add("held");
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Load.class,
+            load -> {
+              assertThat(load.revision().id()).isEqualTo(id(1));
+              assertThat(load.pinned()).isFalse();
+            });
+    wishes.add("under way");
+    assertThat(decide()).isEmpty();
+    wishes.remove("under way");
+    wishes.add("blocked");
+    assertThat(decide()).isEmpty();
+    wishes.remove("blocked");
+    away = true;
+    assertThat(decide()).isEmpty();
+  }
+
+  @Test
+  void loadUnderWayAtTheRuntimeIsNotAskedForAgain() {
+    wishes.add("held");
+    LoadProgress progress = new LoadProgress(LoadProgress.Phase.FETCHING, "", 1, 2);
+    instance(1, Tier.DISK, false, 0, Duration.ZERO, progress);
+    assertThat(decide()).isEmpty();
+  }
+
+  @Test
+  void pinnedFunctionIsLoadedPinnedAndStaysHoweverLongItIdles() {
+    min = 1;
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(Act.Load.class, load -> assertThat(load.pinned()).isTrue());
+    instance(1, Tier.READY, true, 0, Duration.ofDays(1));
+    assertThat(decide()).isEmpty();
+  }
+
+  @Test
+  void idleInstanceGoesUnlessSomebodyWaits() {
+    instance(1, Tier.READY, false, 0, Duration.ofMinutes(6));
+    assertThat(decide()).singleElement().isInstanceOf(Act.Unload.class);
+    wishes.add("held");
+    assertThat(decide()).isEmpty();
+  }
+
+  @Test
+  void newRevisionIsLoadedBesideTheOldOneWhichGoesOnceItServes() {
+    active = 2;
+    instance(1, Tier.READY, false, 0, Duration.ZERO);
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Load.class, load -> assertThat(load.revision().id()).isEqualTo(id(2)));
+    instance(2, Tier.READY, false, 0, Duration.ZERO);
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Unload.class, unload -> assertThat(unload.revision()).isEqualTo(id(1)));
+  }
+
+  @Test
+  void revisionThatIsNoLongerActiveIsUnpinned() {
+    active = 2;
+    min = 1;
+    instance(1, Tier.READY, true, 1, Duration.ZERO);
+    instance(2, Tier.READY, true, 0, Duration.ZERO);
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Pin.class,
+            pin -> {
+              assertThat(pin.revision().id()).isEqualTo(id(1));
+              assertThat(pin.pinned()).isFalse();
+            });
+  }
+
+  @Test
+  void instanceOfADeletedFunctionGoes() {
+    deployed = false;
+    instance(1, Tier.READY, true, 1, Duration.ZERO);
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(Act.Unload.class, unload -> assertThat(unload.orphan()).isTrue());
+  }
+}
