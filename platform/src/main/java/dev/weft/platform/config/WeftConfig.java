@@ -74,6 +74,11 @@ public interface WeftConfig {
     @WithDefault("5s")
     Duration hungAfter();
 
+    /// How long a process must have run for its next end to count as the first: the first restart
+    /// comes at once, further ones wait for longer and longer.
+    @WithDefault("60s")
+    Duration stableAfter();
+
     /// How long running requests may take to finish when a runtime is drained.
     @WithDefault("30s")
     Duration drainTimeout();

@@ -27,6 +27,7 @@ final class RuntimeSupervisor {
   private final RuntimeClient client;
   private final Fleet fleet;
   private final WeftConfig.RuntimeProcess config;
+  private final RestartBackoff backoff;
   private final Counter restarts;
   private volatile boolean stopping;
   private volatile @Nullable RunningRuntime current;
@@ -45,6 +46,11 @@ final class RuntimeSupervisor {
     this.client = client;
     this.fleet = fleet;
     this.config = config.runtime();
+    this.backoff =
+        new RestartBackoff(
+            RestartBackoff.DEFAULT.first(),
+            RestartBackoff.DEFAULT.cap(),
+            config.runtime().stableAfter());
     this.restarts =
         Counter.builder("weft.runtime.restarts")
             .description("Runtime processes started again after they ended or hung")
@@ -93,7 +99,7 @@ final class RuntimeSupervisor {
           replaceAfter(runtime, watch(runtime));
         }
         Instant now = Instant.now();
-        Restart restart = RestartBackoff.DEFAULT.afterExit(failures, since, now);
+        Restart restart = backoff.afterExit(failures, since, now);
         failures = restart.failures();
         restarts.increment();
         LOG.atDebug().addKeyValue("device", device).log(restart.reason());

@@ -114,7 +114,7 @@ public final class PlatformClient {
 
   private HttpRequest request(String method, String path, String body) {
     HttpRequest.Builder builder =
-        HttpRequest.newBuilder(base.resolve(path))
+        HttpRequest.newBuilder(URI.create(base + path))
             .timeout(Duration.ofSeconds(60))
             .header("Content-Type", "application/json")
             .method(method, HttpRequest.BodyPublishers.ofString(body));

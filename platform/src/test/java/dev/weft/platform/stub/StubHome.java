@@ -25,6 +25,8 @@ public final class StubHome implements QuarkusTestResourceLifecycleManager {
           "weft.runtime.main-class", StubRuntime.class.getName(),
           "weft.runtime.heap", "128m",
           "weft.runtime.hung-after", "1s",
+          // Tests end runtimes one after the other; each is to count as the first.
+          "weft.runtime.stable-after", "10ms",
           "weft.runtime.drain-timeout", "2s",
           "weft.gateway.max-body", "1M",
           "weft.gateway.heartbeat", "100ms");
