@@ -82,7 +82,7 @@ public record ModelSource(String uri, @Nullable String sha256) {
   private static String formOf(String scheme) {
     return switch (scheme) {
       case "file" -> "file:/path/to/model";
-      case "hf" -> "hf://org/name, hf://org/name@revision";
+      case "hf" -> "hf://org/name, hf://org/name@revision, hf://org/name@revision/file";
       case "https" -> "https://host/path";
       default -> "pypi://package==version/path/inside";
     };

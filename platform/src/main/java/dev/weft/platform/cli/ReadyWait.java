@@ -76,6 +76,7 @@ final class ReadyWait {
 
   private void show(List<FunctionView> functions) {
     if (interactive) {
+      functions.forEach(this::showNote);
       Terminal.rewrite(
           out,
           functions.stream()
@@ -90,6 +91,19 @@ final class ReadyWait {
         out.printf("%-12s %s%n", function.name(), phase);
       }
     }
+  }
+
+  /// A source that was passed over, a choice between files: shown once and left standing.
+  private void showNote(FunctionView function) {
+    LoadProgress progress = function.status().progress();
+    if (progress == null
+        || progress.phase() != LoadProgress.Phase.FETCHING
+        || progress.bytesTotal() > 0
+        || progress.detail().isEmpty()
+        || progress.detail().equals(shown.put(function.name(), progress.detail()))) {
+      return;
+    }
+    Terminal.rewrite(out, function.name() + ": " + progress.detail() + System.lineSeparator());
   }
 
   private String state(FunctionView function) {

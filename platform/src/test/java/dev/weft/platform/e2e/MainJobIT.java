@@ -181,7 +181,7 @@ final class MainJobIT {
         .isZero();
     assertThat(Installation.run(env, List.of(launcher, "delete", "smollm2", "--home", home)).exit())
         .isEqualTo(1);
-    WEFT.succeed("keys", "revoke", made.path("id").asText());
+    WEFT.succeed("keys", "revoke", made.path("key").path("id").asText());
     assertThat(
             Installation.run(env, List.of(launcher, "chat", "smollm2", "Hi", "--home", home))
                 .exit())

@@ -19,6 +19,7 @@ import dev.weft.runtime.instance.Slot.Pending;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.source.FetchListener;
 import dev.weft.runtime.source.FetchedModel;
+import dev.weft.runtime.source.SourceException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -280,14 +281,28 @@ public final class InstanceManager implements AutoCloseable {
     FetchListener progress =
         new FetchListener() {
           @Override
+          public void onSkipped(ModelSource source, SourceException reason) {
+            log.atInfo()
+                .addKeyValue("revision", slot.revision.id())
+                .addKeyValue("source", source.uri())
+                .addKeyValue("reason", reason.getMessage())
+                .log("a source was passed over");
+            report("%s passed over: %s".formatted(source.uri(), reason.getMessage()), 0, 0);
+          }
+
+          @Override
+          public void onNote(ModelSource source, String note) {
+            report("%s: %s".formatted(source.uri(), note), 0, 0);
+          }
+
+          @Override
           public void onProgress(ModelSource source, FetchListener.Progress progress) {
+            report(source.uri(), progress.bytesDone(), progress.bytesTotal().orElse(0));
+          }
+
+          private void report(String detail, long bytesDone, long bytesTotal) {
             instances.progress(
-                slot,
-                new LoadProgress(
-                    LoadProgress.Phase.FETCHING,
-                    source.uri(),
-                    progress.bytesDone(),
-                    progress.bytesTotal().orElse(0)));
+                slot, new LoadProgress(LoadProgress.Phase.FETCHING, detail, bytesDone, bytesTotal));
           }
         };
     FetchedModel fetched =

@@ -95,7 +95,7 @@ final class EmbeddingRoute {
     }
     List<int[]> texts = new ArrayList<>();
     for (TextInput input : request.inputs()) {
-      int[] tokens = ModelRequests.tokens(model.common(), input, "input");
+      int[] tokens = ModelRequests.tokens(model.common(), input, "input", false);
       if (tokens.length > model.common().contextLength()) {
         throw ModelRequests.tooLong(tokens.length, model.common().contextLength(), "input");
       }

@@ -152,7 +152,7 @@ final class GenerationRoutes {
     long seed = seed(context.call(), generation);
     boolean score = request.echo() && generation.logprobs();
     for (TextInput input : request.prompts()) {
-      int[] prompt = ModelRequests.tokens(context.common(), input, "prompt");
+      int[] prompt = ModelRequests.tokens(context.common(), input, "prompt", true);
       Optional<String> echo = request.echo() ? Optional.of(text(context, input)) : Optional.empty();
       for (int i = 0; i < generation.choices(); i++) {
         var choice = new Choice(id, sequences.size(), i, seed, score, "prompt");

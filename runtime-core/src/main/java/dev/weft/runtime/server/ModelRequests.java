@@ -48,11 +48,14 @@ final class ModelRequests {
     };
   }
 
-  /// Tokens of one text, checked against the model's vocabulary and context.
-  static int[] tokens(ServingModel.Common model, TextInput input, String param) {
+  /// Tokens of one text, checked against the model's vocabulary.
+  ///
+  /// @param special whether special tokens that are written in the text become themselves: a
+  ///   completion's prompt is the caller's own template, a text to embed is only text
+  static int[] tokens(ServingModel.Common model, TextInput input, String param, boolean special) {
     int[] tokens =
         switch (input) {
-          case TextInput.Text(String text) -> model.tokenizer().encode(text, true, false);
+          case TextInput.Text(String text) -> model.tokenizer().encode(text, true, special);
           case TextInput.Tokens(int[] given) -> checked(model, given, param);
         };
     if (tokens.length == 0) {

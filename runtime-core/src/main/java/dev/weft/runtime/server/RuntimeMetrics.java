@@ -3,6 +3,7 @@ package dev.weft.runtime.server;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
+import dev.weft.runtime.engine.EngineObserver;
 import dev.weft.runtime.instance.InstanceListener;
 import dev.weft.runtime.server.openai.TokenUsage;
 import io.micrometer.core.instrument.Counter;
@@ -79,6 +80,11 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
                 InstanceStatus::waitingRequests),
             gauge(
                 "weft.instance.weights", "Bytes of resident weights", InstanceStatus::weightBytes));
+  }
+
+  /// What counts the engine's work.
+  EngineObserver engine() {
+    return new EngineMetrics(registry);
   }
 
   /// Records a request.

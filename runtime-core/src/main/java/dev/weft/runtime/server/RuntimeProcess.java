@@ -8,7 +8,6 @@ import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.engine.DeviceLoop;
 import dev.weft.runtime.engine.Engine;
-import dev.weft.runtime.engine.EngineObserver;
 import dev.weft.runtime.instance.DeviceIdentity;
 import dev.weft.runtime.instance.InstanceManager;
 import dev.weft.runtime.instance.InstanceSettings;
@@ -17,6 +16,7 @@ import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.server.RuntimeOptions.Parsed;
 import dev.weft.runtime.source.ModelFetcher;
 import dev.weft.runtime.source.SourceSettings;
+import dev.weft.runtime.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -109,14 +109,16 @@ public final class RuntimeProcess {
                     "another process runs device %s of %s"
                         .formatted(options.device(), options.home())));
     String secret = RuntimeFiles.secret(options.secretFile());
+    System.setProperty(Tokenizers.NATIVES_PROPERTY, options.home().resolve("natives").toString());
     List<AutoCloseable> opened = new ArrayList<>();
     try {
       Opened device = opener.open(options, environment);
       this.backend = device.backend();
       opened.add(backend);
-      this.engine = new DeviceLoop(options.device().value(), EngineObserver.NONE);
-      opened.add(engine);
       this.metrics = new RuntimeMetrics();
+      opened.add(metrics);
+      this.engine = new DeviceLoop(options.device().value(), metrics.engine());
+      opened.add(engine);
       long capacityBytes = options.memoryBytes().orElse(device.capacityBytes());
       String runtimeId = UUID.randomUUID().toString();
       this.instances =

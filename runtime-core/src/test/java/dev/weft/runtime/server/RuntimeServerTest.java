@@ -137,7 +137,9 @@ class RuntimeServerTest {
       JsonNode answer =
           TestServer.json(
               server.post(
-                  COMPLETIONS, "{\"model\":\"chat\",\"prompt\":%s,\"n\":2}".formatted(prompt)));
+                  COMPLETIONS,
+                  "{\"model\":\"chat\",\"prompt\":%s,\"n\":2,\"temperature\":0}"
+                      .formatted(prompt)));
       assertThat(answer.get("choices")).as(prompt).hasSize(2);
       assertThat(answer.at("/choices/1/text").textValue()).as(prompt).isEqualTo("Hé!");
       assertThat(answer.at("/usage/prompt_tokens").intValue()).as(prompt).isEqualTo(1);
@@ -370,7 +372,8 @@ class RuntimeServerTest {
   }
 
   private static String body(String parameters, String message) {
-    return "{\"model\":\"chat\",\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]%s}"
+    // Greedy, so that the scripted answer is the answer.
+    return "{\"model\":\"chat\",\"temperature\":0,\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]%s}"
         .formatted(message, parameters.isEmpty() ? "" : "," + parameters);
   }
 

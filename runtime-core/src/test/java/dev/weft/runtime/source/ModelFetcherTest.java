@@ -85,16 +85,7 @@ class ModelFetcherTest {
       strings = {
         "file:relative.gguf",
         "file:../up.gguf",
-        "hf://onlyname",
-        "hf://org/name@",
-        "hf://org/name/../../x.gguf",
-        "hf://org/..",
-        "https://",
         "https://example.org/model.safetensors",
-        "https://exa mple.org/m.gguf",
-        "pypi://package/path",
-        "pypi://package==1.0",
-        "pypi://package==1.0/../x",
         "pypi://package==1.0//x",
         "pypi://--index-url==1.0/x"
       })

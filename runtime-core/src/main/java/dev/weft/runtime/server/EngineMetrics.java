@@ -1,0 +1,75 @@
+package dev.weft.runtime.server;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.runtime.engine.EngineObserver;
+import io.micrometer.core.instrument.DistributionSummary;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
+import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
+
+/// Counts the engine's steps: how long they take, how many rows they have, what waits and what is
+/// put back.
+final class EngineMetrics implements EngineObserver {
+  private static final String ROWS = "weft.engine.step.rows";
+
+  private final MeterRegistry registry;
+
+  EngineMetrics(MeterRegistry registry) {
+    this.registry = registry;
+  }
+
+  @Override
+  public void onStep(RevisionId revision, Step step) {
+    step(revision, "decoder", step.duration());
+    rows(revision, "decode", step.decodeRows());
+    rows(revision, "prefill", step.prefillRows());
+  }
+
+  @Override
+  public void onEmbeddingStep(RevisionId revision, Duration duration, int texts, int tokens) {
+    step(revision, "encoder", duration);
+    rows(revision, "embedding", tokens);
+  }
+
+  @Override
+  public void onStepFailed(RevisionId revision, Throwable cause) {
+    registry.counter("weft.engine.step.failures", tags(revision)).increment();
+  }
+
+  @Override
+  public void onPreempted(RevisionId revision) {
+    registry.counter("weft.engine.preemptions", tags(revision)).increment();
+  }
+
+  @Override
+  public void onEnded(RevisionId revision, Ended ended) {
+    Timer.builder("weft.engine.queue.time")
+        .description("Time from a request's submission to its first step")
+        .tags(tags(revision))
+        .register(registry)
+        .record(ended.queued());
+  }
+
+  private void step(RevisionId revision, String kind, Duration duration) {
+    Timer.builder("weft.engine.step.duration")
+        .description("Duration of one batched pass through a model")
+        .tags(tags(revision).and("kind", kind))
+        .register(registry)
+        .record(duration);
+  }
+
+  private void rows(RevisionId revision, String kind, int rows) {
+    if (rows > 0) {
+      DistributionSummary.builder(ROWS)
+          .description("Tokens that one step computes")
+          .tags(tags(revision).and("kind", kind))
+          .register(registry)
+          .record(rows);
+    }
+  }
+
+  private static Tags tags(RevisionId revision) {
+    return Tags.of("function", revision.function().value());
+  }
+}
