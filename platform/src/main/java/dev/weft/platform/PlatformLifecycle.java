@@ -8,14 +8,23 @@ import dev.weft.platform.gateway.activator.Activator;
 import dev.weft.platform.management.FunctionService;
 import dev.weft.platform.management.KeyService;
 import dev.weft.platform.state.InvocationJournal;
+import dev.weft.platform.telemetry.GatewayMetrics;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Singleton;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.time.Instant;
 
 /// The order in which the parts come up and go down.
 @Singleton
 public final class PlatformLifecycle {
+  /// How long answers may be on their way once the runtimes have ended.
+  private static final Duration LAST_BYTES = Duration.ofSeconds(2);
+
   private final WeftConfig config;
   private final KeyService keys;
   private final FunctionService functions;
@@ -23,6 +32,8 @@ public final class PlatformLifecycle {
   private final FunctionController controller;
   private final RuntimeSupervision runtimes;
   private final Activator activator;
+  private final GatewayMetrics metrics;
+  private boolean drained;
 
   public PlatformLifecycle(
       WeftConfig config,
@@ -31,7 +42,8 @@ public final class PlatformLifecycle {
       InvocationJournal journal,
       FunctionController controller,
       RuntimeSupervision runtimes,
-      Activator activator) {
+      Activator activator,
+      GatewayMetrics metrics) {
     this.config = config;
     this.keys = keys;
     this.functions = functions;
@@ -39,6 +51,7 @@ public final class PlatformLifecycle {
     this.controller = controller;
     this.runtimes = runtimes;
     this.activator = activator;
+    this.metrics = metrics;
   }
 
   /// The database has been migrated by now, and HTTP is not yet open.
@@ -51,15 +64,33 @@ public final class PlatformLifecycle {
     runtimes.start();
   }
 
-  /// Requests that run are finished by the runtimes' drain, so their connections are still open.
   void onStop(@Observes ShutdownEvent event) {
+    drain();
+  }
+
+  /// Turns new requests away, lets what runs finish and ends the runtimes. HTTP must still be open,
+  /// so the process calls this before it begins to stop. A second call waits for the first.
+  synchronized void drain() {
+    if (drained) {
+      return;
+    }
+    drained = true;
     activator.close();
     controller.stop();
     try {
       runtimes.stop();
+      Instant giveUp = Instant.now().plus(LAST_BYTES);
+      while (metrics.activeRequests() > 0 && Instant.now().isBefore(giveUp)) {
+        Thread.sleep(10);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
     journal.close();
+    try {
+      Files.deleteIfExists(new WeftHome(config.home()).platformFile());
+    } catch (IOException e) {
+      throw new UncheckedIOException("run/platform.json cannot be deleted", e);
+    }
   }
 }

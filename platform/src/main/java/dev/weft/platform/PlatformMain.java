@@ -15,7 +15,6 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
-import java.nio.file.Files;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
 import java.util.Optional;
@@ -38,10 +37,12 @@ public final class PlatformMain implements QuarkusApplication {
 
   private final HttpServer server;
   private final BuildVersion build;
+  private final PlatformLifecycle lifecycle;
 
-  public PlatformMain(HttpServer server, BuildVersion build) {
+  public PlatformMain(HttpServer server, BuildVersion build, PlatformLifecycle lifecycle) {
     this.server = server;
     this.build = build;
+    this.lifecycle = lifecycle;
   }
 
   /// What `run/platform.json` says.
@@ -63,7 +64,7 @@ public final class PlatformMain implements QuarkusApplication {
   }
 
   @Override
-  public int run(String... arguments) throws IOException {
+  public int run(String... arguments) {
     WeftHome home = WeftHome.locate(System.getProperty("weft.home"));
     ProcessHandle self = ProcessHandle.current();
     Announcement announcement =
@@ -74,7 +75,7 @@ public final class PlatformMain implements QuarkusApplication {
             build.version());
     WeftHome.writePrivately(home.platformFile(), JSON.writeValueAsString(announcement));
     Quarkus.waitForExit();
-    Files.deleteIfExists(home.platformFile());
+    lifecycle.drain();
     return 0;
   }
 

@@ -97,6 +97,11 @@ public final class FunctionController {
     }
   }
 
+  /// Whether the platform is on its way down.
+  public boolean stopped() {
+    return stopped;
+  }
+
   /// What each device that could take the function says it would need there.
   public List<Inspection> inspect(Function function) {
     List<Inspection> inspections = new ArrayList<>();

@@ -412,11 +412,11 @@ final class GatewayCall {
       held = held.plusNanos(System.nanoTime() - heldSince);
       shared.activator().leave(waiting);
     }
+    finish(Invocation.CLIENT_LEFT, "client_left");
     HttpClientRequest running = upstream;
     if (running != null) {
       running.reset();
     }
-    finish(Invocation.CLIENT_LEFT, "client_left");
   }
 
   private void fail(ApiError error) {

@@ -2,6 +2,7 @@ package dev.weft.platform.management;
 
 import dev.weft.functions.FunctionName;
 import dev.weft.platform.control.Fleet;
+import dev.weft.platform.control.FunctionController;
 import dev.weft.platform.control.RuntimeLauncher;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpServerResponse;
@@ -29,13 +30,16 @@ public final class FunctionLogs {
 
   private final Fleet fleet;
   private final RuntimeLauncher launcher;
+  private final FunctionController controller;
 
-  public FunctionLogs(Fleet fleet, RuntimeLauncher launcher) {
+  public FunctionLogs(Fleet fleet, RuntimeLauncher launcher, FunctionController controller) {
     this.fleet = fleet;
     this.launcher = launcher;
+    this.controller = controller;
   }
 
-  /// Writes the lines to `response`; with `follow`, goes on until the client leaves.
+  /// Writes the lines to `response`; with `follow`, goes on until the client leaves or the platform
+  /// goes down.
   void write(FunctionName function, boolean follow, HttpServerResponse response)
       throws InterruptedException {
     CountDownLatch left = new CountDownLatch(1);
@@ -50,7 +54,9 @@ public final class FunctionLogs {
       for (Tail tail : tails) {
         tail.copyTo(response, left);
       }
-    } while (follow && !left.await(POLL.toMillis(), TimeUnit.MILLISECONDS));
+    } while (follow
+        && !controller.stopped()
+        && !left.await(POLL.toMillis(), TimeUnit.MILLISECONDS));
     if (!response.ended() && left.getCount() > 0) {
       response.end();
     }

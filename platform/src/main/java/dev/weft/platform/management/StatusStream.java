@@ -3,6 +3,7 @@ package dev.weft.platform.management;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.weft.functions.Json;
+import dev.weft.platform.control.FunctionController;
 import io.vertx.core.http.HttpServerResponse;
 import jakarta.inject.Singleton;
 import java.time.Duration;
@@ -17,13 +18,15 @@ public final class StatusStream {
   private static final Duration HEARTBEAT = Duration.ofSeconds(5);
 
   private final FunctionViews views;
+  private final FunctionController controller;
   private final ObjectMapper json = Json.mapper();
 
-  public StatusStream(FunctionViews views) {
+  public StatusStream(FunctionViews views, FunctionController controller) {
     this.views = views;
+    this.controller = controller;
   }
 
-  /// Writes until the client leaves.
+  /// Writes until the client leaves or the platform goes down.
   void write(HttpServerResponse response) throws InterruptedException {
     Semaphore left = new Semaphore(0);
     response.closeHandler(_ -> left.release());
@@ -37,16 +40,19 @@ public final class StatusStream {
     do {
       // Versions alone do not say that requests came to be held, so the text decides.
       String text = text();
-      if (response.writeQueueFull()) {
-        continue; // The client reads slowly: it gets the next status instead of all.
-      }
-      if (!text.equals(last)) {
+      // A client that reads slowly gets the next status instead of all.
+      boolean slow = response.writeQueueFull();
+      if (!slow && !text.equals(last)) {
         response.write("data: " + text + "\n\n");
         last = text;
         silentSince = System.nanoTime();
-      } else if (System.nanoTime() - silentSince > HEARTBEAT.toNanos()) {
+      } else if (!slow && System.nanoTime() - silentSince > HEARTBEAT.toNanos()) {
         response.write(": still here\n\n");
         silentSince = System.nanoTime();
+      }
+      if (controller.stopped()) {
+        response.end();
+        return;
       }
     } while (!left.tryAcquire(PAUSE.toMillis(), TimeUnit.MILLISECONDS));
   }

@@ -64,6 +64,11 @@ public final class GatewayMetrics {
     active.incrementAndGet();
   }
 
+  /// Requests that have come and are not answered to the end.
+  public int activeRequests() {
+    return active.get();
+  }
+
   /// A request goes to an instance once more.
   public void retry() {
     retries.increment();
