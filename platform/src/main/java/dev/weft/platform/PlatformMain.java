@@ -64,7 +64,7 @@ public final class PlatformMain implements QuarkusApplication {
   }
 
   @Override
-  public int run(String... arguments) {
+  public int run(String... arguments) throws JsonProcessingException {
     WeftHome home = WeftHome.locate(System.getProperty("weft.home"));
     ProcessHandle self = ProcessHandle.current();
     Announcement announcement =
