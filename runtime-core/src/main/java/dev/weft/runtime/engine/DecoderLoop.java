@@ -40,6 +40,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   private final DeviceThread device;
   private final BlockPool pool;
   private final StepPlanner planner;
+  private final StepPace pace;
 
   /// All that have not ended, in order of arrival.
   private final Map<Sequence, Generation> generations = new LinkedHashMap<>();
@@ -76,6 +77,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
                 settings.maxScoredRows()),
             pool,
             executable::releaseBlocks);
+    pace = new StepPace(options.maxBatchTokens());
     load = measure();
   }
 
@@ -174,7 +176,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   @Override
   public void turn() {
     endCancelledAndOverdue();
-    var plan = planner.plan();
+    var plan = planner.plan(pace.rows());
     plan.preempted().forEach(_ -> observer.onPreempted(revision));
     long now = device.nanoTime();
     plan.parts().forEach(part -> generation(part).markStarted(now));
@@ -225,6 +227,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
       rows += part.count();
     }
     long now = device.nanoTime();
+    pace.took(rows, now - start);
     observer.onStep(
         revision,
         new EngineObserver.Step(

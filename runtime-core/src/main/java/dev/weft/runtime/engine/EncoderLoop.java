@@ -21,7 +21,7 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
 
   private final RevisionId revision;
   private final EncoderExecutable executable;
-  private final int stepTokens;
+  private final StepPace pace;
   private final EngineObserver observer;
   private final DeviceThread device;
   private final ArrayDeque<Job> jobs = new ArrayDeque<>();
@@ -53,7 +53,7 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
       DeviceThread device) {
     this.revision = revision;
     this.executable = executable;
-    this.stepTokens = stepTokens;
+    pace = new StepPace(stepTokens);
     this.observer = observer;
     this.device = device;
   }
@@ -124,7 +124,7 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
       }
     }
     var shares = new ArrayList<Share>();
-    int budget = stepTokens;
+    int budget = pace.rows();
     for (int i = jobs.size(); i > 0 && (budget > 0 || shares.isEmpty()); i--) {
       Job job = jobs.removeFirst();
       jobs.addLast(job);
@@ -171,11 +171,10 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
       stepFailed(shares, e);
       return;
     }
-    observer.onEmbeddingStep(
-        revision,
-        Duration.ofNanos(device.nanoTime() - start),
-        texts.size(),
-        texts.stream().mapToInt(text -> text.length).sum());
+    long nanos = device.nanoTime() - start;
+    int tokens = texts.stream().mapToInt(text -> text.length).sum();
+    pace.took(tokens, nanos);
+    observer.onEmbeddingStep(revision, Duration.ofNanos(nanos), texts.size(), tokens);
     int taken = 0;
     for (Share share : shares) {
       take(share.job(), vectors.subList(taken, taken + share.texts().size()));

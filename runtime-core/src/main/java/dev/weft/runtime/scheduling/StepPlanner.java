@@ -9,6 +9,9 @@ import java.util.function.Consumer;
 
 /// Decides what each step of one instance runs; see the package. Used by one thread.
 public final class StepPlanner {
+  /// Rows of prompts in a step whose bound is used up by sequences that continue.
+  private static final int LEAST_PREFILL_ROWS = 8;
+
   private final Settings settings;
   private final BlockPool pool;
   private final Consumer<int[]> onRelease;
@@ -90,13 +93,24 @@ public final class StepPlanner {
     }
   }
 
+  /// The next step, as large as a step may be; see [#plan(int)].
+  public StepPlan plan() {
+    return plan(settings.maxBatchTokens);
+  }
+
   /// The next step; empty when there is nothing to do. The caller runs it and then calls
   /// [Sequence#advance] for every part that succeeded; a part that did not is planned again.
-  public StepPlan plan() {
+  ///
+  /// @param rows bound of this step, where it is less than that of every step. Sequences that
+  ///   continue are not held back by it, and beside them prompts get on by a few rows all the same
+  public StepPlan plan(int rows) {
     var parts = new ArrayList<Part>();
     var preempted = new ArrayList<Sequence>();
     planDecodes(parts, preempted);
-    int budget = settings.maxBatchTokens - parts.size();
+    int budget =
+        Math.min(
+            settings.maxBatchTokens - parts.size(),
+            Math.max(rows - parts.size(), LEAST_PREFILL_ROWS));
     for (Sequence sequence : running) {
       if (sequence.pending() > 1) {
         budget -= planChunk(sequence, budget, parts);

@@ -6,7 +6,7 @@
 ///   submit --> waiting --admit--> running --finish--> gone
 ///              (FCFS)  <-preempt- (in order of arrival)
 ///
-///   one step of at most maxBatchTokens rows:
+///   one step of at most maxBatchTokens rows, or fewer where the machine is slow:
 ///     | decode: one row each, oldest first | prefill chunks, oldest first | newly admitted |
 /// ```
 ///

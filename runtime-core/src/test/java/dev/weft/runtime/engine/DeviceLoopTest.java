@@ -445,6 +445,25 @@ class DeviceLoopTest {
   }
 
   @Test
+  void aLongPromptOnASlowMachineGoesInShortSteps() {
+    var longest = new AtomicLong();
+    var decoder =
+        fake(this::answer)
+            .beforeStep(batch -> {
+              long took = batch.rowCount() * Duration.ofMillis(20).toNanos();
+              longest.accumulateAndGet(took, Math::max);
+              nanos.addAndGet(took);
+            });
+    var instance = add(decoder, new DecoderOptions(512, BLOCKS, 500, 4, 4));
+
+    var end = Requests.ask("x".repeat(400)).run(instance);
+
+    assertThat(end.text()).isEqualTo("echo");
+    assertThat(Duration.ofNanos(longest.get())).isLessThanOrEqualTo(Duration.ofSeconds(2));
+    assertThat(decoder.mostRows()).as("it grows from the first few rows").isEqualTo(50);
+  }
+
+  @Test
   void observersHearOfEveryEnd() {
     var gate = new Gate();
     var instance =

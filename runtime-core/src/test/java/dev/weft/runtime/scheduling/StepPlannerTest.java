@@ -29,6 +29,24 @@ class StepPlannerTest {
   }
 
   @Test
+  void aStepCanBeBoundMoreTightlyButPromptsGetOn() {
+    var planner = planner(40, 30, 20, 0);
+    for (int i = 0; i < 10; i++) {
+      planner.add(sequence(1, 4));
+    }
+    assertThat(apply(planner.plan(4))).as("one row each, none decodes yet").hasSize(8);
+    var fresh = sequence(24, 26);
+    planner.add(fresh);
+
+    var parts = apply(planner.plan(5));
+
+    assertThat(parts.stream().filter(Part::decodes)).hasSize(8);
+    assertThat(parts.stream().filter(part -> !part.decodes()).mapToInt(Part::count).sum())
+        .isEqualTo(8);
+    assertThat(planner.plan(30).parts().stream().mapToInt(Part::count).sum()).isEqualTo(28);
+  }
+
+  @Test
   void aPartSamplesOnlyAtTheLastToken() {
     var planner = planner(20, 8, 4, 0);
     var sequence = sequence(12, 14);
