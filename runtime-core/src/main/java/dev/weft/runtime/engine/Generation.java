@@ -77,7 +77,7 @@ final class Generation implements Engine.Submission.Admitted {
   boolean overdue(long nowNanos) {
     return completionTokens == 0
         && request.deadline().isPresent()
-        && nowNanos - submittedNanos > request.deadline().get().toNanos();
+        && Duration.ofNanos(nowNanos - submittedNanos).compareTo(request.deadline().get()) > 0;
   }
 
   void markStarted(long nowNanos) {

@@ -240,6 +240,15 @@ class DeviceLoopTest {
   }
 
   @Test
+  void aDeadlineOfAllTimeIsNone() {
+    var instance = decoder(this::answer, options(2, 2));
+
+    var end = Requests.ask("a").deadline(Duration.ofMillis(Long.MAX_VALUE)).run(instance);
+
+    assertThat(end.text()).isEqualTo("echo");
+  }
+
+  @Test
   void onlyTheSequenceThatFailsAloneEnds() {
     // The step fails whenever the prompt with the poison is in it.
     var decoder =
