@@ -76,7 +76,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
                 settings.growthTokens(),
                 settings.maxScoredRows()),
             pool,
-            executable::releaseBlocks);
+            this::release);
     pace = new StepPace(options.maxBatchTokens());
     load = measure();
   }
@@ -352,6 +352,18 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     }
   }
 
+  /// Blocks whose memory could not be given back are still free to be written again.
+  private void release(int[] blocks) {
+    try {
+      executable.releaseBlocks(blocks);
+    } catch (RuntimeException | Error e) {
+      log.atWarn()
+          .setCause(e)
+          .addKeyValue("revision", revision)
+          .log("the memory of free blocks could not be given back");
+    }
+  }
+
   private Engine.Load measure() {
     return new Engine.Load(
         planner.runningCount(),
@@ -378,7 +390,10 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     List.copyOf(generations.values())
         .forEach(g -> end(g, Outcome.UNLOADED, "the instance was unloaded"));
     device.remove(this);
-    pool.checkIntegrity();
-    executable.close();
+    try {
+      pool.checkIntegrity();
+    } finally {
+      executable.close();
+    }
   }
 }

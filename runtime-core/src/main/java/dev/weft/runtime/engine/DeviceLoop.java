@@ -185,7 +185,7 @@ public final class DeviceLoop implements Engine {
       instance.turn();
     } catch (RuntimeException | Error e) {
       log.atError().setCause(e).log("a turn of the engine failed; its requests end");
-      instance.fail(e);
+      runContained(() -> instance.fail(e));
     }
   }
 

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.FakeDecoder;
+import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.backend.PendingStep;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
@@ -273,6 +276,38 @@ class DeviceLoopTest {
     assertThat(failedSteps.get()).isPositive();
     assertThat(gated.load().blocksActual()).isZero();
     assertThat(Requests.ask("d").run(gated).text()).as("the loop goes on").isEqualTo("echo");
+  }
+
+  @Test
+  void memoryThatCannotBeGivenBackEndsNothing() {
+    var decoder = fake(this::answer);
+    var failing =
+        new DecoderExecutable() {
+          @Override
+          public KvLayout kvLayout() {
+            return decoder.kvLayout();
+          }
+
+          @Override
+          public PendingStep forward(StepBatch batch) {
+            return decoder.forward(batch);
+          }
+
+          @Override
+          public void releaseBlocks(int[] blocks) {
+            throw new IllegalStateException("release");
+          }
+
+          @Override
+          public void close() {
+            decoder.close();
+          }
+        };
+    var instance = engine.add(REVISION, failing, new ByteTokenizer(), options(2, 2));
+
+    assertThat(Requests.ask("a").run(instance).text()).isEqualTo("echo");
+    assertThat(Requests.ask("b").run(instance).text()).isEqualTo("echo");
+    assertThat(instance.load().busy()).isFalse();
   }
 
   @Test
