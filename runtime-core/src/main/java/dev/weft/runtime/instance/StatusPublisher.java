@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 import java.util.function.LongFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Publishes snapshots, each with a version one higher than the last: soon after a change, at most
 /// once an interval however many changes there are, and at a slower pace while instances are busy,
@@ -14,6 +16,8 @@ import java.util.function.LongFunction;
 /// new is not published. One thread hands out all of them, so that every subscriber sees them in
 /// order; a subscriber that comes in between starts with the present.
 final class StatusPublisher implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(StatusPublisher.class);
+
   private final long intervalMillis;
   private final long busyIntervalNanos;
   private final ChangeSignal changes;
@@ -85,10 +89,19 @@ final class StatusPublisher implements AutoCloseable {
     for (Entry entry : subscribers) {
       if (entry.given < status.version()) {
         entry.given = status.version();
-        entry.consumer.accept(status);
+        give(entry, status);
       }
     }
     return status;
+  }
+
+  /// A subscriber that fails misses this status; the others, and the next ones, go on.
+  private static void give(Entry entry, DeviceStatus status) {
+    try {
+      entry.consumer.accept(status);
+    } catch (RuntimeException e) {
+      log.atWarn().setCause(e).log("a subscriber of the status failed");
+    }
   }
 
   @Override

@@ -240,6 +240,24 @@ class InstanceManagerTest {
   }
 
   @Test
+  void aSubscriberThatFailsHarmsNoOther() throws Exception {
+    CountDownLatch ready = new CountDownLatch(1);
+    try (var _ =
+            device.instances.subscribe(_ -> {
+              throw new IllegalStateException("subscriber");
+            });
+        var _ =
+            device.instances.subscribe(status -> {
+              if (status.instances().stream().anyMatch(i -> i.tier() == Tier.READY)) {
+                ready.countDown();
+              }
+            })) {
+      device.load(TestDevice.revision("a", model), false);
+      assertThat(ready.await(30, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
   void admitsNothingWhileDraining() throws Exception {
     Revision revision = TestDevice.revision("a", model);
     device.load(revision, false);
