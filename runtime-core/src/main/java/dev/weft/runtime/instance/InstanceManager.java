@@ -200,6 +200,13 @@ public final class InstanceManager implements AutoCloseable {
   @Override
   public void close() {
     instances.drain();
+    // All of them before the first is waited for: loads that wait for a thread come last.
+    for (Slot slot : instances.all()) {
+      Pending pending = instances.read(slot, s -> s.pending);
+      if (pending != null) {
+        pending.cancelled = true;
+      }
+    }
     for (Slot slot : instances.all()) {
       unload(slot.revision.id(), true);
     }
@@ -350,10 +357,13 @@ public final class InstanceManager implements AutoCloseable {
           s.progress = null;
           s.failure = failure;
         });
-    // What was compiled and could not be put to work is of no use to the next try.
-    instances.tryDetach(slot, true).ifPresent(resident -> retire(slot, resident));
-    listener.onLoadFailed(slot.revision.id(), failure.code());
-    pending.settled.complete(instances.status(slot));
+    try {
+      // What was compiled and could not be put to work is of no use to the next try.
+      instances.tryDetach(slot, true).ifPresent(resident -> retire(slot, resident));
+      listener.onLoadFailed(slot.revision.id(), failure.code());
+    } finally {
+      pending.settled.complete(instances.status(slot));
+    }
   }
 
   private void phase(Slot slot, LoadProgress.Phase phase) {

@@ -139,10 +139,13 @@ final class Resident {
   /// back, which is now unless somebody still has a lease.
   CompletableFuture<Void> retire() {
     Engine.Instance serving = instance;
-    if (serving != null) {
-      serving.close();
+    try {
+      if (serving != null) {
+        serving.close();
+      }
+    } finally {
+      release();
     }
-    release();
     return gone;
   }
 

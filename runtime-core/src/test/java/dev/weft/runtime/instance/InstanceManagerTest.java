@@ -258,6 +258,32 @@ class InstanceManagerTest {
   }
 
   @Test
+  void closingCancelsTheLoadsThatWaitForAThread() throws Exception {
+    int threads = 4;
+    CountDownLatch compiling = new CountDownLatch(1);
+    CountDownLatch go = new CountDownLatch(1);
+    backend.onCompile(() -> {
+      compiling.countDown();
+      await(go);
+    });
+    List<ControlOutcome> loads = new ArrayList<>();
+    try (TestDevice large = new TestDevice(directory, backend, 100 * TWO_INSTANCES)) {
+      for (int i = 0; i < 4 * threads; i++) {
+        loads.add(large.instances.load(TestDevice.revision("f" + i, model), false));
+      }
+      compiling.await();
+      Thread closer = Thread.ofVirtual().start(large.instances::close);
+      while (closer.getState() != Thread.State.WAITING) {
+        Thread.onSpinWait();
+      }
+      go.countDown();
+      closer.join();
+    }
+    assertThat(loads).extracting(TestDevice::settled).hasSize(4 * threads);
+    assertThat(backend.compiled()).isLessThanOrEqualTo(threads);
+  }
+
+  @Test
   void admitsNothingWhileDraining() throws Exception {
     Revision revision = TestDevice.revision("a", model);
     device.load(revision, false);
