@@ -30,7 +30,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,7 +54,7 @@ public final class RuntimeProcess {
   private final InstanceManager instances;
   private final RuntimeMetrics metrics;
   private final RuntimeServer server;
-  private final AtomicBoolean ended = new AtomicBoolean();
+  private boolean ended;
 
   /// Opens the kind of device that a main class is for.
   public interface DeviceOpener {
@@ -197,11 +196,13 @@ public final class RuntimeProcess {
         });
   }
 
-  /// Drains and closes; the first caller does it.
-  private void end() {
-    if (!ended.compareAndSet(false, true)) {
+  /// Drains and closes; the first caller does it, and the others wait until it has: a SIGTERM must
+  /// not end the process in the middle of a drain.
+  private synchronized void end() {
+    if (ended) {
       return;
     }
+    ended = true;
     log.atInfo().addKeyValue("limitSeconds", DRAIN_LIMIT.toSeconds()).log("draining");
     try {
       if (!instances.drain(DRAIN_LIMIT)) {
