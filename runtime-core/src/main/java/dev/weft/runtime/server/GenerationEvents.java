@@ -29,6 +29,7 @@ final class GenerationEvents {
   private boolean woken;
   private boolean stalled;
   private boolean overflowed;
+  private int running;
 
   /// Something that happened to choice `choice`.
   sealed interface Event {
@@ -41,8 +42,10 @@ final class GenerationEvents {
     record Failed(int choice, GenerationError error) implements Event {}
   }
 
+  /// @param choices that have a listener and have not ended
   /// @param wake asks for [#take] to be called soon, on the event loop
-  GenerationEvents(int maxPendingBytes, Runnable wake, Runnable onOverflow) {
+  GenerationEvents(int choices, int maxPendingBytes, Runnable wake, Runnable onOverflow) {
+    running = choices;
     this.maxPendingBytes = maxPendingBytes;
     this.wake = wake;
     this.onOverflow = onOverflow;
@@ -94,9 +97,18 @@ final class GenerationEvents {
     woken = true;
   }
 
+  /// Whether nothing will come any more. What is left is taken even when the client is slow: it is
+  /// bounded, and whoever unloads the model waits for this request to let go of it.
+  synchronized boolean allEnded() {
+    return running == 0;
+  }
+
   private void add(Event event, long bytes) {
     Runnable after = null;
     synchronized (this) {
+      if (ends(event)) {
+        running--;
+      }
       if (overflowed && bytes > 0) {
         return;
       }
@@ -108,7 +120,7 @@ final class GenerationEvents {
         after = onOverflow;
       } else {
         pending.add(event);
-        if (!woken) {
+        if (!woken || running == 0) {
           woken = true;
           after = wake;
         }
@@ -143,6 +155,10 @@ final class GenerationEvents {
   }
 
   private record Run(int index, StringBuilder text, List<SampledToken> tokens) {}
+
+  private static boolean ends(Event event) {
+    return event instanceof Event.Finished || event instanceof Event.Failed;
+  }
 
   private static boolean holdsBytes(Event event) {
     return event instanceof Event.Text || event instanceof Event.PromptScored;

@@ -49,7 +49,10 @@ final class GenerationRun {
     int maxPendingBytes = plan.format().streamed() ? settings.maxPendingBytes() : Integer.MAX_VALUE;
     this.events =
         new GenerationEvents(
-            maxPendingBytes, () -> call.onContext(this::drain), () -> call.onContext(this::cut));
+            plan.sequences().size(),
+            maxPendingBytes,
+            () -> call.onContext(this::drain),
+            () -> call.onContext(this::cut));
     this.running = plan.sequences().size();
   }
 
@@ -57,11 +60,17 @@ final class GenerationRun {
   void start(DecoderInstance decoder) {
     call.onDeparture(this::abandon);
     for (int i = 0; i < plan.sequences().size(); i++) {
-      Submission submission = decoder.submit(plan.sequences().get(i).request(), events.listener(i));
+      int unsubmitted = plan.sequences().size() - i;
+      Submission submission;
+      try {
+        submission = decoder.submit(plan.sequences().get(i).request(), events.listener(i));
+      } catch (RuntimeException | Error e) {
+        call.onContext(() -> refuse(ErrorMapping.of(e), unsubmitted));
+        return;
+      }
       switch (submission) {
         case Submission.Admitted sequence -> admit(sequence);
         case Submission.Rejected rejected -> {
-          int unsubmitted = plan.sequences().size() - i;
           call.onContext(() -> refuse(ErrorMapping.of(rejected), unsubmitted));
           return;
         }
@@ -98,7 +107,7 @@ final class GenerationRun {
   private void refuse(ApiError error, int unsubmitted) {
     running -= unsubmitted;
     fail(error);
-    finishWhenAllEnded();
+    drain();
   }
 
   /// Ends a stream whose client reads too slowly: what it has not read does not fit any more.
@@ -111,17 +120,28 @@ final class GenerationRun {
   }
 
   private void drain() {
-    if (error == null && !call.departed() && answer.full(this::drain)) {
+    boolean waits = error == null && !events.allEnded() && !call.departed();
+    if (waits && answer.full(this::drain)) {
       events.stall();
       return;
     }
     for (Event event : events.take()) {
-      handle(event);
+      attempt(() -> handle(event));
     }
     if (error == null) {
-      answer.flush();
+      attempt(answer::flush);
     }
     finishWhenAllEnded();
+  }
+
+  /// What fails while an answer is written ends this request; its other events are still taken, or
+  /// it would never end.
+  private void attempt(Runnable writing) {
+    try {
+      writing.run();
+    } catch (RuntimeException | Error e) {
+      fail(ErrorMapping.of(e));
+    }
   }
 
   private void handle(Event event) {
@@ -172,10 +192,10 @@ final class GenerationRun {
   private void fail(ApiError failure) {
     if (error == null) {
       error = failure;
+      cancel();
       if (!call.departed()) {
         answer.fail(failure);
       }
-      cancel();
     }
   }
 
@@ -185,10 +205,11 @@ final class GenerationRun {
     }
     // Never twice: after this no event comes.
     running = Integer.MAX_VALUE;
-    lease.close();
     if (error == null) {
-      answer.complete(usage);
+      // With the lease: an answer with log-probabilities still asks the model's tokenizer.
+      attempt(() -> answer.complete(usage));
     }
+    lease.close();
     timer.end(usage, error);
   }
 }

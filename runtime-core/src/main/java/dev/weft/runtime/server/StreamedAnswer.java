@@ -81,7 +81,8 @@ final class StreamedAnswer implements Answer {
     if (plan.format().usageChunk()) {
       frame(plan.reply().usageChunk(usage));
     }
-    stream.done();
+    // Once this task is over, and the model let go of, as with an answer that is sent whole.
+    call.onContext(stream::done);
   }
 
   @Override
