@@ -1,0 +1,227 @@
+package dev.weft.runtime.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.weft.runtime.backend.FakeDecoder;
+import dev.weft.runtime.engine.Engine.DecoderOptions;
+import dev.weft.runtime.engine.Engine.Submission;
+import dev.weft.runtime.engine.Engine.Submission.Rejected;
+import dev.weft.runtime.engine.GenerationListener.FinishReason;
+import dev.weft.runtime.engine.GenerationListener.GenerationError;
+import dev.weft.runtime.sampling.LogProbabilities;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/// Requests to a scripted model, one or a few: what is told to whom, and what is left behind.
+@Timeout(60)
+class DecoderLoopTest extends DeviceLoopFixture {
+  @Test
+  void answersUntilTheEndToken() {
+    var end = Requests.ask("hi").run(answering("hello"));
+
+    assertThat(end.text()).isEqualTo("hello");
+    assertThat(end.finishReason()).isEqualTo(FinishReason.STOP);
+    assertThat(end.tokens()).hasSize(5);
+    assertThat(end.usage()).contains(new GenerationListener.Usage(3, 0, 6));
+  }
+
+  @Test
+  void endsAtMaxTokens() {
+    var end = Requests.ask("hi").maxTokens(3).run(answering("hello"));
+
+    assertThat(end.text()).isEqualTo("hel");
+    assertThat(end.finishReason()).isEqualTo(FinishReason.LENGTH);
+  }
+
+  @Test
+  void goesOnPastTheEndTokenWhenAsked() {
+    var end = Requests.ask("hi").maxTokens(8).ignoringEnd().run(answering("hello"));
+
+    assertThat(end.ids()).hasSize(8);
+    assertThat(end.ids().subList(5, 8)).containsOnly(ByteTokenizer.END);
+    assertThat(end.finishReason()).isEqualTo(FinishReason.LENGTH);
+  }
+
+  @Test
+  void blocksTheEndTokenBeforeMinTokens() {
+    var end = Requests.ask("hi").maxTokens(20).minTokens(8).run(answering("hello"));
+
+    assertThat(end.ids()).hasSizeGreaterThanOrEqualTo(8).doesNotContain(ByteTokenizer.END);
+  }
+
+  @Test
+  void stopsAtAStringThatTokensSplit() {
+    var end = Requests.ask("hi").stop("lo w", "zzz").run(answering("hello world"));
+
+    assertThat(end.text()).isEqualTo("hel");
+    assertThat(end.finishReason()).isEqualTo(FinishReason.STOP);
+    assertThat(end.ids()).as("the tokens of the stop string are told").hasSize(7);
+  }
+
+  @Test
+  void tellsTextThatOnlyBeganLikeAStopString() {
+    var end = Requests.ask("hi").stop("lower").run(answering("hello low"));
+
+    assertThat(end.text()).isEqualTo("hello low");
+    assertThat(end.pieces()).as("it was held back until the end").endsWith("low");
+  }
+
+  @Test
+  void ignoresStopStringsBeforeMinTokens() {
+    var end = Requests.ask("hi").stop("l").minTokens(5).run(answering("hello world"));
+
+    assertThat(end.text()).isEqualTo("hello wor");
+  }
+
+  @Test
+  void neverSplitsACharacter() {
+    var end = Requests.ask("hi").run(answering("aé漢😀z"));
+
+    assertThat(end.text()).isEqualTo("aé漢😀z");
+    assertThat(end.pieces().stream().filter(piece -> !piece.isEmpty()))
+        .containsExactly("a", "é", "漢", "😀", "z");
+    assertThat(end.tokens()).hasSize(11);
+  }
+
+  @Test
+  void replacesACharacterThatTheLimitCuts() {
+    var end = Requests.ask("hi").maxTokens(3).run(answering("a漢"));
+
+    assertThat(end.text()).isEqualTo("a\uFFFD");
+  }
+
+  @Test
+  void stopsAtAStringOfManyBytes() {
+    var end = Requests.ask("hi").stop("漢😀").run(answering("é漢漢😀z"));
+
+    assertThat(end.text()).isEqualTo("é漢");
+  }
+
+  @Test
+  void scoresThePromptAcrossChunks() {
+    // Rows of four at most are scored at once; the prompt has ten.
+    var prompt = ByteTokenizer.prompt("123456789");
+    var instance = decoder(history -> hashedLogits(history), options(4, 8));
+
+    var end = Requests.of(prompt).scored(3).maxTokens(1).run(instance);
+
+    assertThat(end.prompt()).hasSize(prompt.length);
+    assertThat(end.prompt().getFirst().logprob()).isNaN();
+    for (int i = 1; i < prompt.length; i++) {
+      var expected = LogProbabilities.score(hashedLogits(Arrays.copyOf(prompt, i)), prompt[i], 3);
+      assertThat(end.prompt().get(i)).isEqualTo(expected);
+    }
+  }
+
+  @Test
+  void refusesWhatCanNeverWork() {
+    var instance = decoder(history -> onlyEnd(), new DecoderOptions(100, 4, 16, 4, 4));
+
+    assertThat(rejection(instance, Requests.ask("hi").maxTokens(98)))
+        .isEqualTo(Rejected.Code.CONTEXT_LENGTH);
+    assertThat(rejection(instance, Requests.ask("hi").maxTokens(31)))
+        .isEqualTo(Rejected.Code.NEVER_FITS);
+    assertThatThrownBy(() -> Requests.of(5, ByteTokenizer.VOCABULARY).run(instance))
+        .hasMessageContaining("outside the vocabulary");
+    // 3 + 30 tokens, the last of which needs no place: four blocks of eight.
+    assertThat(Requests.ask("hi").maxTokens(30).run(instance).finishReason())
+        .isEqualTo(FinishReason.STOP);
+  }
+
+  @Test
+  void refusesWhenTheQueueIsFullAndTakesAgainLater() {
+    var gate = new Gate();
+    var decoder = fake(this::answer).beforeStep(gate);
+    var instance = add(decoder, options(2, 3));
+    var admitted = new ArrayList<RecordingListener>();
+    for (int i = 0; i < 5; i++) {
+      admitted.add(Requests.ask("hi").submitTo(instance));
+    }
+
+    assertThat(rejection(instance, Requests.ask("hi"))).isEqualTo(Rejected.Code.QUEUE_FULL);
+    gate.open();
+    admitted.forEach(listener -> assertThat(listener.await().finishReason()).isNotNull());
+    assertThat(Requests.ask("hi").run(instance).finishReason()).isNotNull();
+  }
+
+  @Test
+  void cancellationFreesTheBlocks() {
+    var gate = new Gate(2);
+    var instance = add(fake(history -> logits('x')).beforeStep(gate), options(4, 4));
+    var listener = new RecordingListener();
+    var admitted =
+        (Submission.Admitted) instance.submit(Requests.ask("hi").maxTokens(400).build(), listener);
+    listener.awaitFirstToken();
+    gate.awaitArrival();
+    assertThat(instance.load().blocksActual()).isPositive();
+
+    admitted.cancel();
+    gate.open();
+
+    assertThat(listener.await().code()).isEqualTo(GenerationError.Code.CANCELLED);
+    assertThat(instance.load().blocksActual()).isZero();
+    assertThat(instance.load().busy()).isFalse();
+    admitted.cancel();
+    assertThat(listener.heardAfterEnd()).isFalse();
+  }
+
+  @Test
+  void theDeadlineHoldsUntilTheFirstToken() {
+    var gate = new Gate();
+    var instance = add(fake(this::answer).beforeStep(gate), options(1, 4));
+    var first = Requests.ask("a").deadline(Duration.ofSeconds(5)).submitTo(instance);
+    var second = Requests.ask("b").deadline(Duration.ofSeconds(1)).submitTo(instance);
+    gate.awaitArrival();
+
+    nanos.addAndGet(Duration.ofSeconds(2).toNanos());
+    gate.open();
+
+    assertThat(second.await().code()).isEqualTo(GenerationError.Code.DEADLINE);
+    assertThat(first.await().finishReason()).isEqualTo(FinishReason.STOP);
+  }
+
+  @Test
+  void aDeadlineOfAllTimeIsNone() {
+    var instance = decoder(this::answer, options(2, 2));
+
+    var end = Requests.ask("a").deadline(Duration.ofMillis(Long.MAX_VALUE)).run(instance);
+
+    assertThat(end.text()).isEqualTo("echo");
+  }
+
+  @Test
+  void preemptionKeepsTheAnswers() {
+    // Two of these together need more than the twelve blocks there are.
+    var small = new DeviceLoop("small", new Observer(), settings(0), nanos::get);
+    var fake = new FakeDecoder(12, 8, DeviceLoopFixture::hashedLogits);
+    var options = new DecoderOptions(512, 12, 16, 4, 4);
+    try (small) {
+      var instance = small.add(REVISION, fake, new ByteTokenizer(), options);
+      var alone = new ArrayList<List<Integer>>();
+      for (int i = 0; i < 3; i++) {
+        alone.add(longRequest(i).run(instance).ids());
+      }
+      assertThat(preemptions.get()).isZero();
+
+      var together = new ArrayList<RecordingListener>();
+      for (int i = 0; i < 3; i++) {
+        together.add(longRequest(i).submitTo(instance));
+      }
+
+      for (int i = 0; i < 3; i++) {
+        assertThat(together.get(i).await().ids()).isEqualTo(alone.get(i));
+      }
+      assertThat(preemptions.get()).isPositive();
+      assertThat(instance.load().blocksActual()).isZero();
+    }
+  }
+
+  private static Requests longRequest(int number) {
+    return Requests.ask("prompt " + number).maxTokens(60).ignoringEnd().seed(number);
+  }
+}
