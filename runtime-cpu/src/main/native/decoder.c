@@ -5,69 +5,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "plan.h"
-
-#define SPLIT_TOKENS 256
-
-struct part {
-  const struct weft_matrix* matrix;
-  float* vector;  // a bias, or a norm's weight
-};
-
-// One tile of queries over one split, or over all of them when its sequence has many tiles.
-struct attention_task {
-  int32_t sequence, kv_head;
-  int64_t first_query, queries;
-  int64_t first_block, end_block;
-  int32_t splits;     // of the tile; partial results lie side by side
-  int32_t split;      // this one; -1 for all
-  float* partial;     // [highest 16][total 16][out 16][padded head size]; null when split is -1
-};
-
-struct weft_decoder {
-  struct weft_device* device;
-  struct weft_decoder_config config;
-  struct part* parts;  // [layers + 1][WEFT_ROLE_COUNT]; the last row is the model's
-  double* frequencies;
-  struct kv_shape kv;
-  int64_t kv_bytes;
-  void* kv_mapping;
-  uint8_t* memory;
-  int64_t memory_bytes;
-  // Carved from memory:
-  struct activations activations;
-  float *x, *qkv, *attention, *middle, *cosine, *sine, *norm_row;
-  uint8_t* attention_scratch;
-  int64_t attention_scratch_bytes;
-  // The step under way:
-  const struct weft_step* step;
-  struct attention_task* tasks;
-  int64_t task_count, task_room;
-  float* partials;
-  int64_t partial_room;
-  int has_splits;
-};
-
-static int64_t query_width(const struct weft_decoder* d) {
-  return d->config.heads * d->config.head_size;
-}
-static int64_t kv_width(const struct weft_decoder* d) {
-  return d->config.kv_heads * d->config.head_size;
-}
-static int64_t qkv_width(const struct weft_decoder* d) { return query_width(d) + 2 * kv_width(d); }
-static int64_t max64(int64_t x, int64_t y) { return x > y ? x : y; }
-static int64_t min64(int64_t x, int64_t y) { return x < y ? x : y; }
+#include "decoder.h"
 
 static struct part* part(const struct weft_decoder* d, int64_t layer, int role) {
   return &d->parts[(layer < 0 ? d->config.layers : layer) * WEFT_ROLE_COUNT + role];
-}
-
-static int64_t blocks_per_split(const struct weft_decoder* d) {
-  return max64(1, SPLIT_TOKENS / d->config.block_tokens);
-}
-
-static int64_t partial_floats(const struct weft_decoder* d) {
-  return 2 * TILE_ROWS + TILE_ROWS * d->kv.padded_head_size;
 }
 
 // A worker's room for one attention tile: queries, scores, keys of queries, and a partial result.
@@ -222,70 +163,6 @@ static int in_range(const struct weft_decoder* d, const struct weft_step* step) 
   return 1;
 }
 
-static int64_t first_key(const struct weft_decoder* d, int64_t position) {
-  int64_t window = d->config.sliding_window;
-  return window > 0 ? max64(0, position - window + 1) : 0;
-}
-
-// Counts tasks and partial results, and writes them where there is room.
-static void plan_attention(struct weft_decoder* d, int64_t* tasks, int64_t* partials) {
-  const struct weft_step* step = d->step;
-  int64_t group = d->config.heads / d->config.kv_heads;
-  int64_t tokens = d->config.block_tokens, per_split = blocks_per_split(d);
-  *tasks = *partials = 0;
-  for (int64_t s = 0; s < step->sequences; s++) {
-    int64_t start = step->row_offsets[s], rows = step->row_offsets[s + 1] - start;
-    int64_t queries = rows * group;
-    for (int64_t tile = 0; tile < queries; tile += TILE_ROWS) {
-      int64_t tile_end = min64(queries, tile + TILE_ROWS);
-      int64_t first = step->positions[start + tile / group];
-      int64_t last = step->positions[start + (tile_end - 1) / group];
-      int64_t first_split = first_key(d, first) / tokens / per_split;
-      int64_t end_block = last / tokens + 1;
-      int64_t splits = divide_up(end_block, per_split) - first_split;
-      int apart = queries <= TILE_ROWS && splits > 1;
-      for (int64_t head = 0; head < d->config.kv_heads; head++) {
-        for (int64_t split = 0; split < (apart ? splits : 1); split++) {
-          if (*tasks < d->task_room) {
-            int64_t block = (first_split + split) * per_split;
-            d->tasks[*tasks] = (struct attention_task){.sequence = (int32_t)s,
-                .kv_head = (int32_t)head, .first_query = tile, .queries = tile_end - tile,
-                .first_block = block,
-                .end_block = apart ? min64(end_block, block + per_split) : end_block,
-                .splits = (int32_t)splits, .split = apart ? (int32_t)split : -1,
-                .partial = apart && *partials < d->partial_room
-                    ? d->partials + *partials * partial_floats(d) : NULL};
-          }
-          ++*tasks;
-          *partials += apart;
-        }
-      }
-    }
-  }
-}
-
-static int make_tasks(struct weft_decoder* d) {
-  int64_t tasks, partials;
-  plan_attention(d, &tasks, &partials);
-  if (tasks > d->task_room) {
-    free(d->tasks);
-    d->task_room = 0;
-    d->tasks = calloc((size_t)tasks * 2, sizeof(struct attention_task));
-    if (!d->tasks) return 0;
-    d->task_room = tasks * 2;
-  }
-  if (partials > d->partial_room) {
-    free(d->partials);
-    d->partial_room = 0;
-    d->partials = malloc((size_t)(partials * 2 * partial_floats(d)) * sizeof(float));
-    if (!d->partials) return 0;
-    d->partial_room = partials * 2;
-  }
-  plan_attention(d, &d->task_count, &partials);
-  d->has_splits = partials > 0;
-  return 1;
-}
-
 static void embed(struct weft_decoder* d, struct walk* walk) {
   const struct weft_decoder_config* c = &d->config;
   int64_t end, pairs = c->rope_dimensions / 2;
@@ -347,81 +224,6 @@ static void place(struct weft_decoder* d, struct walk* walk, int64_t layer) {
   phase_end(walk);
 }
 
-static float* output_of(const struct weft_decoder* d, const struct attention_task* task, int64_t i) {
-  int64_t group = d->config.heads / d->config.kv_heads, query = task->first_query + i;
-  int64_t row = d->step->row_offsets[task->sequence] + query / group;
-  return d->attention + row * query_width(d) +
-      (task->kv_head * group + query % group) * d->config.head_size;
-}
-
-static void attend_task(
-    struct weft_decoder* d, struct walk* walk, int64_t layer, const struct attention_task* task) {
-  const struct weft_decoder_config* c = &d->config;
-  int64_t group = c->heads / c->kv_heads, rows = tile_rows(task->queries), size = c->head_size;
-  int64_t* first = (int64_t*)(d->attention_scratch + walk->worker * d->attention_scratch_bytes);
-  int64_t* last = first + TILE_ROWS;
-  float* q = (float*)(last + TILE_ROWS);
-  float* partial = task->partial ? task->partial : q + TILE_ROWS * size;
-  float* scores = q + TILE_ROWS * size + partial_floats(d);
-  memset(partial, 0, (size_t)partial_floats(d) * sizeof(float));
-  for (int64_t i = 0; i < rows; i++) {
-    int64_t query = task->first_query + min64(i, task->queries - 1);
-    int64_t row = d->step->row_offsets[task->sequence] + query / group;
-    const float* from =
-        d->qkv + row * qkv_width(d) + (task->kv_head * group + query % group) * size;
-    for (int64_t e = 0; e < size; e++) q[e * rows + i] = i < task->queries ? from[e] : 0;
-    last[i] = d->step->positions[row];
-    first[i] = first_key(d, last[i]);
-    partial[i] = -INFINITY;
-  }
-  struct attention_tile tile = {.kv = &d->kv,
-      .blocks = d->step->blocks + d->step->block_offsets[task->sequence], .layer = layer,
-      .kv_head = task->kv_head, .queries = task->queries, .q = q, .first_key = first,
-      .last_key = last, .scores = scores, .highest = partial, .total = partial + TILE_ROWS,
-      .out = partial + 2 * TILE_ROWS};
-  int64_t per_split = blocks_per_split(d);
-  for (int64_t block = task->first_block; block < task->end_block; block += per_split) {
-    tile.first_block = block;
-    tile.end_block = min64(task->end_block, block + per_split);
-    walk->kernels->attend(&tile);
-  }
-  if (task->partial) return;
-  for (int64_t i = 0; i < task->queries; i++) {
-    walk->kernels->finish(tile.out + i * d->kv.padded_head_size, tile.total[i], size,
-        output_of(d, task, i));
-  }
-}
-
-// Merges the splits that ran apart; the first task of each tile does it.
-static void join_splits(struct weft_decoder* d, struct walk* walk, const struct attention_task* task) {
-  int64_t floats = partial_floats(d), padded = d->kv.padded_head_size;
-  float* into = task->partial;
-  for (int64_t i = 0; i < task->queries; i++) {
-    float* out = into + 2 * TILE_ROWS + i * padded;
-    for (int64_t split = 1; split < task->splits; split++) {
-      const float* from = into + split * floats;
-      walk->kernels->merge(&into[i], &into[TILE_ROWS + i], out, from[i], from[TILE_ROWS + i],
-          from + 2 * TILE_ROWS + i * padded, padded);
-    }
-    walk->kernels->finish(out, into[TILE_ROWS + i], d->config.head_size, output_of(d, task, i));
-  }
-}
-
-static void attend(struct weft_decoder* d, struct walk* walk, int64_t layer) {
-  int64_t end;
-  phase_begin(walk);
-  for (int64_t i; (i = phase_take(walk, d->task_count, 1, &end)) >= 0;) {
-    attend_task(d, walk, layer, &d->tasks[i]);
-  }
-  phase_end(walk);
-  if (!d->has_splits) return;
-  phase_begin(walk);
-  for (int64_t i; (i = phase_take(walk, d->task_count, 1, &end)) >= 0;) {
-    if (d->tasks[i].split == 0) join_splits(d, walk, &d->tasks[i]);
-  }
-  phase_end(walk);
-}
-
 static void run_layer(struct weft_decoder* d, struct walk* walk, int64_t layer) {
   const struct weft_decoder_config* c = &d->config;
   int64_t rows = d->step->rows, wide = qkv_width(d);
@@ -441,7 +243,7 @@ static void run_layer(struct weft_decoder* d, struct walk* walk, int64_t layer) 
   prepare(walk, &d->activations, &source, jobs, 3);
   multiply(walk, jobs, 3);
   place(d, walk, layer);
-  attend(d, walk, layer);
+  decoder_attend(d, walk, layer);
 
   source = (struct source){.x = d->attention, .stride = query_width(d), .rows = rows,
       .inputs = query_width(d)};
@@ -500,7 +302,7 @@ int32_t weft_decoder_step(struct weft_decoder* d, const struct weft_step* step) 
   if (!complete(d)) return -2;
   if (!in_range(d, step)) return -3;
   d->step = step;
-  if (!make_tasks(d)) return -1;
+  if (!decoder_make_tasks(d)) return -1;
   device_run(d->device, run_step, d);
   return atomic_load(&d->device->failed) ? -4 : 0;
 }

@@ -1,0 +1,72 @@
+// A decoder and the step that it is running: decoder.c, and its attention in attention.c.
+#ifndef DECODER_H
+#define DECODER_H
+
+#include "plan.h"
+
+#define SPLIT_TOKENS 256
+
+struct part {
+  const struct weft_matrix* matrix;
+  float* vector;  // a bias, or a norm's weight
+};
+
+// One tile of queries over one split, or over all of them when its sequence has many tiles.
+struct attention_task {
+  int32_t sequence, kv_head;
+  int64_t first_query, queries;
+  int64_t first_block, end_block;
+  int32_t splits;     // of the tile; partial results lie side by side
+  int32_t split;      // this one; -1 for all
+  float* partial;     // [highest 16][total 16][out 16][padded head size]; null when split is -1
+};
+
+struct weft_decoder {
+  struct weft_device* device;
+  struct weft_decoder_config config;
+  struct part* parts;  // [layers + 1][WEFT_ROLE_COUNT]; the last row is the model's
+  double* frequencies;
+  struct kv_shape kv;
+  int64_t kv_bytes;
+  void* kv_mapping;
+  uint8_t* memory;
+  int64_t memory_bytes;
+  // Carved from memory:
+  struct activations activations;
+  float *x, *qkv, *attention, *middle, *cosine, *sine, *norm_row;
+  uint8_t* attention_scratch;
+  int64_t attention_scratch_bytes;
+  // The step under way:
+  const struct weft_step* step;
+  struct attention_task* tasks;
+  int64_t task_count, task_room;
+  float* partials;
+  int64_t partial_room;
+  int has_splits;
+};
+
+static inline int64_t query_width(const struct weft_decoder* d) {
+  return d->config.heads * d->config.head_size;
+}
+static inline int64_t kv_width(const struct weft_decoder* d) {
+  return d->config.kv_heads * d->config.head_size;
+}
+static inline int64_t qkv_width(const struct weft_decoder* d) { return query_width(d) + 2 * kv_width(d); }
+static inline int64_t max64(int64_t x, int64_t y) { return x > y ? x : y; }
+static inline int64_t min64(int64_t x, int64_t y) { return x < y ? x : y; }
+
+static inline int64_t blocks_per_split(const struct weft_decoder* d) {
+  return max64(1, SPLIT_TOKENS / d->config.block_tokens);
+}
+
+static inline int64_t partial_floats(const struct weft_decoder* d) {
+  return 2 * TILE_ROWS + TILE_ROWS * d->kv.padded_head_size;
+}
+
+// Cuts the step's attention into tasks; 0 when memory is out.
+int decoder_make_tasks(struct weft_decoder* d);
+
+// Runs the tasks on one layer, as one phase or two.
+void decoder_attend(struct weft_decoder* d, struct walk* walk, int64_t layer);
+
+#endif
