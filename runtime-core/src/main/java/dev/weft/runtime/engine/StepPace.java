@@ -8,8 +8,8 @@ import java.util.concurrent.TimeUnit;
 /// be interrupted: one that takes long holds up every stream of the device, cancellations and
 /// deadlines with them, and looks to those who watch [Engine#sinceLastTurn] like a loop that hangs.
 /// So the first step is small, and those after it grow as far as the time that they took allows.
-/// Steps that take up to [#TOO_LONG_NANOS] change nothing, so that noise does not change the chunks.
-/// Used by one thread.
+/// Steps that take up to [#TOO_LONG_NANOS] change nothing, so that noise does not change the
+/// chunks. Used by one thread.
 final class StepPace {
   /// The least that a bound can be, and the first: less would read the weights for too few rows.
   static final int LEAST_ROWS = 16;

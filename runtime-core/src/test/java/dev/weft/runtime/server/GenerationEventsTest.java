@@ -45,10 +45,7 @@ class GenerationEventsTest {
 
     assertThat(wakes.get()).isEqualTo(1);
     assertThat(events.allEnded()).isTrue();
-    assertThat(events.take())
-        .hasSize(3)
-        .first()
-        .isEqualTo(new Event.Text(0, "ab", List.of()));
+    assertThat(events.take()).hasSize(3).first().isEqualTo(new Event.Text(0, "ab", List.of()));
   }
 
   @Test
