@@ -31,7 +31,7 @@ import java.util.Map;
 /// Weft's CPU runtime as the platform starts it, with one function loaded through the control API.
 final class WeftRuntime extends BenchServer {
   private static final ObjectMapper JSON = Json.mapper();
-  private static final String SECRET = "bench";
+  private static final String SECRET = "a-secret-of-the-benchmark";
   private static final FunctionName FUNCTION = new FunctionName("smollm2");
 
   private final HttpClient client = HttpClient.newHttpClient();

@@ -49,7 +49,11 @@ class RouteWalkTest extends PlatformTest {
   }
 
   private void check(String method, String path, @Nullable String key, Set<String> seen) {
-    int status = client().withKey(key).send(method, path, "{}").status();
+    PlatformClient.Reply reply = client().withKey(key).send(method, path, "{}");
+    int status = reply.status();
+    assertThat(reply.raw().headers().firstValue("x-request-id"))
+        .as("%s %s", method, path)
+        .isPresent();
     if (Authentication.PUBLIC_PATHS.contains(path)) {
       assertThat(status).as("%s %s", method, path).isIn(200, 404);
     } else {

@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
     name = "weft",
     description = "Runs private models as functions: declare one, call it over HTTP.",
     mixinStandardHelpOptions = true,
+    scope = ScopeType.INHERIT,
     versionProvider = VersionCommand.Provider.class,
     synopsisSubcommandLabel = "COMMAND",
     subcommands = {
@@ -34,7 +35,8 @@ import picocli.CommandLine.Spec;
       DeleteCommand.class,
       KeysCommand.class,
       DoctorCommand.class,
-      VersionCommand.class
+      VersionCommand.class,
+      CommandLine.HelpCommand.class
     })
 public final class Main implements Runnable {
   private static final int FAILED = 1;
@@ -82,6 +84,11 @@ public final class Main implements Runnable {
   ApiClient api() {
     Optional<String> url = environment("WEFT_URL");
     Optional<String> key = environment("WEFT_API_KEY");
+    if (url.isPresent() && key.isEmpty()) {
+      throw new CliException(
+          "WEFT_URL is set and WEFT_API_KEY is not",
+          "Set WEFT_API_KEY to a key of that installation; the local key is not sent elsewhere.");
+    }
     return new ApiClient(url.orElseGet(this::localUrl), key.orElseGet(this::localKey));
   }
 

@@ -86,8 +86,8 @@ public interface WeftConfig {
 
   /// How requests are received and passed on.
   interface Gateway {
-    /// The largest request body.
-    @WithDefault("16M")
+    /// The largest request body; runtimes refuse more than 8 MiB.
+    @WithDefault("8M")
     MemorySize maxBody();
 
     /// The deepest nesting of a request's JSON.

@@ -84,7 +84,6 @@ final class GatewayCall {
     shared.metrics().begin();
     response.closeHandler(_ -> clientLeft());
     response.exceptionHandler(_ -> clientLeft());
-    response.putHeader("x-request-id", request.requestId());
     admit();
   }
 

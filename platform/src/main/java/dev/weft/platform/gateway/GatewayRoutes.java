@@ -16,6 +16,7 @@ import dev.weft.platform.gateway.activator.Activator;
 import dev.weft.platform.http.ApiError;
 import dev.weft.platform.http.ApiException;
 import dev.weft.platform.http.Authentication;
+import dev.weft.platform.http.RequestIds;
 import dev.weft.platform.keys.ApiKey;
 import dev.weft.platform.telemetry.GatewayMetrics;
 import dev.weft.platform.telemetry.Invocation.WorkflowPlace;
@@ -33,13 +34,11 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// The routes of callers: `/v1/...` as OpenAI has them, and `POST /functions/{name}/invoke`.
 @Singleton
 public final class GatewayRoutes {
-  private static final Pattern REQUEST_ID = Pattern.compile("[-\\w.]{1,64}");
   private static final int MAX_WORKFLOW_WORD = 128;
   private static final int AFTER_ALL_ROUTES = 1_000_000;
 
@@ -189,13 +188,10 @@ public final class GatewayRoutes {
       Operation operation,
       RequestHead head,
       Buffer body) {
-    String asked = context.request().getHeader("x-request-id");
     ThreadLocalRandom random = ThreadLocalRandom.current();
     GatewayRequest request =
         new GatewayRequest(
-            asked != null && REQUEST_ID.matcher(asked).matches()
-                ? asked
-                : "req_%016x%016x".formatted(random.nextLong(), random.nextLong()),
+            RequestIds.of(context),
             function,
             operation,
             head,

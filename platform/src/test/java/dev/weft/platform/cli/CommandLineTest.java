@@ -53,6 +53,14 @@ final class CommandLineTest {
   }
 
   @Test
+  void everyCommandHasHelp() {
+    for (String command : List.of("deploy", "list", "chat", "keys", "keys create")) {
+      assertThat(execute((command + " --help").split(" "))).as(command).isZero();
+    }
+    assertThat(execute("help", "deploy")).isZero();
+  }
+
+  @Test
   void anUnknownCommandIsAUsageError() {
     assertThat(execute("lst")).isEqualTo(2);
     assertThat(err.toString()).contains("lst");

@@ -5,11 +5,13 @@ import dev.weft.functions.ByteSize;
 import dev.weft.functions.Function;
 import dev.weft.functions.instance.ControlApi;
 import dev.weft.functions.instance.ControlApi.Rejection;
+import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.Tier;
 import dev.weft.runtime.backend.UnsupportedModelException;
 import dev.weft.runtime.source.FetchListener;
 import dev.weft.runtime.source.FetchedModel;
 import dev.weft.runtime.source.Inspection;
+import dev.weft.runtime.source.SourceException;
 import dev.weft.runtime.weights.ModelFormatException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -27,19 +29,25 @@ final class Inspector {
     this.memory = memory;
   }
 
+  /// What cannot be told now (a source that does not answer) is no reason to refuse; what trying
+  /// again cannot mend is.
   ControlApi.Inspection inspect(Function function) {
-    Inspection source = supply.inspect(function.spec().model().sources());
-    if (!source.tier().atLeast(Tier.DISK)) {
-      return estimate(function, source.bytes().orElse(0));
-    }
-    FetchedModel files = supply.fetch(List.of(source.source()), FetchListener.NONE, () -> false);
     try {
+      loader.requireQuantization(function.spec().quantization());
+      Inspection source = supply.inspect(function.spec().model().sources());
+      if (!source.tier().atLeast(Tier.DISK)) {
+        return estimate(function, source.bytes().orElse(0));
+      }
+      FetchedModel files = supply.fetch(List.of(source.source()), FetchListener.NONE, () -> false);
       return exact(loader.measure(function.spec(), files.path()));
-    } catch (LoadException | ModelFormatException | UnsupportedModelException e) {
+    } catch (LoadException | SourceException | ModelFormatException | UnsupportedModelException e) {
+      Failure failure = LoadException.describe(e);
       return inexact(
           function,
-          files.bytes(),
-          new Rejection(Rejection.Code.UNSUPPORTED, LoadException.describe(e).message()));
+          0,
+          failure.permanent()
+              ? new Rejection(Rejection.Code.UNSUPPORTED, failure.message())
+              : null);
     }
   }
 
@@ -80,12 +88,10 @@ final class Inspector {
         rejection);
   }
 
-  /// An instance that fits once idle ones have gone is no problem of the function's.
+  /// An instance that fits once others have gone is no problem of the function's.
   private static @Nullable Rejection rejection(InstanceFit.Outcome outcome) {
     return switch (outcome) {
-      case InstanceFit.FitsNow _, InstanceFit.FitsAfter _ -> null;
-      case InstanceFit.NotNow(long _, String reason) ->
-          new Rejection(Rejection.Code.NO_MEMORY_NOW, reason);
+      case InstanceFit.FitsNow _, InstanceFit.FitsAfter _, InstanceFit.NotNow _ -> null;
       case InstanceFit.Never(long _, String reason) ->
           new Rejection(Rejection.Code.NEVER_FITS, reason);
     };

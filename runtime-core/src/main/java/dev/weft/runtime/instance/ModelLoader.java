@@ -145,7 +145,8 @@ final class ModelLoader {
     return new Measured(kind, files.spec().family(), footprint, contextLength, fit);
   }
 
-  private void requireQuantization(Quantization asked) {
+  /// Refuses what the device does not offer.
+  void requireQuantization(Quantization asked) {
     if (!backend.quantizations().contains(asked)) {
       throw LoadException.refused(
           Rejection.Code.UNSUPPORTED,

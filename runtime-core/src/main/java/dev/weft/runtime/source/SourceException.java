@@ -59,9 +59,14 @@ public final class SourceException extends RuntimeException {
     this.failures = List.copyOf(failures);
   }
 
-  /// All of them failed. A list of one is that one's own failure.
+  /// All of them failed. A list of one is that one's own failure, with its address.
   static SourceException allFailed(List<Failure> failures) {
-    return failures.size() == 1 ? failures.getFirst().reason() : new SourceException(failures);
+    if (failures.size() > 1) {
+      return new SourceException(failures);
+    }
+    SourceException only = failures.getFirst().reason();
+    return new SourceException(
+        only.code(), failures.getFirst().source().uri() + ": " + only.getMessage(), only);
   }
 
   public Code code() {

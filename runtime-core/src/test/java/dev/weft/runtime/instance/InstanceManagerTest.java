@@ -134,6 +134,30 @@ class InstanceManagerTest {
   }
 
   @Test
+  void inspectionRefusesWhatNoSecondTryMends() {
+    Revision missing = TestDevice.revision("a", directory.resolve("no-such.gguf"));
+    var inspection = device.instances.inspect(Function.of(missing.id().function(), missing.spec()));
+    assertThat(inspection.rejection())
+        .isNotNull()
+        .satisfies(rejection -> {
+          assertThat(rejection.code()).isEqualTo(Rejection.Code.UNSUPPORTED);
+          assertThat(rejection.message()).contains("no-such.gguf");
+        });
+  }
+
+  @Test
+  void inspectionTakesAModelThatWaitsForOthersToGo() {
+    Revision first = TestDevice.revision("first", model);
+    Revision second = TestDevice.revision("second", model);
+    device.load(first, true);
+    device.load(second, true);
+    Revision third = TestDevice.revision("third", model);
+    var inspection = device.instances.inspect(Function.of(third.id().function(), third.spec()));
+    assertThat(inspection.exact()).isTrue();
+    assertThat(inspection.rejection()).isNull();
+  }
+
+  @Test
   void givesBackWhatAFailedLoadTook() {
     Revision revision = TestDevice.revision("a", model);
     backend.onCompile(() -> {
