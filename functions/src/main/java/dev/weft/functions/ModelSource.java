@@ -66,6 +66,11 @@ public record ModelSource(String uri, @Nullable String sha256) {
     return schemeOf(uri);
   }
 
+  /// The address for messages and logs: a password that somebody wrote into it is left out.
+  public String shown() {
+    return uri.replaceFirst("//[^/]*@", "//");
+  }
+
   /// The address as a [URI], for the schemes that are one.
   public URI toUri() {
     try {

@@ -291,20 +291,20 @@ public final class InstanceManager implements AutoCloseable {
           public void onSkipped(ModelSource source, SourceException reason) {
             log.atInfo()
                 .addKeyValue("revision", slot.revision.id())
-                .addKeyValue("source", source.uri())
+                .addKeyValue("source", source.shown())
                 .addKeyValue("reason", reason.getMessage())
                 .log("a source was passed over");
-            report("%s passed over: %s".formatted(source.uri(), reason.getMessage()), 0, 0);
+            report("%s passed over: %s".formatted(source.shown(), reason.getMessage()), 0, 0);
           }
 
           @Override
           public void onNote(ModelSource source, String note) {
-            report("%s: %s".formatted(source.uri(), note), 0, 0);
+            report("%s: %s".formatted(source.shown(), note), 0, 0);
           }
 
           @Override
           public void onProgress(ModelSource source, FetchListener.Progress progress) {
-            report(source.uri(), progress.bytesDone(), progress.bytesTotal().orElse(0));
+            report(source.shown(), progress.bytesDone(), progress.bytesTotal().orElse(0));
           }
 
           private void report(String detail, long bytesDone, long bytesTotal) {

@@ -53,7 +53,7 @@ public final class SourceException extends RuntimeException {
   private SourceException(List<Failure> failures) {
     super(
         failures.stream()
-            .map(failure -> failure.source().uri() + ": " + failure.reason().getMessage())
+            .map(failure -> failure.source().shown() + ": " + failure.reason().getMessage())
             .collect(Collectors.joining("; ", "no source gives the model: ", "")));
     this.code = Code.ALL_FAILED;
     this.failures = List.copyOf(failures);
@@ -66,7 +66,7 @@ public final class SourceException extends RuntimeException {
     }
     SourceException only = failures.getFirst().reason();
     return new SourceException(
-        only.code(), failures.getFirst().source().uri() + ": " + only.getMessage(), only);
+        only.code(), failures.getFirst().source().shown() + ": " + only.getMessage(), only);
   }
 
   public Code code() {
