@@ -73,15 +73,7 @@ public final class LoadGenerator {
       double interTokenP95) {}
 
   /// Runs a load to its end. Any failed request fails the run: half an answer is not a measurement.
-  /// Connections are the run's own: a server closes those that idled since the run before.
   public Result run(Target target, Load load) throws InterruptedException {
-    try (HttpClient client = client()) {
-      return run(client, target, load);
-    }
-  }
-
-  private static Result run(HttpClient client, Target target, Load load)
-      throws InterruptedException {
     AtomicInteger next = new AtomicInteger(load.firstPrompt());
     List<Callable<List<Answer>>> clients =
         Collections.nCopies(
@@ -89,7 +81,7 @@ public final class LoadGenerator {
             () -> {
               List<Answer> answers = new ArrayList<>();
               for (int request = 0; request < load.requests(); request++) {
-                answers.add(complete(client, target, prompt(next.getAndIncrement(), load), load));
+                answers.add(complete(target, prompt(next.getAndIncrement(), load), load));
               }
               return answers;
             });
@@ -128,15 +120,12 @@ public final class LoadGenerator {
     return prompt;
   }
 
-  /// Sends one request and reads its stream.
+  /// Sends one request over a connection of its own and reads its stream: llama-server closes a
+  /// connection after a stream without saying so.
   public Answer complete(Target target, int[] prompt, Load load) {
-    try (HttpClient client = client()) {
+    try (HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
       return complete(client, target, prompt, load);
     }
-  }
-
-  private static HttpClient client() {
-    return HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
   }
 
   private static Answer complete(HttpClient client, Target target, int[] prompt, Load load) {
