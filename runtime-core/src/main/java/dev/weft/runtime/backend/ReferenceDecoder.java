@@ -145,28 +145,8 @@ final class ReferenceDecoder implements DecoderExecutable {
   }
 
   private void check(StepBatch.Entry entry) {
-    int end = entry.position() + entry.tokens().length;
-    if (entry.position() < 0 || end > contextLength) {
-      throw new IllegalArgumentException(
-          "positions %d to %d are outside the context of %d"
-              .formatted(entry.position(), end, contextLength));
-    }
-    if (entry.blocks().length < kvLayout.blocksFor(end)) {
-      throw new IllegalArgumentException(
-          "%d blocks do not hold %d tokens".formatted(entry.blocks().length, end));
-    }
-    for (int token : entry.tokens()) {
-      if (token < 0 || token >= spec.vocabularySize()) {
-        throw new IllegalArgumentException(
-            "token %d is outside the vocabulary of %d".formatted(token, spec.vocabularySize()));
-      }
-    }
-    for (int block : entry.blocks()) {
-      if (block < 0 || block >= cache.blockCount()) {
-        throw new IllegalArgumentException(
-            "block %d is outside the cache of %d".formatted(block, cache.blockCount()));
-      }
-    }
+    entry.requireWithin(
+        new StepBatch.Bounds(contextLength, spec.vocabularySize(), cache.blockCount(), kvLayout));
   }
 
   private float[][] embed(Rows rows) {

@@ -36,5 +36,35 @@ public record StepBatch(List<Entry> entries) {
         throw new IllegalArgumentException("an entry has no rows");
       }
     }
+
+    /// Throws [IllegalArgumentException] when running this entry would read or write outside of a
+    /// model's vocabulary, context or KV cache. Every backend asks before it touches memory.
+    public void requireWithin(Bounds bounds) {
+      int end = position + tokens.length;
+      if (position < 0 || end > bounds.contextLength()) {
+        throw new IllegalArgumentException(
+            "positions %d to %d are outside the context of %d"
+                .formatted(position, end, bounds.contextLength()));
+      }
+      if (blocks.length < bounds.kvLayout().blocksFor(end)) {
+        throw new IllegalArgumentException(
+            "%d blocks do not hold %d tokens".formatted(blocks.length, end));
+      }
+      for (int token : tokens) {
+        if (token < 0 || token >= bounds.vocabularySize()) {
+          throw new IllegalArgumentException(
+              "token %d is outside the vocabulary of %d".formatted(token, bounds.vocabularySize()));
+        }
+      }
+      for (int block : blocks) {
+        if (block < 0 || block >= bounds.blockCount()) {
+          throw new IllegalArgumentException(
+              "block %d is outside the cache of %d".formatted(block, bounds.blockCount()));
+        }
+      }
+    }
   }
+
+  /// What a compiled decoder has room for.
+  public record Bounds(int contextLength, int vocabularySize, int blockCount, KvLayout kvLayout) {}
 }

@@ -66,30 +66,10 @@ final class CpuDecoder implements DecoderExecutable {
               .formatted(
                   rows, batch.entries().size(), options.maxBatchTokens(), options.maxSequences()));
     }
-    for (StepBatch.Entry entry : batch.entries()) {
-      int end = entry.position() + entry.tokens().length;
-      if (entry.position() < 0 || end > options.contextLength()) {
-        throw new IllegalArgumentException(
-            "positions %d to %d are outside the context of %d"
-                .formatted(entry.position(), end, options.contextLength()));
-      }
-      if (entry.blocks().length < kvLayout.blocksFor(end)) {
-        throw new IllegalArgumentException(
-            "%d blocks do not hold %d tokens".formatted(entry.blocks().length, end));
-      }
-      for (int token : entry.tokens()) {
-        if (token < 0 || token >= spec.vocabularySize()) {
-          throw new IllegalArgumentException(
-              "token %d is outside the vocabulary of %d".formatted(token, spec.vocabularySize()));
-        }
-      }
-      for (int block : entry.blocks()) {
-        if (block < 0 || block >= options.kvBlockCount()) {
-          throw new IllegalArgumentException(
-              "block %d is outside the cache of %d".formatted(block, options.kvBlockCount()));
-        }
-      }
-    }
+    var bounds =
+        new StepBatch.Bounds(
+            options.contextLength(), spec.vocabularySize(), options.kvBlockCount(), kvLayout);
+    batch.entries().forEach(entry -> entry.requireWithin(bounds));
   }
 
   private StepResult run(StepBatch batch) {
