@@ -41,7 +41,7 @@ struct weft_matrix {
   int64_t panels;       // of 16 outputs, the last one padded with zeros
   int64_t panel_bytes;  // a multiple of 64
   uint8_t* data;
-  size_t mapped_bytes;
+  size_t mapped_bytes;  // 0: the data is borrowed
   const struct weft_onednn* onednn;  // or null
 };
 

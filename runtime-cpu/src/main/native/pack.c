@@ -278,16 +278,36 @@ static void pack_floats(
   }
 }
 
+static struct weft_matrix matrix_of(
+    int32_t dtype, int64_t outputs, int64_t inputs, int32_t w8a8) {
+  enum kind kind = kind_of(dtype, w8a8);
+  return (struct weft_matrix){.kind = kind, .outputs = outputs, .inputs = inputs,
+      .groups = divide_up(inputs, GROUP), .panels = divide_up(outputs, PANEL),
+      .panel_bytes = panel_bytes(kind, inputs)};
+}
+
+int32_t weft_layout(void) { return WEFT_LAYOUT; }
+
+const void* weft_matrix_data(const struct weft_matrix* matrix) { return matrix->data; }
+
+struct weft_matrix* weft_matrix_wrap(
+    int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t w8a8) {
+  if (!valid(dtype, outputs, inputs) || (uintptr_t)data % 64) return NULL;
+  struct weft_matrix* matrix = malloc(sizeof(*matrix));
+  if (!matrix) return NULL;
+  *matrix = matrix_of(dtype, outputs, inputs, w8a8);
+  matrix->data = (uint8_t*)(uintptr_t)data;
+  return matrix;
+}
+
 struct weft_matrix* weft_matrix_pack(
     int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t w8a8) {
   if (!valid(dtype, outputs, inputs)) return NULL;
   struct weft_matrix* matrix = malloc(sizeof(*matrix));
   float* row = malloc(sizeof(float) * (size_t)inputs);
   if (!matrix || !row) goto no_memory;
-  enum kind kind = kind_of(dtype, w8a8);
-  *matrix = (struct weft_matrix){.kind = kind, .outputs = outputs, .inputs = inputs,
-      .groups = divide_up(inputs, GROUP), .panels = divide_up(outputs, PANEL),
-      .panel_bytes = panel_bytes(kind, inputs)};
+  *matrix = matrix_of(dtype, outputs, inputs, w8a8);
+  enum kind kind = matrix->kind;
   matrix->mapped_bytes = mapped(matrix->panels * matrix->panel_bytes);
   matrix->data = mmap(NULL, matrix->mapped_bytes, PROT_READ | PROT_WRITE,
       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -329,6 +349,6 @@ void weft_matrix_set_onednn(struct weft_matrix* matrix, const struct weft_onednn
 
 void weft_matrix_free(struct weft_matrix* matrix) {
   if (!matrix) return;
-  munmap(matrix->data, matrix->mapped_bytes);
+  if (matrix->mapped_bytes) munmap(matrix->data, matrix->mapped_bytes);
   free(matrix);
 }

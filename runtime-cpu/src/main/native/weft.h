@@ -8,7 +8,7 @@
 #define WEFT_API __attribute__((visibility("default")))
 
 // Raised whenever a function or a struct below changes; the binding refuses another number.
-#define WEFT_ABI 2
+#define WEFT_ABI 3
 
 // Element types of model files: the order of dev.weft.runtime.tensor.DType.
 enum weft_dtype {
@@ -42,6 +42,20 @@ WEFT_API void weft_device_close(struct weft_device* device);
 WEFT_API struct weft_matrix* weft_matrix_pack(
     int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t w8a8);
 WEFT_API void weft_matrix_free(struct weft_matrix* matrix);
+
+// The version of the packed layout, which is the same for every instruction set and does not depend
+// on where it lies: raised with every change of what weft_matrix_pack writes, so that packed bytes
+// kept in files are packed again.
+#define WEFT_LAYOUT 1
+WEFT_API int32_t weft_layout(void);
+
+// The packed bytes, weft_matrix_bytes of them.
+WEFT_API const void* weft_matrix_data(const struct weft_matrix* matrix);
+
+// A matrix over packed bytes that were kept: borrowed, only read, at a multiple of 64. Null when
+// memory is out or the arguments are not those of a matrix.
+WEFT_API struct weft_matrix* weft_matrix_wrap(
+    int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t w8a8);
 
 // Bytes that weft_matrix_pack takes.
 WEFT_API int64_t weft_matrix_bytes(int32_t dtype, int64_t outputs, int64_t inputs, int32_t w8a8);

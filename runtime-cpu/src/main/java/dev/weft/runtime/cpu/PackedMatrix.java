@@ -28,6 +28,25 @@ final class PackedMatrix implements AutoCloseable {
     }
   }
 
+  /// A matrix over the bytes that packing such a tensor gives, which must outlive it.
+  static PackedMatrix wrap(WeftCpu library, Tensor tensor, boolean w8a8, MemorySegment packed) {
+    return new PackedMatrix(
+        library,
+        library.matrixWrap(
+            Natives.typeCode(tensor.dtype()),
+            packed,
+            tensor.shape().rowCount(),
+            tensor.shape().rowLength(),
+            w8a8 ? 1 : 0));
+  }
+
+  /// The packed bytes, for as long as this is open.
+  ///
+  /// @param bytes of the whole matrix
+  MemorySegment data(long bytes) {
+    return library.matrixData(address).reinterpret(bytes).asReadOnly();
+  }
+
   /// The int8 values of a `w8a8` matrix, `[outputs][inputs]`.
   MemorySegment values(long outputs, long inputs, Arena arena) {
     MemorySegment values = arena.allocate(outputs * inputs);

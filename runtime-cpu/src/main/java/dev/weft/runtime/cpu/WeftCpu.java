@@ -14,12 +14,15 @@ import java.nio.file.Path;
 /// [NativeException] or null addresses' exceptions here and nowhere else.
 final class WeftCpu {
   /// What `weft_abi` must return: raised with every change of the header.
-  static final int ABI = 2;
+  static final int ABI = 3;
 
   private final MethodHandle isa;
   private final MethodHandle deviceOpen;
   private final MethodHandle deviceClose;
   private final MethodHandle matrixPack;
+  private final MethodHandle layout;
+  private final MethodHandle matrixData;
+  private final MethodHandle matrixWrap;
   private final MethodHandle matrixFree;
   private final MethodHandle matrixBytes;
   private final MethodHandle matrixValues;
@@ -49,6 +52,11 @@ final class WeftCpu {
     matrixPack =
         library.function(
             "weft_matrix_pack", ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT);
+    layout = library.function("weft_layout", JAVA_INT);
+    matrixData = library.function("weft_matrix_data", ADDRESS, ADDRESS);
+    matrixWrap =
+        library.function(
+            "weft_matrix_wrap", ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT);
     matrixFree = library.procedure("weft_matrix_free", ADDRESS);
     matrixBytes =
         library.function("weft_matrix_bytes", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
@@ -140,6 +148,34 @@ final class WeftCpu {
       throw failed("weft_matrix_pack", t);
     }
     return notNull("weft_matrix_pack", matrix);
+  }
+
+  /// The version of the packed layout.
+  int layout() {
+    try {
+      return (int) layout.invokeExact();
+    } catch (Throwable t) {
+      throw failed("weft_layout", t);
+    }
+  }
+
+  /// The packed bytes of a matrix, without their size.
+  MemorySegment matrixData(MemorySegment matrix) {
+    try {
+      return (MemorySegment) matrixData.invokeExact(matrix);
+    } catch (Throwable t) {
+      throw failed("weft_matrix_data", t);
+    }
+  }
+
+  MemorySegment matrixWrap(int dtype, MemorySegment data, long outputs, long inputs, int w8a8) {
+    MemorySegment matrix;
+    try {
+      matrix = (MemorySegment) matrixWrap.invokeExact(dtype, data, outputs, inputs, w8a8);
+    } catch (Throwable t) {
+      throw failed("weft_matrix_wrap", t);
+    }
+    return notNull("weft_matrix_wrap", matrix);
   }
 
   void matrixFree(MemorySegment matrix) {

@@ -148,6 +148,30 @@ class MatmulKernelTest {
     }
   }
 
+  /// Packed bytes may lie in a file: they mean the same wherever they are.
+  @ParameterizedTest
+  @MethodSource("kernels")
+  void multipliesPackedBytesThatLieElsewhere(Kernel kernel) {
+    int rows = 5;
+    Tensor tensor = tensor(kernel.type(), 37, 512, 7);
+    float[] x = inputs(rows * 512, 8);
+    for (Isa isa : CpuDevices.instructionSets()) {
+      try (Arena arena = Arena.ofConfined();
+          CpuDevice device = CpuDevices.device(isa, 2);
+          PackedMatrix packed = PackedMatrix.pack(device.library(), tensor, kernel.w8a8())) {
+        long bytes = device.packedBytes(tensor, kernel.w8a8());
+        MemorySegment copy = arena.allocate(bytes, 64).copyFrom(packed.data(bytes));
+        try (PackedMatrix wrapped =
+            PackedMatrix.wrap(device.library(), tensor, kernel.w8a8(), copy)) {
+          MemorySegment y = arena.allocate(JAVA_FLOAT, rows * 37);
+          device.multiply(wrapped, arena.allocateFrom(JAVA_FLOAT, x), rows, y);
+          assertThat(y.toArray(JAVA_FLOAT))
+              .isEqualTo(multiply(isa, 2, tensor, kernel.w8a8(), x, rows));
+        }
+      }
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("kernels")
   void dequantizesAsTheReference(Kernel kernel) {
