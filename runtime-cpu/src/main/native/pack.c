@@ -176,15 +176,15 @@ static int valid(int32_t dtype, int64_t outputs, int64_t inputs) {
       inputs % DTYPES[dtype].elements == 0;
 }
 
-static enum kind kind_of(int32_t dtype, int32_t w8a8) {
-  return w8a8 ? KIND_W8 : DTYPES[dtype].kind;
+static enum kind kind_of(int32_t dtype, int32_t packing) {
+  return packing == WEFT_W8A8 ? KIND_W8 : DTYPES[dtype].kind;
 }
 
 static size_t mapped(int64_t bytes) { return (size_t)divide_up(bytes, 4096) * 4096; }
 
-int64_t weft_matrix_bytes(int32_t dtype, int64_t outputs, int64_t inputs, int32_t w8a8) {
+int64_t weft_matrix_bytes(int32_t dtype, int64_t outputs, int64_t inputs, int32_t packing) {
   if (!valid(dtype, outputs, inputs)) return -1;
-  return (int64_t)mapped(divide_up(outputs, PANEL) * panel_bytes(kind_of(dtype, w8a8), inputs));
+  return (int64_t)mapped(divide_up(outputs, PANEL) * panel_bytes(kind_of(dtype, packing), inputs));
 }
 
 // Value bytes of 16 outputs of one group; returns where the scales follow.
@@ -279,8 +279,8 @@ static void pack_floats(
 }
 
 static struct weft_matrix matrix_of(
-    int32_t dtype, int64_t outputs, int64_t inputs, int32_t w8a8) {
-  enum kind kind = kind_of(dtype, w8a8);
+    int32_t dtype, int64_t outputs, int64_t inputs, int32_t packing) {
+  enum kind kind = kind_of(dtype, packing);
   return (struct weft_matrix){.kind = kind, .outputs = outputs, .inputs = inputs,
       .groups = divide_up(inputs, GROUP), .panels = divide_up(outputs, PANEL),
       .panel_bytes = panel_bytes(kind, inputs)};
@@ -291,22 +291,22 @@ int32_t weft_layout(void) { return WEFT_LAYOUT; }
 const void* weft_matrix_data(const struct weft_matrix* matrix) { return matrix->data; }
 
 struct weft_matrix* weft_matrix_wrap(
-    int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t w8a8) {
+    int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t packing) {
   if (!valid(dtype, outputs, inputs) || (uintptr_t)data % 64) return NULL;
   struct weft_matrix* matrix = malloc(sizeof(*matrix));
   if (!matrix) return NULL;
-  *matrix = matrix_of(dtype, outputs, inputs, w8a8);
+  *matrix = matrix_of(dtype, outputs, inputs, packing);
   matrix->data = (uint8_t*)(uintptr_t)data;
   return matrix;
 }
 
 struct weft_matrix* weft_matrix_pack(
-    int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t w8a8) {
+    int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t packing) {
   if (!valid(dtype, outputs, inputs)) return NULL;
   struct weft_matrix* matrix = malloc(sizeof(*matrix));
   float* row = malloc(sizeof(float) * (size_t)inputs);
   if (!matrix || !row) goto no_memory;
-  *matrix = matrix_of(dtype, outputs, inputs, w8a8);
+  *matrix = matrix_of(dtype, outputs, inputs, packing);
   enum kind kind = matrix->kind;
   matrix->mapped_bytes = mapped(matrix->panels * matrix->panel_bytes);
   matrix->data = mmap(NULL, matrix->mapped_bytes, PROT_READ | PROT_WRITE,

@@ -16,6 +16,13 @@ enum weft_dtype {
   WEFT_Q5_K, WEFT_Q6_K, WEFT_DTYPE_COUNT
 };
 
+// How weights are held.
+enum weft_packing {
+  WEFT_AS_FILE,  // at their own bit width
+  WEFT_W8A8,     // int8 per output
+  WEFT_PACKING_COUNT
+};
+
 // Instruction sets, in the order of preference.
 enum weft_isa { WEFT_ISA_NONE, WEFT_ISA_AVX2, WEFT_ISA_AVX512_VNNI, WEFT_ISA_AMX };
 
@@ -37,10 +44,10 @@ WEFT_API struct weft_device* weft_device_open(
 WEFT_API void weft_device_close(struct weft_device* device);
 
 // Packs a row-major tensor of `outputs` rows and `inputs` columns into panels of 16 outputs, at its
-// own bit width, or as int8 per output when `w8a8` is not 0. Null when memory is out or the shape
+// own bit width or as `packing` says. Null when memory is out or the shape
 // does not fill the type's blocks.
 WEFT_API struct weft_matrix* weft_matrix_pack(
-    int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t w8a8);
+    int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t packing);
 WEFT_API void weft_matrix_free(struct weft_matrix* matrix);
 
 // The version of the packed layout, which is the same for every instruction set and does not depend
@@ -55,10 +62,10 @@ WEFT_API const void* weft_matrix_data(const struct weft_matrix* matrix);
 // A matrix over packed bytes that were kept: borrowed, only read, at a multiple of 64. Null when
 // memory is out or the arguments are not those of a matrix.
 WEFT_API struct weft_matrix* weft_matrix_wrap(
-    int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t w8a8);
+    int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t packing);
 
 // Bytes that weft_matrix_pack takes.
-WEFT_API int64_t weft_matrix_bytes(int32_t dtype, int64_t outputs, int64_t inputs, int32_t w8a8);
+WEFT_API int64_t weft_matrix_bytes(int32_t dtype, int64_t outputs, int64_t inputs, int32_t packing);
 
 // y[rows][outputs] = x[rows][inputs] * matrix^T by the same path as a step. Results as
 // weft_decoder_step.

@@ -101,14 +101,14 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Footprint footprint(ModelSpec spec, Weights weights, CompileOptions options) {
-    boolean w8a8 = w8a8(options);
+    Packing packing = packing(options);
     return switch (spec) {
       case DecoderSpec decoder -> {
         KvLayout kvLayout = KvLayouts.of(decoder);
         yield new Footprint(
-            packedBytes(weights, NativeDecoder.projections(decoder), w8a8)
+            packedBytes(weights, NativeDecoder.projections(decoder), packing)
                 + PackedWeights.oneDnnBytes(
-                    device, weights, w8a8, NativeDecoder.projections(decoder))
+                    device, weights, packing, NativeDecoder.projections(decoder))
                 + tableBytes(weights, List.of(TensorNames.TOKEN_EMBEDDING)),
             NativeDecoder.scratchBytes(device, decoder, options, kvLayout)
                 + CpuDecoder.logitsBytes(decoder, options),
@@ -116,9 +116,9 @@ public final class CpuBackend implements Backend {
       }
       case EncoderSpec encoder ->
           new Footprint(
-              packedBytes(weights, NativeEncoder.projections(encoder), w8a8)
+              packedBytes(weights, NativeEncoder.projections(encoder), packing)
                   + PackedWeights.oneDnnBytes(
-                      device, weights, w8a8, NativeEncoder.projections(encoder))
+                      device, weights, packing, NativeEncoder.projections(encoder))
                   + tableBytes(
                       weights,
                       List.of(
@@ -131,9 +131,9 @@ public final class CpuBackend implements Backend {
   }
 
   private long packedBytes(
-      Weights weights, List<PackedWeights.Projection> projections, boolean w8a8) {
+      Weights weights, List<PackedWeights.Projection> projections, Packing packing) {
     return projections.stream()
-        .mapToLong(each -> device.packedBytes(weights.tensor(each.weightName()), w8a8))
+        .mapToLong(each -> device.packedBytes(weights.tensor(each.weightName()), packing))
         .sum();
   }
 
@@ -144,22 +144,22 @@ public final class CpuBackend implements Backend {
 
   @Override
   public DecoderExecutable compile(DecoderSpec spec, Weights weights, CompileOptions options) {
-    boolean w8a8 = w8a8(options);
+    Packing packing = packing(options);
     KvLayout kvLayout = KvLayouts.of(spec);
-    NativeDecoder decoder = NativeDecoder.create(device, spec, weights, options, kvLayout, w8a8);
+    NativeDecoder decoder = NativeDecoder.create(device, spec, weights, options, kvLayout, packing);
     return new CpuDecoder(spec, options, kvLayout, decoder);
   }
 
   @Override
   public EncoderExecutable compile(EncoderSpec spec, Weights weights, CompileOptions options) {
-    NativeEncoder encoder = NativeEncoder.create(device, spec, weights, options, w8a8(options));
+    NativeEncoder encoder = NativeEncoder.create(device, spec, weights, options, packing(options));
     return new CpuEncoder(spec, options, encoder);
   }
 
-  private static boolean w8a8(CompileOptions options) {
+  private static Packing packing(CompileOptions options) {
     return switch (options.quantization()) {
-      case NONE, AUTO -> false;
-      case W8A8 -> true;
+      case NONE, AUTO -> Packing.FILE;
+      case W8A8 -> Packing.W8A8;
       case W4A8 ->
           throw new UnsupportedModelException(
               "this CPU runtime has no kernels for w4a8 yet; it can do none, auto and w8a8"

@@ -83,13 +83,13 @@ final class CpuDevice implements AutoCloseable {
   }
 
   /// Bytes that [PackedMatrix#pack] takes for a tensor.
-  long packedBytes(Tensor tensor, boolean w8a8) {
+  long packedBytes(Tensor tensor, Packing packing) {
     long bytes =
         library.matrixBytes(
             Natives.typeCode(tensor.dtype()),
             tensor.shape().rowCount(),
             tensor.shape().rowLength(),
-            w8a8 ? 1 : 0);
+            packing.code());
     if (bytes < 0) {
       throw new IllegalArgumentException(
           "%s %s does not fill blocks of %s"

@@ -23,17 +23,17 @@ final class KernelCheck {
   private KernelCheck() {}
 
   /// @throws NativeException when the kernels are wrong
-  static void verify(CpuDevice device, Tensor tensor, boolean w8a8) {
+  static void verify(CpuDevice device, Tensor tensor, Packing packing) {
     Tensor part = firstRows(tensor, Math.min(OUTPUTS, tensor.shape().rowCount()));
     float[] weights = Dequantizer.all(part);
     int inputs = Math.toIntExact(part.shape().rowLength());
-    if (w8a8) {
+    if (packing == Packing.W8A8) {
       quantizeRows(weights, inputs);
     }
     // A device of one thread, this one: the real one may be in the middle of a step.
     try (Arena scratch = Arena.ofConfined();
         CpuDevice own = new CpuDevice(device.library(), device.isa(), 1, List.of(), 0);
-        PackedMatrix matrix = PackedMatrix.pack(device.library(), part, w8a8)) {
+        PackedMatrix matrix = PackedMatrix.pack(device.library(), part, packing)) {
       for (int rows : ROW_COUNTS) {
         float[] x = inputs(rows, inputs);
         int outputs = weights.length / inputs;

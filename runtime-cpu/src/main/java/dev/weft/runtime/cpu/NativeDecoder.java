@@ -47,8 +47,8 @@ final class NativeDecoder implements AutoCloseable {
       Weights weights,
       CompileOptions options,
       KvLayout kvLayout,
-      boolean w8a8) {
-    PackedWeights packed = new PackedWeights(device, weights, w8a8, projections(spec));
+      Packing packing) {
+    PackedWeights packed = new PackedWeights(device, weights, packing, projections(spec));
     try (Arena scratch = Arena.ofConfined()) {
       Tensor table =
           packed.table(TensorNames.TOKEN_EMBEDDING, spec.vocabularySize(), spec.hiddenSize());

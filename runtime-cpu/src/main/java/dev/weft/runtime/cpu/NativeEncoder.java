@@ -34,8 +34,8 @@ final class NativeEncoder implements AutoCloseable {
 
   /// Packs the weights and prepares the plan. The weights stay open until this is closed.
   static NativeEncoder create(
-      CpuDevice device, EncoderSpec spec, Weights weights, CompileOptions options, boolean w8a8) {
-    PackedWeights packed = new PackedWeights(device, weights, w8a8, projections(spec));
+      CpuDevice device, EncoderSpec spec, Weights weights, CompileOptions options, Packing packing) {
+    PackedWeights packed = new PackedWeights(device, weights, packing, projections(spec));
     try (Arena scratch = Arena.ofConfined()) {
       int hidden = spec.hiddenSize();
       Tensor tokens = packed.table(TensorNames.TOKEN_EMBEDDING, spec.vocabularySize(), hidden);

@@ -15,7 +15,7 @@ final class PackedMatrix implements AutoCloseable {
   }
 
   /// Packs at the tensor's own bit width, or to int8 per output.
-  static PackedMatrix pack(WeftCpu library, Tensor tensor, boolean w8a8) {
+  static PackedMatrix pack(WeftCpu library, Tensor tensor, Packing packing) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment matrix =
           library.matrixPack(
@@ -23,13 +23,13 @@ final class PackedMatrix implements AutoCloseable {
               Natives.inNativeMemory(tensor.data(), scratch),
               tensor.shape().rowCount(),
               tensor.shape().rowLength(),
-              w8a8 ? 1 : 0);
+              packing.code());
       return new PackedMatrix(library, matrix);
     }
   }
 
   /// A matrix over the bytes that packing such a tensor gives, which must outlive it.
-  static PackedMatrix wrap(WeftCpu library, Tensor tensor, boolean w8a8, MemorySegment packed) {
+  static PackedMatrix wrap(WeftCpu library, Tensor tensor, Packing packing, MemorySegment packed) {
     return new PackedMatrix(
         library,
         library.matrixWrap(
@@ -37,7 +37,7 @@ final class PackedMatrix implements AutoCloseable {
             packed,
             tensor.shape().rowCount(),
             tensor.shape().rowLength(),
-            w8a8 ? 1 : 0));
+            packing.code()));
   }
 
   /// The packed bytes, for as long as this is open.

@@ -24,7 +24,7 @@ import java.util.concurrent.Executors;
 final class PackedWeights implements AutoCloseable {
   private final CpuDevice device;
   private final Weights weights;
-  private final boolean w8a8;
+  private final Packing packing;
   private final Arena arena = Arena.ofShared();
   private final List<PackedMatrix> matrices = new ArrayList<>();
   private final Optional<OneDnnModel> oneDnn;
@@ -50,11 +50,11 @@ final class PackedWeights implements AutoCloseable {
   }
 
   /// @param projections all that will be packed
-  PackedWeights(CpuDevice device, Weights weights, boolean w8a8, List<Projection> projections) {
+  PackedWeights(CpuDevice device, Weights weights, Packing packing, List<Projection> projections) {
     this.device = device;
     this.weights = weights;
-    this.w8a8 = w8a8;
-    int widest = widestSlice(device, weights, w8a8, projections);
+    this.packing = packing;
+    int widest = widestSlice(device, weights, packing, projections);
     oneDnn =
         widest == 0
             ? Optional.empty()
@@ -63,24 +63,24 @@ final class PackedWeights implements AutoCloseable {
 
   /// What oneDNN takes beside the packed matrices: its own copies, and scratch of the workers.
   static long oneDnnBytes(
-      CpuDevice device, Weights weights, boolean w8a8, List<Projection> projections) {
-    int widest = widestSlice(device, weights, w8a8, projections);
+      CpuDevice device, Weights weights, Packing packing, List<Projection> projections) {
+    int widest = widestSlice(device, weights, packing, projections);
     if (widest == 0 || device.oneDnn().isEmpty()) {
       return 0;
     }
     long copies =
         projections.stream()
-            .filter(each -> weightType(each, weights, w8a8).isPresent())
-            .mapToLong(each -> (long) each.outputs() * each.inputs() * (w8a8 ? 1 : 2))
+            .filter(each -> weightType(each, weights, packing).isPresent())
+            .mapToLong(each -> (long) each.outputs() * each.inputs() * (packing == Packing.W8A8 ? 1 : 2))
             .sum();
     return copies + 2L * device.threads() * OneDnnModel.scratchBytes(widest);
   }
 
   /// The most outputs that one worker multiplies through oneDNN; 0 when it is of no use here.
   private static int widestSlice(
-      CpuDevice device, Weights weights, boolean w8a8, List<Projection> projections) {
+      CpuDevice device, Weights weights, Packing packing, List<Projection> projections) {
     return projections.stream()
-        .filter(each -> weightType(each, weights, w8a8).isPresent())
+        .filter(each -> weightType(each, weights, packing).isPresent())
         .mapToInt(each -> OneDnnModel.sliceOutputs(each.outputs(), device.threads()))
         .max()
         .orElse(0);
@@ -88,11 +88,11 @@ final class PackedWeights implements AutoCloseable {
 
   /// What oneDNN can multiply. Not the model's own output: few rows ask for it.
   private static Optional<WeightType> weightType(
-      Projection projection, Weights weights, boolean w8a8) {
+      Projection projection, Weights weights, Packing packing) {
     if (projection.layer() < 0 || !OneDnnModel.supports(projection.outputs())) {
       return Optional.empty();
     }
-    if (w8a8) {
+    if (packing == Packing.W8A8) {
       return Optional.of(WeightType.INT8);
     }
     return weights.tensor(projection.weightName()).dtype() == DType.BF16
@@ -125,12 +125,12 @@ final class PackedWeights implements AutoCloseable {
 
   private PackedMatrix pack(Projection projection) {
     Tensor tensor = checked(projection);
-    PackedMatrix matrix = PackedMatrix.pack(device.library(), tensor, w8a8);
+    PackedMatrix matrix = PackedMatrix.pack(device.library(), tensor, packing);
     synchronized (matrices) {
       matrices.add(matrix);
     }
     oneDnn.ifPresent(model ->
-        weightType(projection, weights, w8a8)
+        weightType(projection, weights, packing)
             .ifPresent(type -> addOneDnn(model, type, projection, tensor, matrix)));
     if (tensor.data().isMapped()) {
       // Read once: its pages need not count as this process's memory.
@@ -163,7 +163,7 @@ final class PackedWeights implements AutoCloseable {
       Tensor tensor = checked(projection);
       types.putIfAbsent(tensor.dtype(), tensor);
     }
-    types.values().forEach(tensor -> KernelCheck.verify(device, tensor, w8a8));
+    types.values().forEach(tensor -> KernelCheck.verify(device, tensor, packing));
   }
 
   private Tensor checked(Projection projection) {

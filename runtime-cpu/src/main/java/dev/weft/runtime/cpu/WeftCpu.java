@@ -140,10 +140,10 @@ final class WeftCpu {
     }
   }
 
-  MemorySegment matrixPack(int dtype, MemorySegment data, long outputs, long inputs, int w8a8) {
+  MemorySegment matrixPack(int dtype, MemorySegment data, long outputs, long inputs, int packing) {
     MemorySegment matrix;
     try {
-      matrix = (MemorySegment) matrixPack.invokeExact(dtype, data, outputs, inputs, w8a8);
+      matrix = (MemorySegment) matrixPack.invokeExact(dtype, data, outputs, inputs, packing);
     } catch (Throwable t) {
       throw failed("weft_matrix_pack", t);
     }
@@ -168,10 +168,10 @@ final class WeftCpu {
     }
   }
 
-  MemorySegment matrixWrap(int dtype, MemorySegment data, long outputs, long inputs, int w8a8) {
+  MemorySegment matrixWrap(int dtype, MemorySegment data, long outputs, long inputs, int packing) {
     MemorySegment matrix;
     try {
-      matrix = (MemorySegment) matrixWrap.invokeExact(dtype, data, outputs, inputs, w8a8);
+      matrix = (MemorySegment) matrixWrap.invokeExact(dtype, data, outputs, inputs, packing);
     } catch (Throwable t) {
       throw failed("weft_matrix_wrap", t);
     }
@@ -187,9 +187,9 @@ final class WeftCpu {
   }
 
   /// Bytes of the packed matrix, or -1 when the type cannot have this shape.
-  long matrixBytes(int dtype, long outputs, long inputs, int w8a8) {
+  long matrixBytes(int dtype, long outputs, long inputs, int packing) {
     try {
-      return (long) matrixBytes.invokeExact(dtype, outputs, inputs, w8a8);
+      return (long) matrixBytes.invokeExact(dtype, outputs, inputs, packing);
     } catch (Throwable t) {
       throw failed("weft_matrix_bytes", t);
     }

@@ -26,17 +26,17 @@ class MatmulKernelTest {
   /// float32 sums of K terms, in blocks: the error grows far more slowly than K.
   private static final double TOLERANCE = 4e-6;
 
-  record Kernel(DType type, boolean w8a8) {
+  record Kernel(DType type, Packing packing) {
     @Override
     public String toString() {
-      return w8a8 ? "w8a8 from " + type : type.toString();
+      return packing == Packing.FILE ? type.toString() : packing + " from " + type;
     }
   }
 
   static Stream<Kernel> kernels() {
     return Stream.concat(
-        Arrays.stream(DType.values()).map(type -> new Kernel(type, false)),
-        Stream.of(DType.F32, DType.BF16, DType.Q4_K).map(type -> new Kernel(type, true)));
+        Arrays.stream(DType.values()).map(type -> new Kernel(type, Packing.FILE)),
+        Stream.of(DType.F32, DType.BF16, DType.Q4_K).map(type -> new Kernel(type, Packing.W8A8)));
   }
 
   private static Tensor tensor(DType type, int outputs, int inputs, long seed) {
@@ -54,10 +54,10 @@ class MatmulKernelTest {
   }
 
   private static float[] multiply(
-      Isa isa, int threads, Tensor weights, boolean w8a8, float[] x, int rows) {
+      Isa isa, int threads, Tensor weights, Packing packing, float[] x, int rows) {
     try (Arena arena = Arena.ofConfined();
         CpuDevice device = CpuDevices.device(isa, threads);
-        PackedMatrix matrix = PackedMatrix.pack(device.library(), weights, w8a8)) {
+        PackedMatrix matrix = PackedMatrix.pack(device.library(), weights, packing)) {
       MemorySegment y = arena.allocate(JAVA_FLOAT, rows * weights.shape().rowCount());
       device.multiply(matrix, arena.allocateFrom(JAVA_FLOAT, x), rows, y);
       return y.toArray(JAVA_FLOAT);
@@ -67,8 +67,8 @@ class MatmulKernelTest {
   private static void assertNear(Kernel kernel, Tensor tensor, float[] x, float[] y, int rows) {
     int inputs = Math.toIntExact(tensor.shape().rowLength());
     int outputs = y.length / rows;
-    float[] weights = PlainProduct.weights(tensor, kernel.w8a8());
-    float[] rounded = PlainProduct.activations(x, inputs, kernel.type(), kernel.w8a8());
+    float[] weights = PlainProduct.weights(tensor, kernel.packing());
+    float[] rounded = PlainProduct.activations(x, inputs, kernel.type(), kernel.packing());
     for (int row = 0; row < rows; row++) {
       for (int output = 0; output < outputs; output++) {
         var expected = PlainProduct.product(weights, output, rounded, row, inputs);
@@ -89,13 +89,13 @@ class MatmulKernelTest {
       for (int rows : ROW_COUNTS) {
         Tensor tensor = tensor(kernel.type(), 37, block * 2, rows);
         float[] x = inputs(rows * block * 2, rows + 1);
-        assertNear(kernel, tensor, x, multiply(isa, 2, tensor, kernel.w8a8(), x, rows), rows);
+        assertNear(kernel, tensor, x, multiply(isa, 2, tensor, kernel.packing(), x, rows), rows);
       }
       for (int inputs : List.of(512, 576 / block * block, 1536, 4096)) {
         if (inputs > 0) {
           Tensor tensor = tensor(kernel.type(), 33, inputs, inputs);
           float[] x = inputs(3 * inputs, inputs + 1);
-          assertNear(kernel, tensor, x, multiply(isa, 1, tensor, kernel.w8a8(), x, 3), 3);
+          assertNear(kernel, tensor, x, multiply(isa, 1, tensor, kernel.packing(), x, 3), 3);
         }
       }
     }
@@ -111,14 +111,14 @@ class MatmulKernelTest {
         float[] x = new float[inputs];
         Arrays.fill(x, value);
         x[5] = -value;
-        assertNear(kernel, tensor, x, multiply(isa, 1, tensor, kernel.w8a8(), x, 1), 1);
+        assertNear(kernel, tensor, x, multiply(isa, 1, tensor, kernel.packing(), x, 1), 1);
       }
       // The largest sums that int8 can make, of either sign.
       float[] x = new float[inputs];
       for (int i = 0; i < inputs; i++) {
         x[i] = i / 32 % 2 == 0 ? 127 : -127;
       }
-      assertNear(kernel, tensor, x, multiply(isa, 1, tensor, kernel.w8a8(), x, 1), 1);
+      assertNear(kernel, tensor, x, multiply(isa, 1, tensor, kernel.packing(), x, 1), 1);
     }
   }
 
@@ -130,17 +130,17 @@ class MatmulKernelTest {
     Tensor tensor = tensor(kernel.type(), 80, inputs, 5);
     float[] x = inputs(rows * inputs, 6);
     Isa plain = Isa.AVX2;
-    float[] all = multiply(plain, 1, tensor, kernel.w8a8(), x, rows);
+    float[] all = multiply(plain, 1, tensor, kernel.packing(), x, rows);
     for (Isa isa : CpuDevices.instructionSets()) {
       for (int threads : List.of(1, 2, 3)) {
-        assertThat(multiply(isa, threads, tensor, kernel.w8a8(), x, rows))
+        assertThat(multiply(isa, threads, tensor, kernel.packing(), x, rows))
             .as("%s on %s with %d threads", kernel, isa, threads)
             .isEqualTo(all);
       }
       int first = 0;
       for (int count : List.of(1, 2, 3, 4, 5, 6, 7, 8, 11, 17)) {
         float[] part = Arrays.copyOfRange(x, first * inputs, (first + count) * inputs);
-        assertThat(multiply(isa, 2, tensor, kernel.w8a8(), part, count))
+        assertThat(multiply(isa, 2, tensor, kernel.packing(), part, count))
             .as("%s on %s, rows %d to %d", kernel, isa, first, first + count)
             .isEqualTo(Arrays.copyOfRange(all, first * 80, (first + count) * 80));
         first += count;
@@ -158,15 +158,15 @@ class MatmulKernelTest {
     for (Isa isa : CpuDevices.instructionSets()) {
       try (Arena arena = Arena.ofConfined();
           CpuDevice device = CpuDevices.device(isa, 2);
-          PackedMatrix packed = PackedMatrix.pack(device.library(), tensor, kernel.w8a8())) {
-        long bytes = device.packedBytes(tensor, kernel.w8a8());
+          PackedMatrix packed = PackedMatrix.pack(device.library(), tensor, kernel.packing())) {
+        long bytes = device.packedBytes(tensor, kernel.packing());
         MemorySegment copy = arena.allocate(bytes, 64).copyFrom(packed.data(bytes));
         try (PackedMatrix wrapped =
-            PackedMatrix.wrap(device.library(), tensor, kernel.w8a8(), copy)) {
+            PackedMatrix.wrap(device.library(), tensor, kernel.packing(), copy)) {
           MemorySegment y = arena.allocate(JAVA_FLOAT, rows * 37);
           device.multiply(wrapped, arena.allocateFrom(JAVA_FLOAT, x), rows, y);
           assertThat(y.toArray(JAVA_FLOAT))
-              .isEqualTo(multiply(isa, 2, tensor, kernel.w8a8(), x, rows));
+              .isEqualTo(multiply(isa, 2, tensor, kernel.packing(), x, rows));
         }
       }
     }
@@ -184,7 +184,7 @@ class MatmulKernelTest {
               Natives.inNativeMemory(tensor.data(), arena),
               3 * 512,
               out);
-      assertThat(out.toArray(JAVA_FLOAT)).isEqualTo(PlainProduct.weights(tensor, false));
+      assertThat(out.toArray(JAVA_FLOAT)).isEqualTo(PlainProduct.weights(tensor, Packing.FILE));
     }
   }
 }

@@ -15,10 +15,10 @@ final class PlainProduct {
   record Value(double sum, double magnitude) {}
 
   /// Weights as the kernel for this type holds them.
-  static float[] weights(Tensor tensor, boolean w8a8) {
+  static float[] weights(Tensor tensor, Packing packing) {
     float[] weights = Dequantizer.all(tensor);
     int inputs = Math.toIntExact(tensor.shape().rowLength());
-    if (w8a8) {
+    if (packing == Packing.W8A8) {
       for (int start = 0; start < weights.length; start += inputs) {
         round(weights, start, start + inputs);
       }
@@ -27,12 +27,12 @@ final class PlainProduct {
   }
 
   /// Activations as the kernel for this type holds them.
-  static float[] activations(float[] x, int inputs, DType type, boolean w8a8) {
+  static float[] activations(float[] x, int inputs, DType type, Packing packing) {
     float[] rounded = x.clone();
-    if (!type.quantized() && !w8a8) {
+    if (!type.quantized() && packing == Packing.FILE) {
       return rounded;
     }
-    int step = w8a8 ? inputs : GROUP;
+    int step = packing == Packing.FILE ? GROUP : inputs;
     for (int row = 0; row < x.length; row += inputs) {
       for (int start = row; start < row + inputs; start += step) {
         round(rounded, start, Math.min(start + step, row + inputs));
