@@ -25,6 +25,13 @@ final class Families {
               input -> LlamaFamily.spec("mistral", input, Defaults.MISTRAL),
               LlamaFamily::tensors),
           new Family(
+              "qwen2",
+              "Qwen2ForCausalLM",
+              Optional.of("qwen2"),
+              LlamaFamily.NAMES,
+              input -> LlamaFamily.spec("qwen2", input, Defaults.QWEN2),
+              LlamaFamily::tensors),
+          new Family(
               "bert",
               "BertModel",
               Optional.of("bert"),

@@ -54,6 +54,7 @@ final class LlamaFamily {
   private static final ConfigKey ROPE_DIMENSIONS = new ConfigKey("", "rope.dimension_count");
   private static final ConfigKey WINDOW =
       new ConfigKey("sliding_window", "attention.sliding_window");
+  private static final ConfigKey USE_WINDOW = new ConfigKey("use_sliding_window", "");
   private static final ConfigKey ACTIVATION = new ConfigKey("hidden_act", "hidden_activation");
   private static final ConfigKey ATTENTION_BIAS = new ConfigKey("attention_bias", "");
   private static final ConfigKey TIED = new ConfigKey("tie_word_embeddings", "");
@@ -68,9 +69,13 @@ final class LlamaFamily {
   ///
   /// @param kvHeads 0 for as many as heads
   /// @param slidingWindow 0 for none
-  record Defaults(int kvHeads, int slidingWindow) {
-    static final Defaults LLAMA = new Defaults(0, 0);
-    static final Defaults MISTRAL = new Defaults(8, 4096);
+  /// @param attentionBias whether there are biases where no setting says so
+  /// @param interleavedGguf whether a GGUF file turns neighbouring elements of a head (see
+  ///   [DecoderSpec.Rope]): its converter reorders the rows of some families for it
+  record Defaults(int kvHeads, int slidingWindow, boolean attentionBias, boolean interleavedGguf) {
+    static final Defaults LLAMA = new Defaults(0, 0, false, true);
+    static final Defaults MISTRAL = new Defaults(8, 4096, false, true);
+    static final Defaults QWEN2 = new Defaults(32, 0, true, false);
   }
 
   static DecoderSpec spec(String family, ModelInput input, Defaults defaults) {
@@ -93,9 +98,9 @@ final class LlamaFamily {
         kvHeads,
         headSize,
         config.positive(EPSILON, 1),
-        rope(input, headSize),
+        rope(input, headSize, defaults),
         activation(config),
-        attentionBias(input),
+        attentionBias(input, defaults),
         tied(input),
         slidingWindow(input, defaults));
   }
@@ -172,7 +177,7 @@ final class LlamaFamily {
     return headSize;
   }
 
-  private static DecoderSpec.Rope rope(ModelInput input, int headSize) {
+  private static DecoderSpec.Rope rope(ModelInput input, int headSize, Defaults defaults) {
     ConfigReader config = input.config();
     int dimensions =
         input.isGguf() ? config.count(ROPE_DIMENSIONS, Bounds.HEAD_SIZE, headSize) : headSize;
@@ -188,7 +193,7 @@ final class LlamaFamily {
                 .optionalPositive(config.source().name(THETA), Bounds.ROPE_THETA)
                 .orElse(DEFAULT_THETA);
         List<Float> factors = RopeScaling.gguf(input, dimensions);
-        yield new DecoderSpec.Rope(theta, dimensions, true, factors);
+        yield new DecoderSpec.Rope(theta, dimensions, defaults.interleavedGguf(), factors);
       }
     };
   }
@@ -222,10 +227,10 @@ final class LlamaFamily {
     };
   }
 
-  private static boolean attentionBias(ModelInput input) {
+  private static boolean attentionBias(ModelInput input, Defaults defaults) {
     return input.isGguf()
-        ? input.weights().find(bias(0, "attn_q")).isPresent()
-        : input.config().flag(ATTENTION_BIAS, false);
+        ? defaults.attentionBias() || input.weights().find(bias(0, "attn_q")).isPresent()
+        : input.config().flag(ATTENTION_BIAS, defaults.attentionBias());
   }
 
   private static boolean tied(ModelInput input) {
@@ -234,9 +239,16 @@ final class LlamaFamily {
         : input.config().flag(TIED, false);
   }
 
-  /// Absent and null differ here: null is no window, absent is transformers' default.
+  /// Absent and null differ here: null is no window, absent is transformers' default. A window that
+  /// is switched off (Qwen2) is none; one in some layers only is not supported.
   private static int slidingWindow(ModelInput input, Defaults defaults) {
     ConfigReader config = input.config();
+    if (config.source() instanceof JsonConfig json && json.has(USE_WINDOW.huggingFace())) {
+      if (config.flag(USE_WINDOW, false)) {
+        throw config.failure("'%s' is not supported".formatted(USE_WINDOW.huggingFace()));
+      }
+      return 0;
+    }
     boolean absent =
         config.source() instanceof JsonConfig json && !json.object().has(WINDOW.huggingFace());
     return config.count(WINDOW, Bounds.CONTEXT, absent ? defaults.slidingWindow() : 0);

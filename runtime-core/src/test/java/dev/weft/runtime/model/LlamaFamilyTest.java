@@ -1,6 +1,7 @@
 package dev.weft.runtime.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -102,6 +103,36 @@ class LlamaFamilyTest {
     assertThat(open(mistral).family()).isEqualTo("mistral");
   }
 
+  @Test
+  void qwen2HasBiasesThatNoSettingNames() {
+    TinyLlama qwen = TinyModels.llama(directory, 1).qwen2();
+    try (ModelPackage gguf = ModelFiles.open(qwen.writeGguf());
+        ModelPackage safetensors = ModelFiles.open(qwen.writeSafetensors())) {
+      DecoderSpec spec = (DecoderSpec) safetensors.spec();
+      assertThat(spec.family()).isEqualTo("qwen2");
+      assertThat(spec.attentionBias()).isTrue();
+      assertThat(((DecoderSpec) gguf.spec()).attentionBias()).isTrue();
+      assertThat(((DecoderSpec) gguf.spec()).rope()).isEqualTo(spec.rope());
+      assertThat(safetensors.weights().names()).isEqualTo(gguf.weights().names());
+    }
+  }
+
+  @Test
+  void qwen2WithoutItsBiasesIsRefused() {
+    TinyLlama qwen = TinyModels.llama(directory, 1).qwen2();
+    Path file = qwen.writeGguf(gguf -> gguf.remove("blk.0.attn_q.bias"));
+    assertThatThrownBy(() -> ModelFiles.open(file)).hasMessageContaining("attn_q.bias");
+  }
+
+  /// Qwen2's own configurations carry a window that is switched off.
+  @Test
+  void qwen2LooksBackOverAllUnlessItsWindowIsOn() throws IOException {
+    Consumer<ObjectNode> window = c -> c.put("sliding_window", 32).put("use_sliding_window", false);
+    assertThat(openQwen2(window).slidingWindow()).isZero();
+    assertThatThrownBy(() -> openQwen2(window.andThen(c -> c.put("use_sliding_window", true))))
+        .hasMessageContaining("use_sliding_window");
+  }
+
   private List<Float> factors(Consumer<ObjectNode> change) throws IOException {
     return rope(change).frequencyFactors();
   }
@@ -111,7 +142,15 @@ class LlamaFamilyTest {
   }
 
   private DecoderSpec open(Consumer<ObjectNode> change) throws IOException {
-    TinyModels.llama(directory, 1).writeSafetensors();
+    return open(TinyModels.llama(directory, 1), change);
+  }
+
+  private DecoderSpec openQwen2(Consumer<ObjectNode> change) throws IOException {
+    return open(TinyModels.llama(directory, 1).qwen2(), change);
+  }
+
+  private DecoderSpec open(TinyLlama tiny, Consumer<ObjectNode> change) throws IOException {
+    tiny.writeSafetensors();
     Path file = directory.resolve("config.json");
     ObjectNode config = (ObjectNode) MAPPER.readTree(Files.readString(file));
     change.accept(config);

@@ -44,7 +44,7 @@ class MalformedModelTest {
         gguf(
             "unknown architecture",
             g -> g.put("general.architecture", "mamba"),
-            "'mamba' is not known; known are llama, bert"),
+            "'mamba' is not known; known are llama, qwen2, bert"),
         gguf("no layers", g -> g.remove("llama.block_count"), "'llama.block_count' is missing"),
         gguf("0 layers", g -> g.put("llama.block_count", 0), "is 0; it must be 1 to 1024"),
         gguf("2^31 layers", g -> g.put("llama.block_count", 1 << 31), "is 2147483648"),
@@ -139,7 +139,7 @@ class MalformedModelTest {
             "unknown architecture",
             c -> c.putArray("architectures").add("MambaForCausalLM"),
             "config.json: the architecture 'MambaForCausalLM' is not known; known are",
-            "LlamaForCausalLM, MistralForCausalLM, BertModel"),
+            "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, BertModel"),
         json("no width", c -> c.remove("hidden_size"), "'hidden_size' is missing"),
         json("width as text", c -> c.put("hidden_size", "64"), "'hidden_size' must be a 64-bit"),
         json("negative width", c -> c.put("hidden_size", -64), "'hidden_size' is -64; it must be"),

@@ -38,6 +38,7 @@ public final class TinyLlama {
   private int vocabulary = 300;
   private int context = 256;
   private boolean tied = true;
+  private boolean qwen2;
   private DType dtype = DType.F32;
 
   TinyLlama(Path directory, long seed) {
@@ -80,6 +81,13 @@ public final class TinyLlama {
   /// Gives the model an output projection of its own.
   public TinyLlama untied() {
     tied = false;
+    return this;
+  }
+
+  /// Makes it a Qwen2: the same with biases on queries, keys and values, and heads that turn the
+  /// same way in both formats.
+  public TinyLlama qwen2() {
+    qwen2 = true;
     return this;
   }
 
@@ -162,6 +170,11 @@ public final class TinyLlama {
       weights.matrix(prefix + "attn_q.weight", dtype, hidden, hidden, 2);
       weights.matrix(prefix + "attn_k.weight", dtype, kvHeads * headSize(), hidden, 2);
       weights.matrix(prefix + "attn_v.weight", dtype, kvHeads * headSize(), hidden);
+      if (qwen2) {
+        weights.bias(prefix + "attn_q.bias", hidden);
+        weights.bias(prefix + "attn_k.bias", kvHeads * headSize());
+        weights.bias(prefix + "attn_v.bias", kvHeads * headSize());
+      }
       weights.matrix(prefix + "attn_output.weight", dtype, hidden, hidden, 2);
       weights.scale(prefix + "ffn_norm.weight", hidden);
       weights.matrix(prefix + "ffn_gate.weight", dtype, intermediate, hidden);
@@ -176,7 +189,7 @@ public final class TinyLlama {
   private List<Tensor> tensors() {
     return weights().all().values().stream()
         .map(tensor ->
-            tensor.name().contains("attn_q.") || tensor.name().contains("attn_k.")
+            !qwen2 && (tensor.name().contains("attn_q.") || tensor.name().contains("attn_k."))
                 ? interleaved(tensor, headSize())
                 : tensor)
         .toList();
@@ -196,28 +209,29 @@ public final class TinyLlama {
   }
 
   private GgufWriter gguf() {
+    String architecture = qwen2 ? "qwen2" : "llama";
     GgufWriter gguf =
         new GgufWriter()
-            .put("general.architecture", "llama")
+            .put("general.architecture", architecture)
             .put("general.name", "Tiny Llama")
-            .put("llama.block_count", layers)
-            .put("llama.context_length", context)
-            .put("llama.embedding_length", hidden)
-            .put("llama.feed_forward_length", intermediate)
-            .put("llama.attention.head_count", heads)
-            .put("llama.attention.head_count_kv", kvHeads)
-            .put("llama.attention.layer_norm_rms_epsilon", 1e-5f)
-            .put("llama.rope.freq_base", 10_000f)
-            .put("llama.rope.dimension_count", headSize())
-            .put("llama.vocab_size", vocabulary);
+            .put(architecture + ".block_count", layers)
+            .put(architecture + ".context_length", context)
+            .put(architecture + ".embedding_length", hidden)
+            .put(architecture + ".feed_forward_length", intermediate)
+            .put(architecture + ".attention.head_count", heads)
+            .put(architecture + ".attention.head_count_kv", kvHeads)
+            .put(architecture + ".attention.layer_norm_rms_epsilon", 1e-5f)
+            .put(architecture + ".rope.freq_base", 10_000f)
+            .put(architecture + ".rope.dimension_count", headSize())
+            .put(architecture + ".vocab_size", vocabulary);
     TinyTokenizers.putBpe(gguf, vocabulary);
     return gguf;
   }
 
   private Map<String, Object> config() {
     Map<String, Object> config = new LinkedHashMap<>();
-    config.put("architectures", new String[] {"LlamaForCausalLM"});
-    config.put("model_type", "llama");
+    config.put("architectures", new String[] {qwen2 ? "Qwen2ForCausalLM" : "LlamaForCausalLM"});
+    config.put("model_type", qwen2 ? "qwen2" : "llama");
     config.put("hidden_size", hidden);
     config.put("num_hidden_layers", layers);
     config.put("num_attention_heads", heads);

@@ -12,6 +12,7 @@ import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.ModelPackage;
+import dev.weft.runtime.model.TinyLlama;
 import dev.weft.runtime.model.TinyModels;
 import dev.weft.runtime.tensor.DType;
 import java.nio.file.Path;
@@ -121,6 +122,14 @@ class CpuBackendAgreementTest {
   void decoderAgreesFromSafetensors() {
     Path model = TinyModels.llama(directory, 4).dtype(DType.BF16).writeSafetensors();
     assertAgreement(model, Quantization.NONE, 40, BF16_TOLERANCE);
+  }
+
+  /// Biases on queries, keys and values.
+  @Test
+  void decoderAgreesForQwen2() {
+    TinyLlama model = TinyModels.llama(directory, 8).qwen2();
+    assertAgreement(model.writeGguf(), Quantization.NONE, 40, FLOAT_TOLERANCE);
+    assertAgreement(model.writeSafetensors(), Quantization.NONE, 40, FLOAT_TOLERANCE);
   }
 
   /// Past one split of keys, with one query head a KV head, and with many.
