@@ -36,7 +36,13 @@ final class Linear {
     String biasName = name.replaceFirst("\\.weight$", ".bias");
     boolean biased = weights.find(biasName).isPresent();
     float[] bias = biased ? vector(weights, biasName, outputs) : null;
-    return new Linear(transpose(weights, name, outputs, inputs, team), bias, outputs);
+    Tensor tensor = checked(weights.tensor(name), Shape.of(outputs, inputs));
+    return new Linear(transpose(tensor, team), bias, outputs);
+  }
+
+  /// A matrix `[outputs, inputs]` without a bias.
+  static Linear of(Tensor matrix, WorkerTeam team) {
+    return new Linear(transpose(matrix, team), null, Math.toIntExact(matrix.shape().dimension(0)));
   }
 
   /// A tensor of one dimension.
@@ -62,9 +68,9 @@ final class Linear {
     return tensor;
   }
 
-  private static float[][] transpose(
-      Weights weights, String name, int outputs, int inputs, WorkerTeam team) {
-    Tensor tensor = checked(weights.tensor(name), Shape.of(outputs, inputs));
+  private static float[][] transpose(Tensor tensor, WorkerTeam team) {
+    int outputs = Math.toIntExact(tensor.shape().dimension(0));
+    int inputs = Math.toIntExact(tensor.shape().dimension(1));
     float[][] columns = new float[inputs][outputs];
     team.run(
         outputs,

@@ -9,7 +9,10 @@ import dev.weft.runtime.weights.Weights;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /// A decoder in float32, one operation after the other.
 final class ReferenceDecoder implements DecoderExecutable {
@@ -27,6 +30,8 @@ final class ReferenceDecoder implements DecoderExecutable {
   private final Attention attention;
   private final ReferenceKvCache cache;
   private final HostSampler sampler = new HostSampler();
+  private final Map<Integer, ReferenceAdapter> adapters = new ConcurrentHashMap<>();
+  private final AtomicInteger lastAdapter = new AtomicInteger();
 
   private record Layer(
       Normalization attentionNorm,
@@ -65,6 +70,10 @@ final class ReferenceDecoder implements DecoderExecutable {
 
     int[] blocks(int row) {
       return entries.get(entryOf[row]).blocks();
+    }
+
+    int adapter(int row) {
+      return entries.get(entryOf[row]).adapter();
     }
   }
 
@@ -138,7 +147,7 @@ final class ReferenceDecoder implements DecoderExecutable {
     float[][] residual = embed(rows);
     for (int layer = 0; layer < layers.size(); layer++) {
       attend(layer, rows, residual);
-      feedForward(layers.get(layer), residual);
+      feedForward(layer, rows, residual);
     }
     StepResult result = result(rows, residual);
     return () -> result;
@@ -147,6 +156,9 @@ final class ReferenceDecoder implements DecoderExecutable {
   private void check(StepBatch.Entry entry) {
     entry.requireWithin(
         new StepBatch.Bounds(contextLength, spec.vocabularySize(), cache.blockCount(), kvLayout));
+    if (entry.adapter() != StepBatch.Entry.NO_ADAPTER && !adapters.containsKey(entry.adapter())) {
+      throw new IllegalArgumentException("there is no adapter " + entry.adapter());
+    }
   }
 
   private float[][] embed(Rows rows) {
@@ -162,9 +174,9 @@ final class ReferenceDecoder implements DecoderExecutable {
   private void attend(int index, Rows rows, float[][] residual) {
     Layer layer = layers.get(index);
     float[][] normed = layer.attentionNorm.apply(residual);
-    float[][] queries = layer.query.apply(normed, team);
-    float[][] keys = layer.key.apply(normed, team);
-    float[][] values = layer.value.apply(normed, team);
+    float[][] queries = product(layer.query, index, "attn_q", rows, normed);
+    float[][] keys = product(layer.key, index, "attn_k", rows, normed);
+    float[][] values = product(layer.value, index, "attn_v", rows, normed);
     for (int row = 0; row < rows.count(); row++) {
       int position = rows.positionOf[row];
       positions.turn(queries[row], spec.headSize(), position);
@@ -192,19 +204,32 @@ final class ReferenceDecoder implements DecoderExecutable {
                 attended[row]);
           }
         });
-    add(residual, layer.attentionOutput.apply(attended, team));
+    add(residual, product(layer.attentionOutput, index, "attn_output", rows, attended));
   }
 
-  private void feedForward(Layer layer, float[][] residual) {
+  private void feedForward(int index, Rows rows, float[][] residual) {
+    Layer layer = layers.get(index);
     float[][] normed = layer.feedForwardNorm.apply(residual);
-    float[][] gate = layer.gate.apply(normed, team);
-    float[][] up = layer.up.apply(normed, team);
+    float[][] gate = product(layer.gate, index, "ffn_gate", rows, normed);
+    float[][] up = product(layer.up, index, "ffn_up", rows, normed);
     for (int row = 0; row < gate.length; row++) {
       for (int i = 0; i < gate[row].length; i++) {
         gate[row][i] = (float) (activate(gate[row][i]) * up[row][i]);
       }
     }
-    add(residual, layer.down.apply(gate, team));
+    add(residual, product(layer.down, index, "ffn_down", rows, gate));
+  }
+
+  /// The rows' products with a matrix of a layer, each as its adapter has it.
+  private float[][] product(Linear matrix, int layer, String part, Rows rows, float[][] x) {
+    float[][] y = matrix.apply(x, team);
+    for (int row = 0; row < y.length; row++) {
+      ReferenceAdapter adapter = adapters.get(rows.adapter(row));
+      if (adapter != null) {
+        adapter.add(layer, part, x[row], y[row], team);
+      }
+    }
+    return y;
   }
 
   private double activate(float x) {
@@ -248,6 +273,29 @@ final class ReferenceDecoder implements DecoderExecutable {
   @Override
   public void releaseBlocks(int[] blocks) {
     cache.release(blocks);
+  }
+
+  @Override
+  public long adapterBytes(AdapterWeights adapter) {
+    return adapter.deltas().stream()
+        .mapToLong(delta -> delta.a().shape().elementCount() + delta.b().shape().elementCount())
+        .map(floats -> floats * Float.BYTES)
+        .sum();
+  }
+
+  @Override
+  public int addAdapter(AdapterWeights adapter) {
+    adapter.requireFits(spec);
+    int handle = lastAdapter.incrementAndGet();
+    adapters.put(handle, new ReferenceAdapter(adapter, team));
+    return handle;
+  }
+
+  @Override
+  public void removeAdapter(int handle) {
+    if (adapters.remove(handle) == null) {
+      throw new IllegalArgumentException("there is no adapter " + handle);
+    }
   }
 
   @Override

@@ -24,17 +24,33 @@ public record StepBatch(List<Entry> entries) {
   /// @param sample how to choose the token after the last row; `null` when the prompt goes on in a
   ///   later step
   /// @param keepLogits whether the result holds the logits of every row (scoring, tests)
+  /// @param adapter the handle of the adapter to run with ([DecoderExecutable#addAdapter]), or
+  ///   [#NO_ADAPTER]; the same one for all of a sequence's life, since keys and values depend on it
   @SuppressWarnings("ArrayRecordComponent")
   public record Entry(
       int[] tokens,
       int position,
       int[] blocks,
       @Nullable SampleRequest sample,
-      boolean keepLogits) {
+      boolean keepLogits,
+      int adapter) {
+    /// The model as it is.
+    public static final int NO_ADAPTER = 0;
+
     public Entry {
       if (tokens.length == 0) {
         throw new IllegalArgumentException("an entry has no rows");
       }
+    }
+
+    /// Without an adapter.
+    public Entry(
+        int[] tokens,
+        int position,
+        int[] blocks,
+        @Nullable SampleRequest sample,
+        boolean keepLogits) {
+      this(tokens, position, blocks, sample, keepLogits, NO_ADAPTER);
     }
 
     /// Throws [IllegalArgumentException] when running this entry would read or write outside of a

@@ -21,7 +21,12 @@ public final class DecoderDriver {
   /// A sequence on its way.
   public final class Run {
     private final BlockTable blocks = new BlockTable();
+    private final int adapter;
     private int position;
+
+    private Run(int adapter) {
+      this.adapter = adapter;
+    }
 
     /// Computes the next tokens alone; `[tokens][vocabulary]`.
     public float[][] add(int... tokens) {
@@ -39,7 +44,7 @@ public final class DecoderDriver {
       if (!pool.tryGrow(blocks, decoder.kvLayout().blocksFor(end))) {
         throw new IllegalStateException("the cache is full");
       }
-      var entry = new StepBatch.Entry(tokens, position, blocks.toArray(), sample, true);
+      var entry = new StepBatch.Entry(tokens, position, blocks.toArray(), sample, true, adapter);
       position = end;
       return entry;
     }
@@ -51,12 +56,21 @@ public final class DecoderDriver {
   }
 
   public Run start() {
-    return new Run();
+    return start(StepBatch.Entry.NO_ADAPTER);
+  }
+
+  public Run start(int adapter) {
+    return new Run(adapter);
   }
 
   /// The logits of all tokens, computed in chunks of the given lengths; the rest at once.
   public float[][] logits(int[] tokens, int... chunks) {
-    var run = start();
+    return logits(StepBatch.Entry.NO_ADAPTER, tokens, chunks);
+  }
+
+  /// As [#logits(int[], int...)], with an adapter.
+  public float[][] logits(int adapter, int[] tokens, int[] chunks) {
+    var run = start(adapter);
     var rows = new ArrayList<float[]>();
     int from = 0;
     for (int chunk : chunks) {

@@ -8,6 +8,8 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -25,6 +27,8 @@ public final class FakeDecoder implements DecoderExecutable {
   private volatile Consumer<StepBatch> beforeStep = batch -> {};
   private volatile boolean closed;
   private volatile int mostRows;
+  private final Set<Integer> adapters = ConcurrentHashMap.newKeySet();
+  private final AtomicInteger lastAdapter = new AtomicInteger();
 
   /// @param model logits of the token after the given ones
   public FakeDecoder(int blockCount, int blockTokens, Function<int[], float[]> model) {
@@ -83,6 +87,9 @@ public final class FakeDecoder implements DecoderExecutable {
   }
 
   private StepResult.Entry run(StepBatch.Entry entry) {
+    if (entry.adapter() != StepBatch.Entry.NO_ADAPTER && !adapters.contains(entry.adapter())) {
+      throw new IllegalArgumentException("there is no adapter " + entry.adapter());
+    }
     List<float[]> logits = new ArrayList<>();
     for (int row = 0; row < entry.tokens().length; row++) {
       int position = entry.position() + row;
@@ -115,6 +122,25 @@ public final class FakeDecoder implements DecoderExecutable {
   public void releaseBlocks(int[] blocks) {
     for (int block : blocks) {
       Arrays.fill(cache[block], NOTHING);
+    }
+  }
+
+  @Override
+  public long adapterBytes(AdapterWeights adapter) {
+    return adapter.byteSize();
+  }
+
+  @Override
+  public int addAdapter(AdapterWeights adapter) {
+    int handle = lastAdapter.incrementAndGet();
+    adapters.add(handle);
+    return handle;
+  }
+
+  @Override
+  public void removeAdapter(int handle) {
+    if (!adapters.remove(handle)) {
+      throw new IllegalArgumentException("there is no adapter " + handle);
     }
   }
 

@@ -69,7 +69,12 @@ final class CpuDecoder implements DecoderExecutable {
     var bounds =
         new StepBatch.Bounds(
             options.contextLength(), spec.vocabularySize(), options.kvBlockCount(), kvLayout);
-    batch.entries().forEach(entry -> entry.requireWithin(bounds));
+    for (StepBatch.Entry entry : batch.entries()) {
+      entry.requireWithin(bounds);
+      if (entry.adapter() != StepBatch.Entry.NO_ADAPTER) {
+        throw new IllegalArgumentException("there is no adapter " + entry.adapter());
+      }
+    }
   }
 
   private StepResult run(StepBatch batch) {
