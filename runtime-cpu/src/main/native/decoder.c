@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "decoder.h"
 
@@ -43,9 +42,7 @@ static void shape_kv(struct weft_decoder* d) {
       .block_bytes = bytes, .blocks_per_chunk = CHUNK_BYTES / bytes};
   // Blocks larger than a chunk span whole chunks.
   if (d->kv.blocks_per_chunk == 0) d->kv.block_bytes = divide_up(bytes, CHUNK_BYTES) * CHUNK_BYTES;
-  d->kv_bytes = d->kv.blocks_per_chunk > 0
-      ? divide_up(c->block_count, d->kv.blocks_per_chunk) * CHUNK_BYTES
-      : c->block_count * d->kv.block_bytes;
+  d->kv.base = c->kv;
 }
 
 int64_t weft_decoder_bytes(
@@ -79,14 +76,12 @@ struct weft_decoder* weft_decoder_create(
   d->memory = map_memory(d->memory_bytes);
   d->parts = calloc((size_t)(config->layers + 1) * WEFT_ROLE_COUNT, sizeof(struct part));
   d->frequencies = calloc((size_t)config->rope_dimensions / 2 + 1, sizeof(double));
-  d->kv_mapping = map_memory(d->kv_bytes + 2 * CHUNK_BYTES);
-  if (!d->memory || !d->parts || !d->frequencies || !d->kv_mapping) {
+  if (!d->memory || !d->parts || !d->frequencies) {
     weft_decoder_free(d);
     return NULL;
   }
   carver = (struct carver){.base = d->memory};
   carve_decoder(d, &carver);
-  d->kv.base = (uint8_t*)(((uintptr_t)d->kv_mapping + CHUNK_BYTES - 1) / CHUNK_BYTES * CHUNK_BYTES);
   fill_frequencies(d);
   d->config.rope_factors = NULL;  // the caller's
   return d;
@@ -102,7 +97,6 @@ void weft_decoder_free(struct weft_decoder* d) {
   free(d->tasks);
   free(d->partials);
   unmap_memory(d->memory, d->memory_bytes);
-  unmap_memory(d->kv_mapping, d->kv_bytes + 2 * CHUNK_BYTES);
   free(d);
 }
 
@@ -120,16 +114,6 @@ int32_t weft_decoder_vector(
   free(part(d, layer, role)->vector);
   part(d, layer, role)->vector = copy;
   return 0;
-}
-
-void weft_decoder_release(struct weft_decoder* d, const int32_t* blocks, int64_t count) {
-  const struct kv_shape* kv = &d->kv;
-  for (int64_t i = 0; i < count; i++) {
-    uintptr_t start = (uintptr_t)block_address(kv, blocks[i]);
-    // Only whole pages: the ones at its ends are its neighbours' as well.
-    uintptr_t first = (start + 4095) / 4096 * 4096, end = (start + (uintptr_t)kv->block_bytes) / 4096 * 4096;
-    if (end > first) madvise((void*)first, end - first, MADV_DONTNEED);
-  }
 }
 
 static int complete(const struct weft_decoder* d) {

@@ -27,8 +27,6 @@ struct weft_decoder {
   struct part* parts;  // [layers + 1][WEFT_ROLE_COUNT]; the last row is the model's
   double* frequencies;
   struct kv_shape kv;
-  int64_t kv_bytes;
-  void* kv_mapping;
   uint8_t* memory;
   int64_t memory_bytes;
   // Carved from memory:

@@ -8,7 +8,7 @@
 #define WEFT_API __attribute__((visibility("default")))
 
 // Raised whenever a function or a struct below changes; the binding refuses another number.
-#define WEFT_ABI 3
+#define WEFT_ABI 4
 
 // Element types of model files: the order of dev.weft.runtime.tensor.DType.
 enum weft_dtype {
@@ -115,6 +115,7 @@ struct weft_decoder_config {
   const float* rope_factors;  // [rope_dimensions / 2] or null
   const void* embedding;      // [vocabulary][hidden] of embedding_dtype, borrowed
   int64_t embedding_dtype;
+  void* kv;  // where block 0 lies; borrowed, mapped as far as steps name blocks
 };
 
 // Matrices (borrowed) and vectors (copied) of a layer, or of the model (layer -1).
@@ -145,9 +146,7 @@ WEFT_API int32_t weft_decoder_vector(
     struct weft_decoder* decoder, int64_t layer, int32_t role, const float* values, int64_t count);
 // 0; -1 out of memory; -2 a part is missing; -3 a token or block is out of range; -4 oneDNN failed.
 WEFT_API int32_t weft_decoder_step(struct weft_decoder* decoder, const struct weft_step* step);
-WEFT_API void weft_decoder_release(
-    struct weft_decoder* decoder, const int32_t* blocks, int64_t count);
-// Bytes of scratch that weft_decoder_create takes, without the KV cache.
+// Bytes of scratch that weft_decoder_create takes; KV memory is the caller's.
 WEFT_API int64_t weft_decoder_bytes(
     struct weft_device* device, const struct weft_decoder_config* config);
 WEFT_API void weft_decoder_free(struct weft_decoder* decoder);

@@ -2,6 +2,9 @@ package dev.weft.runtime.backend;
 
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Quantization;
+import dev.weft.runtime.memory.ChunkMemory;
+import dev.weft.runtime.memory.ChunkPool;
+import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelSpec;
@@ -23,9 +26,33 @@ public interface Backend extends AutoCloseable {
   /// reason when this backend cannot run it.
   Footprint footprint(ModelSpec spec, Weights weights, CompileOptions options);
 
+  /// Opens the memory that the decoders of this device pass to each other: chunks of `bytes` in
+  /// all, rounded down, which take nothing until they are mapped.
+  ChunkMemory openMemory(long bytes);
+
   /// Prepares a model. Weights stay open until the executable is closed; the caller closes both,
   /// executable first.
-  DecoderExecutable compile(DecoderSpec spec, Weights weights, CompileOptions options);
+  ///
+  /// @param kv addresses for `options.kvBlockCount()` blocks at least, of a memory that this
+  ///   backend opened. A step may use the blocks that its mapped chunks hold. The executable closes
+  ///   it with itself; when this throws, the caller keeps it
+  DecoderExecutable compile(
+      DecoderSpec spec, Weights weights, CompileOptions options, VirtualTensor kv);
+
+  /// Prepares a model that shares its memory with nobody: `options.kvBlockCount()` blocks, all
+  /// mapped. For measurements and tests.
+  default DecoderExecutable compile(DecoderSpec spec, Weights weights, CompileOptions options) {
+    KvLayout layout = footprint(spec, weights, options).kv();
+    long chunkBytes = ChunkMemory.CHUNK_BYTES;
+    int chunks = layout.chunksFor(options.kvBlockCount(), chunkBytes);
+    VirtualTensor kv = ChunkPool.whole(name(), openMemory(chunks * chunkBytes));
+    try {
+      return compile(spec, weights, options, kv);
+    } catch (RuntimeException e) {
+      kv.close();
+      throw e;
+    }
+  }
 
   EncoderExecutable compile(EncoderSpec spec, Weights weights, CompileOptions options);
 
@@ -34,7 +61,7 @@ public interface Backend extends AutoCloseable {
 
   /// How to compile.
   ///
-  /// @param kvBlockCount KV blocks to reserve addresses for (0 for an encoder)
+  /// @param kvBlockCount KV blocks that a block table may name (0 for an encoder)
   /// @param maxBatchTokens the most rows in one step
   /// @param maxSequences the most sequences in one step
   record CompileOptions(

@@ -2,6 +2,9 @@ package dev.weft.runtime.backend;
 
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Quantization;
+import dev.weft.runtime.memory.ChunkMemory;
+import dev.weft.runtime.memory.PlainChunkMemory;
+import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelSpec;
@@ -79,9 +82,15 @@ public final class ReferenceBackend implements Backend {
   }
 
   @Override
-  public DecoderExecutable compile(DecoderSpec spec, Weights weights, CompileOptions options) {
+  public ChunkMemory openMemory(long bytes) {
+    return new PlainChunkMemory(ChunkMemory.CHUNK_BYTES, bytes);
+  }
+
+  @Override
+  public DecoderExecutable compile(
+      DecoderSpec spec, Weights weights, CompileOptions options, VirtualTensor kv) {
     checkQuantization(options);
-    return new ReferenceDecoder(spec, weights, options, kvLayout(spec), team);
+    return new ReferenceDecoder(spec, weights, options, kvLayout(spec), kv, team);
   }
 
   @Override

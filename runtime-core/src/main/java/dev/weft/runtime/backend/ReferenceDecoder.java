@@ -1,6 +1,7 @@
 package dev.weft.runtime.backend;
 
 import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.TensorNames;
 import dev.weft.runtime.sampling.HostSampler;
@@ -21,6 +22,10 @@ final class ReferenceDecoder implements DecoderExecutable {
   private final DecoderSpec spec;
   private final int contextLength;
   private final KvLayout kvLayout;
+
+  /// Says how many blocks there are; their contents are in [#cache].
+  private final VirtualTensor kv;
+
   private final WorkerTeam team;
   private final Linear embedding;
   private final List<Layer> layers = new ArrayList<>();
@@ -82,8 +87,10 @@ final class ReferenceDecoder implements DecoderExecutable {
       Weights weights,
       CompileOptions options,
       KvLayout kvLayout,
+      VirtualTensor kv,
       WorkerTeam team) {
     this.spec = spec;
+    this.kv = kv;
     this.contextLength = options.contextLength();
     this.kvLayout = kvLayout;
     this.team = team;
@@ -154,8 +161,10 @@ final class ReferenceDecoder implements DecoderExecutable {
   }
 
   private void check(StepBatch.Entry entry) {
+    int mapped = kvLayout.blocksIn(kv.mappedChunks(), kv.chunkBytes());
+    int blockCount = Math.min(mapped, cache.blockCount());
     entry.requireWithin(
-        new StepBatch.Bounds(contextLength, spec.vocabularySize(), cache.blockCount(), kvLayout));
+        new StepBatch.Bounds(contextLength, spec.vocabularySize(), blockCount, kvLayout));
     if (entry.adapter() != StepBatch.Entry.NO_ADAPTER && !adapters.containsKey(entry.adapter())) {
       throw new IllegalArgumentException("there is no adapter " + entry.adapter());
     }
@@ -301,5 +310,6 @@ final class ReferenceDecoder implements DecoderExecutable {
   @Override
   public void close() {
     // Weights and cache are arrays: they go with this object.
+    kv.close();
   }
 }

@@ -5,8 +5,10 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.StructLayout;
 import java.lang.foreign.SymbolLookup;
 import java.lang.invoke.MethodHandle;
+import java.lang.invoke.VarHandle;
 import java.nio.file.Path;
 import java.util.Optional;
 
@@ -14,6 +16,12 @@ import java.util.Optional;
 /// Libraries stay loaded for the life of the process.
 @SuppressWarnings("restricted")
 public final class NativeLibrary {
+  /// Room for what [#errno] reads.
+  public static final StructLayout ERRNO = Linker.Option.captureStateLayout();
+
+  private static final VarHandle ERRNO_FIELD =
+      ERRNO.varHandle(MemoryLayout.PathElement.groupElement("errno"));
+
   private final String name;
   private final SymbolLookup symbols;
 
@@ -71,16 +79,32 @@ public final class NativeLibrary {
     return link(function, FunctionDescriptor.of(result, parameters));
   }
 
+  /// Links a function that says in `errno` why it failed. Its handle takes a segment of [#ERRNO]
+  /// before the other arguments, which [#errno] reads afterwards.
+  public MethodHandle functionWithErrno(
+      String function, MemoryLayout result, MemoryLayout... parameters) {
+    return link(
+        function,
+        FunctionDescriptor.of(result, parameters),
+        Linker.Option.captureCallState("errno"));
+  }
+
+  /// What a call of [#functionWithErrno] left in `state`.
+  public static int errno(MemorySegment state) {
+    return (int) ERRNO_FIELD.get(state, 0L);
+  }
+
   /// The address of a function or variable, for handing on to other native code.
   public Optional<MemorySegment> find(String symbol) {
     return symbols.find(symbol);
   }
 
-  private MethodHandle link(String function, FunctionDescriptor descriptor) {
+  private MethodHandle link(
+      String function, FunctionDescriptor descriptor, Linker.Option... options) {
     MemorySegment address =
         find(function)
             .orElseThrow(
                 () -> new NativeException(name, "has no function '%s'".formatted(function)));
-    return Linker.nativeLinker().downcallHandle(address, descriptor);
+    return Linker.nativeLinker().downcallHandle(address, descriptor, options);
   }
 }

@@ -16,6 +16,7 @@ import dev.weft.functions.instance.Tier;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.engine.Engine;
 import dev.weft.runtime.instance.Slot.Pending;
+import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.source.FetchListener;
 import dev.weft.runtime.source.FetchedModel;
@@ -58,6 +59,7 @@ public final class InstanceManager implements AutoCloseable {
       Backend backend,
       Engine engine,
       MemoryLedger ledger,
+      ChunkPool chunks,
       ModelSupply supply) {}
 
   public InstanceManager(
@@ -82,7 +84,7 @@ public final class InstanceManager implements AutoCloseable {
                 return InstanceManager.this.evict(revision, reason);
               }
             });
-    this.loader = new ModelLoader(device.backend(), memory, settings);
+    this.loader = new ModelLoader(device.backend(), memory, device.chunks(), settings);
     this.loads =
         Executors.newFixedThreadPool(
             settings.loadThreads(), Thread.ofPlatform().name("weft-load-", 0).daemon().factory());

@@ -10,6 +10,9 @@ import dev.weft.functions.instance.InstanceStatus.LoadProgress.Phase;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.Backend.Footprint;
+import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.memory.ChunkPool;
+import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
@@ -34,11 +37,13 @@ import java.util.function.Consumer;
 final class ModelLoader {
   private final Backend backend;
   private final DeviceMemory memory;
+  private final ChunkPool chunks;
   private final InstanceSettings settings;
 
-  ModelLoader(Backend backend, DeviceMemory memory, InstanceSettings settings) {
+  ModelLoader(Backend backend, DeviceMemory memory, ChunkPool chunks, InstanceSettings settings) {
     this.backend = backend;
     this.memory = memory;
+    this.chunks = chunks;
     this.settings = settings;
   }
 
@@ -57,8 +62,7 @@ final class ModelLoader {
           memory.reserve(revision.id(), measured.fit(), settings.kvGrant());
       undo.add(granted.reservation());
       phase.accept(Phase.COMPILING);
-      Resident.Executable executable =
-          compile(revision.spec(), files, measured.contextLength(), granted.kvBlockCount());
+      Resident.Executable executable = compile(revision, files, measured, granted.kvBlockCount());
       undo.onUndo(() -> Resident.close(executable));
       Resident resident =
           new Resident(
@@ -159,15 +163,35 @@ final class ModelLoader {
   }
 
   private Resident.Executable compile(
-      FunctionSpec spec, ModelPackage files, int contextLength, int kvBlockCount) {
-    CompileOptions options = options(spec, contextLength, kvBlockCount);
-    ChatSupport chat = chat(files.chatTemplate());
+      Revision revision, ModelPackage files, Measured measured, int kvBlockCount) {
+    CompileOptions options = options(revision.spec(), measured.contextLength(), kvBlockCount);
     return switch (files.spec()) {
-      case DecoderSpec decoder ->
-          new Resident.Executable.Decoder(backend.compile(decoder, files.weights(), options), chat);
+      case DecoderSpec decoder -> {
+        ChatSupport chat = chat(files.chatTemplate());
+        VirtualTensor kv = kv(revision, measured.footprint().kv(), kvBlockCount);
+        try {
+          yield new Resident.Executable.Decoder(
+              backend.compile(decoder, files.weights(), options, kv), chat);
+        } catch (RuntimeException e) {
+          kv.close();
+          throw e;
+        }
+      }
       case EncoderSpec encoder ->
           new Resident.Executable.Encoder(backend.compile(encoder, files.weights(), options));
     };
+  }
+
+  private VirtualTensor kv(Revision revision, KvLayout layout, int blockCount) {
+    int size = layout.chunksFor(blockCount, chunks.chunkBytes());
+    VirtualTensor kv = chunks.reserve(revision.id().toString(), VirtualTensor.Kind.KV, size);
+    if (!kv.tryGrow(size)) {
+      kv.close();
+      throw LoadException.refused(
+          Rejection.Code.NO_MEMORY_NOW,
+          "%d chunks of KV memory are needed, %d are free".formatted(size, chunks.freeCount()));
+    }
+    return kv;
   }
 
   private CompileOptions options(FunctionSpec spec, int contextLength, int kvBlockCount) {

@@ -14,10 +14,12 @@
 ///   one sequence      BlockTable      A: [0, 1, 3]   B: [2, 5]
 /// ```
 ///
-/// Elastic memory comes here: chunks with owners, virtual tensors onto which chunks are mapped, and
-/// the balloon that moves chunks between instances. It works on the two properties that these
-/// classes keep: blocks at the lowest index, and growth that is committed before it is used while
-/// shrinkage counts only once it has completed.
+/// What moves between instances is chunks of 2 MiB:
+///
+/// - [ChunkMemory] is what a device offers: chunks, and address ranges onto which they are mapped.
+/// - [ChunkPool] knows the owner of each chunk.
+/// - [VirtualTensor] is a range whose beginning is mapped: one holds the KV of one instance. Since
+///   blocks have the lowest indexes, it grows and shrinks at its end.
 ///
 /// This package knows no requests, no tensors and no devices.
 @NullMarked

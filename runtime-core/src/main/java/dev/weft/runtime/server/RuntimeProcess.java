@@ -12,6 +12,7 @@ import dev.weft.runtime.instance.DeviceIdentity;
 import dev.weft.runtime.instance.InstanceManager;
 import dev.weft.runtime.instance.InstanceSettings;
 import dev.weft.runtime.instance.ModelSupply;
+import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.server.RuntimeOptions.Parsed;
 import dev.weft.runtime.source.ModelFetcher;
@@ -50,6 +51,7 @@ public final class RuntimeProcess {
   private final RuntimeOptions options;
   private final FileChannel lock;
   private final Backend backend;
+  private final ChunkPool chunks;
   private final Engine engine;
   private final InstanceManager instances;
   private final RuntimeMetrics metrics;
@@ -119,6 +121,8 @@ public final class RuntimeProcess {
       this.engine = new DeviceLoop(options.device().value(), metrics.engine());
       opened.add(engine);
       long capacityBytes = options.memoryBytes().orElse(device.capacityBytes());
+      this.chunks = new ChunkPool(backend.openMemory(capacityBytes));
+      opened.add(chunks);
       String runtimeId = UUID.randomUUID().toString();
       this.instances =
           new InstanceManager(
@@ -127,6 +131,7 @@ public final class RuntimeProcess {
                   backend,
                   engine,
                   new MemoryLedger(capacityBytes),
+                  chunks,
                   ModelSupply.of(new ModelFetcher(SourceSettings.of(options.home(), environment)))),
               InstanceSettings.DEFAULT,
               metrics,
@@ -215,6 +220,7 @@ public final class RuntimeProcess {
     server.close();
     engine.close();
     metrics.close();
+    closeQuietly(chunks);
     backend.close();
     options
         .announce()

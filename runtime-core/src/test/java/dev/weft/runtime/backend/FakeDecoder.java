@@ -25,6 +25,7 @@ public final class FakeDecoder implements DecoderExecutable {
   private final Function<int[], float[]> model;
   private final HostSampler sampler = new HostSampler();
   private volatile Consumer<StepBatch> beforeStep = batch -> {};
+  private volatile Runnable onClose = () -> {};
   private volatile boolean closed;
   private volatile int mostRows;
   private final Set<Integer> adapters = ConcurrentHashMap.newKeySet();
@@ -43,6 +44,12 @@ public final class FakeDecoder implements DecoderExecutable {
   /// Called on the device's thread before each step; may block, or throw to fail the step.
   public FakeDecoder beforeStep(Consumer<StepBatch> hook) {
     beforeStep = hook;
+    return this;
+  }
+
+  /// Called when it is closed.
+  public FakeDecoder onClose(Runnable hook) {
+    onClose = hook;
     return this;
   }
 
@@ -147,5 +154,6 @@ public final class FakeDecoder implements DecoderExecutable {
   @Override
   public void close() {
     closed = true;
+    onClose.run();
   }
 }

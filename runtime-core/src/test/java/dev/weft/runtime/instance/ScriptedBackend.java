@@ -9,6 +9,9 @@ import dev.weft.runtime.backend.FakeDecoder;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.ReferenceBackend;
 import dev.weft.runtime.backend.StepBatch;
+import dev.weft.runtime.memory.ChunkMemory;
+import dev.weft.runtime.memory.PlainChunkMemory;
+import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelSpec;
@@ -87,7 +90,13 @@ public final class ScriptedBackend implements Backend {
   }
 
   @Override
-  public DecoderExecutable compile(DecoderSpec spec, Weights weights, CompileOptions options) {
+  public ChunkMemory openMemory(long bytes) {
+    return new PlainChunkMemory(BLOCK_BYTES, bytes);
+  }
+
+  @Override
+  public DecoderExecutable compile(
+      DecoderSpec spec, Weights weights, CompileOptions options, VirtualTensor kv) {
     onCompile.run();
     compiled.incrementAndGet();
     FakeDecoder decoder =
@@ -95,7 +104,8 @@ public final class ScriptedBackend implements Backend {
                 options.kvBlockCount(),
                 BLOCK_TOKENS,
                 tokens -> logits(tokens, spec.vocabularySize()))
-            .beforeStep(batch -> onStep.accept(batch));
+            .beforeStep(batch -> onStep.accept(batch))
+            .onClose(kv::close);
     decoders.add(decoder);
     return decoder;
   }

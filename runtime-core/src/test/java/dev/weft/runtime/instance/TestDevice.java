@@ -11,6 +11,7 @@ import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.runtime.engine.DeviceLoop;
 import dev.weft.runtime.engine.EngineObserver;
+import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.source.ModelFetcher;
 import dev.weft.runtime.source.SourceSettings;
@@ -34,12 +35,14 @@ public final class TestDevice implements AutoCloseable {
   public final ScriptedBackend backend;
   public final DeviceLoop engine;
   public final MemoryLedger ledger;
+  public final ChunkPool chunks;
   public final InstanceManager instances;
 
   public TestDevice(Path home, ScriptedBackend backend, long capacityBytes) {
     this.backend = backend;
     this.engine = new DeviceLoop("test", EngineObserver.NONE);
     this.ledger = new MemoryLedger(capacityBytes);
+    this.chunks = new ChunkPool(backend.openMemory(capacityBytes));
     AtomicLong second = new AtomicLong(1_700_000_000);
     InstantSource clock = () -> Instant.ofEpochSecond(second.incrementAndGet());
     this.instances =
@@ -49,6 +52,7 @@ public final class TestDevice implements AutoCloseable {
                 backend,
                 engine,
                 ledger,
+                chunks,
                 ModelSupply.of(new ModelFetcher(SourceSettings.of(home, Map.of())))),
             new InstanceSettings(
                 64, 8, new KvGrant(1, 1.0), 4, Duration.ofMillis(1), Duration.ofMillis(5)),
@@ -86,6 +90,7 @@ public final class TestDevice implements AutoCloseable {
   public void close() {
     instances.close();
     engine.close();
+    chunks.close();
     backend.close();
   }
 }

@@ -7,8 +7,11 @@ import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.UnsupportedModelException;
+import dev.weft.runtime.cpu.memory.MemoryFile;
 import dev.weft.runtime.cpu.onednn.OneDnnEngine;
 import dev.weft.runtime.foreign.NativeException;
+import dev.weft.runtime.memory.ChunkMemory;
+import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelSpec;
@@ -143,11 +146,18 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public DecoderExecutable compile(DecoderSpec spec, Weights weights, CompileOptions options) {
+  public ChunkMemory openMemory(long bytes) {
+    return new MemoryFile(bytes);
+  }
+
+  @Override
+  public DecoderExecutable compile(
+      DecoderSpec spec, Weights weights, CompileOptions options, VirtualTensor kv) {
     Packing packing = packing(options);
     KvLayout kvLayout = KvLayouts.of(spec);
-    NativeDecoder decoder = NativeDecoder.create(device, spec, weights, options, kvLayout, packing);
-    return new CpuDecoder(spec, options, kvLayout, decoder);
+    NativeDecoder decoder =
+        NativeDecoder.create(device, spec, weights, options, kvLayout, kv.address(), packing);
+    return new CpuDecoder(spec, options, kvLayout, kv, decoder);
   }
 
   @Override

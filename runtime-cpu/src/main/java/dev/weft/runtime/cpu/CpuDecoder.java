@@ -1,7 +1,6 @@
 package dev.weft.runtime.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
@@ -9,6 +8,7 @@ import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.PendingStep;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.backend.StepResult;
+import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.sampling.HostSampler;
 import dev.weft.runtime.sampling.SampleRequest;
@@ -28,15 +28,22 @@ final class CpuDecoder implements DecoderExecutable {
   private final DecoderSpec spec;
   private final CompileOptions options;
   private final KvLayout kvLayout;
+  private final VirtualTensor kv;
   private final NativeDecoder decoder;
   private final HostSampler sampler = new HostSampler();
   private final Arena arena = Arena.ofShared();
   private final MemorySegment logits;
 
-  CpuDecoder(DecoderSpec spec, CompileOptions options, KvLayout kvLayout, NativeDecoder decoder) {
+  CpuDecoder(
+      DecoderSpec spec,
+      CompileOptions options,
+      KvLayout kvLayout,
+      VirtualTensor kv,
+      NativeDecoder decoder) {
     this.spec = spec;
     this.options = options;
     this.kvLayout = kvLayout;
+    this.kv = kv;
     this.decoder = decoder;
     logits = arena.allocate(JAVA_FLOAT, logitsBytes(spec, options) / Float.BYTES);
   }
@@ -66,9 +73,13 @@ final class CpuDecoder implements DecoderExecutable {
               .formatted(
                   rows, batch.entries().size(), options.maxBatchTokens(), options.maxSequences()));
     }
+    int mapped = kvLayout.blocksIn(kv.mappedChunks(), kv.chunkBytes());
     var bounds =
         new StepBatch.Bounds(
-            options.contextLength(), spec.vocabularySize(), options.kvBlockCount(), kvLayout);
+            options.contextLength(),
+            spec.vocabularySize(),
+            Math.min(mapped, options.kvBlockCount()),
+            kvLayout);
     for (StepBatch.Entry entry : batch.entries()) {
       entry.requireWithin(bounds);
       if (entry.adapter() != StepBatch.Entry.NO_ADAPTER) {
@@ -139,15 +150,9 @@ final class CpuDecoder implements DecoderExecutable {
   }
 
   @Override
-  public void releaseBlocks(int[] blocks) {
-    try (Arena scratch = Arena.ofConfined()) {
-      decoder.release(scratch.allocateFrom(JAVA_INT, blocks), blocks.length);
-    }
-  }
-
-  @Override
   public void close() {
     decoder.close();
     arena.close();
+    kv.close();
   }
 }

@@ -17,7 +17,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/// Owns a native decoder: its plan, its packed weights and its KV memory.
+/// Owns a native decoder: its plan and its packed weights. KV memory is lent to it.
 final class NativeDecoder implements AutoCloseable {
   // enum weft_role
   private static final List<String> LAYER_PARTS =
@@ -27,7 +27,7 @@ final class NativeDecoder implements AutoCloseable {
   private static final int FEED_FORWARD_NORM = 9;
   private static final int OUTPUT_NORM = 10;
 
-  private static final int CONFIG_FIELDS = 20;
+  private static final int CONFIG_FIELDS = 21;
   private static final int STEP_FIELDS = 11;
 
   private final CpuDevice device;
@@ -47,6 +47,7 @@ final class NativeDecoder implements AutoCloseable {
       Weights weights,
       CompileOptions options,
       KvLayout kvLayout,
+      long kvAddress,
       Packing packing) {
     PackedWeights packed = new PackedWeights(device, weights, packing, projections(spec));
     try (Arena scratch = Arena.ofConfined()) {
@@ -57,6 +58,7 @@ final class NativeDecoder implements AutoCloseable {
               spec,
               options,
               kvLayout,
+              kvAddress,
               packed.borrow(table),
               Natives.typeCode(table.dtype()),
               scratch);
@@ -79,7 +81,7 @@ final class NativeDecoder implements AutoCloseable {
   static long scratchBytes(
       CpuDevice device, DecoderSpec spec, CompileOptions options, KvLayout kvLayout) {
     try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment config = config(spec, options, kvLayout, MemorySegment.NULL, 0, scratch);
+      MemorySegment config = config(spec, options, kvLayout, 0, MemorySegment.NULL, 0, scratch);
       return device.library().decoderBytes(device.address(), config);
     }
   }
@@ -88,6 +90,7 @@ final class NativeDecoder implements AutoCloseable {
       DecoderSpec spec,
       CompileOptions options,
       KvLayout kvLayout,
+      long kvAddress,
       MemorySegment embedding,
       int embeddingType,
       Arena arena) {
@@ -114,7 +117,7 @@ final class NativeDecoder implements AutoCloseable {
         .real(spec.rope().theta())
         .address(factorArray)
         .address(embedding)
-        .integers(embeddingType)
+        .integers(embeddingType, kvAddress)
         .done();
   }
 
@@ -236,10 +239,6 @@ final class NativeDecoder implements AutoCloseable {
             .done();
     device.library().decoderStep(address, struct);
     return largest.toArray(JAVA_INT);
-  }
-
-  void release(MemorySegment blocks, int count) {
-    device.library().decoderRelease(address, blocks, count);
   }
 
   @Override

@@ -34,7 +34,11 @@ final class NativeEncoder implements AutoCloseable {
 
   /// Packs the weights and prepares the plan. The weights stay open until this is closed.
   static NativeEncoder create(
-      CpuDevice device, EncoderSpec spec, Weights weights, CompileOptions options, Packing packing) {
+      CpuDevice device,
+      EncoderSpec spec,
+      Weights weights,
+      CompileOptions options,
+      Packing packing) {
     PackedWeights packed = new PackedWeights(device, weights, packing, projections(spec));
     try (Arena scratch = Arena.ofConfined()) {
       int hidden = spec.hiddenSize();

@@ -71,7 +71,8 @@ final class PackedWeights implements AutoCloseable {
     long copies =
         projections.stream()
             .filter(each -> weightType(each, weights, packing).isPresent())
-            .mapToLong(each -> (long) each.outputs() * each.inputs() * (packing == Packing.W8A8 ? 1 : 2))
+            .mapToLong(
+                each -> (long) each.outputs() * each.inputs() * (packing == Packing.W8A8 ? 1 : 2))
             .sum();
     return copies + 2L * device.threads() * OneDnnModel.scratchBytes(widest);
   }

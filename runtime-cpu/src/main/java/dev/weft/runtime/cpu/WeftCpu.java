@@ -14,7 +14,7 @@ import java.nio.file.Path;
 /// [NativeException] or null addresses' exceptions here and nowhere else.
 final class WeftCpu {
   /// What `weft_abi` must return: raised with every change of the header.
-  static final int ABI = 3;
+  static final int ABI = 4;
 
   private final MethodHandle isa;
   private final MethodHandle deviceOpen;
@@ -34,7 +34,6 @@ final class WeftCpu {
   private final MethodHandle decoderMatrix;
   private final MethodHandle decoderVector;
   private final MethodHandle decoderStep;
-  private final MethodHandle decoderRelease;
   private final MethodHandle decoderFree;
   private final MethodHandle encoderBytes;
   private final MethodHandle encoderCreate;
@@ -74,7 +73,6 @@ final class WeftCpu {
         library.function(
             "weft_decoder_vector", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
     decoderStep = library.function("weft_decoder_step", JAVA_INT, ADDRESS, ADDRESS);
-    decoderRelease = library.procedure("weft_decoder_release", ADDRESS, ADDRESS, JAVA_LONG);
     decoderFree = library.procedure("weft_decoder_free", ADDRESS);
     encoderBytes = library.function("weft_encoder_bytes", JAVA_LONG, ADDRESS, ADDRESS);
     encoderCreate = library.function("weft_encoder_create", ADDRESS, ADDRESS, ADDRESS);
@@ -279,14 +277,6 @@ final class WeftCpu {
       throw failed("weft_decoder_step", t);
     }
     check("weft_decoder_step", status);
-  }
-
-  void decoderRelease(MemorySegment decoder, MemorySegment blocks, long count) {
-    try {
-      decoderRelease.invokeExact(decoder, blocks, count);
-    } catch (Throwable t) {
-      throw failed("weft_decoder_release", t);
-    }
   }
 
   void decoderFree(MemorySegment decoder) {
