@@ -16,7 +16,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 
 /// One sequence on one compiled decoder, stepped by hand: what a backend computes and how fast,
 /// without the engine around it. The model stays the caller's.
@@ -58,7 +57,7 @@ public final class DecoderRun implements AutoCloseable {
     int chunkRows = Math.min(batchRows, CHUNK_ROWS);
     for (int from = 0; from < tokens.length; from += chunkRows) {
       int[] chunk = Arrays.copyOfRange(tokens, from, Math.min(tokens.length, from + chunkRows));
-      StepResult.Entry result = step(chunk, from, null, true);
+      StepResult.Entry result = step(chunk, from, List.of(), true);
       for (int row = 0; row < chunk.length; row++) {
         listener.onRow(from + row, result.logits()[row]);
       }
@@ -82,26 +81,26 @@ public final class DecoderRun implements AutoCloseable {
   public int prefill(int[] prompt) {
     int from = 0;
     for (; from + batchRows < prompt.length; from += batchRows) {
-      step(Arrays.copyOfRange(prompt, from, from + batchRows), from, null, false);
+      step(Arrays.copyOfRange(prompt, from, from + batchRows), from, List.of(), false);
     }
     int[] last = Arrays.copyOfRange(prompt, from, prompt.length);
-    return sampled(step(last, from, greedyAfter(prompt, prompt.length), false));
+    return sampled(step(last, from, List.of(greedyAfter(prompt, prompt.length)), false));
   }
 
   /// Feeds the last of the first `length` tokens; gives the most likely next one.
   public int decode(int[] sequence, int length) {
     int[] last = {sequence[length - 1]};
-    return sampled(step(last, length - 1, greedyAfter(sequence, length), false));
+    return sampled(step(last, length - 1, List.of(greedyAfter(sequence, length)), false));
   }
 
   private StepResult.Entry step(
-      int[] tokens, int position, @Nullable SampleRequest sample, boolean keepLogits) {
-    StepBatch.Entry entry = new StepBatch.Entry(tokens, position, blocks, sample, keepLogits);
+      int[] tokens, int position, List<SampleRequest> samples, boolean keepLogits) {
+    StepBatch.Entry entry = new StepBatch.Entry(tokens, position, blocks, samples, keepLogits);
     return executable.forward(new StepBatch(List.of(entry))).await().entries().getFirst();
   }
 
   private static int sampled(StepResult.Entry result) {
-    return result.sampled().orElseThrow().token();
+    return result.sampled().getFirst().token();
   }
 
   private static SampleRequest greedyAfter(int[] sequence, int length) {

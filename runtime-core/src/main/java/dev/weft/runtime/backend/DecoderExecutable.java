@@ -1,5 +1,7 @@
 package dev.weft.runtime.backend;
 
+import java.lang.foreign.MemorySegment;
+
 /// A compiled decoder. Only the device's thread calls it, but for [#adapterBytes] and
 /// [#addAdapter].
 public interface DecoderExecutable extends AutoCloseable {
@@ -29,6 +31,19 @@ public interface DecoderExecutable extends AutoCloseable {
   default void removeAdapter(int handle) {
     throw new IllegalArgumentException("there is no adapter " + handle);
   }
+
+  /// Moves the contents of block `from[i]` to block `to[i]`. No block is in both arrays. What is
+  /// left in `from` is of no use.
+  void moveBlocks(int[] from, int[] to);
+
+  /// Copies the contents of these blocks to `target`, one after the other, each
+  /// [KvLayout#blockBytes] long. The bytes mean something to [#loadBlocks] of the same executable
+  /// only.
+  void saveBlocks(int[] blocks, MemorySegment target);
+
+  /// Takes back what [#saveBlocks] gave, into these blocks, which may be others: every row computed
+  /// afterwards is, bit for bit, what it would have been.
+  void loadBlocks(int[] blocks, MemorySegment source);
 
   @Override
   void close();

@@ -7,11 +7,11 @@ import dev.weft.runtime.model.TensorNames;
 import dev.weft.runtime.sampling.HostSampler;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.weights.Weights;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -260,20 +260,14 @@ final class ReferenceDecoder implements DecoderExecutable {
     var results = new ArrayList<StepResult.Entry>();
     for (int i = 0; i < rows.entries.size(); i++) {
       StepBatch.Entry entry = rows.entries.get(i);
-      int last = rows.firstOfEntry[i] + entry.tokens().length - 1;
-      int first = entry.keepLogits() ? rows.firstOfEntry[i] : last;
-      if (!entry.keepLogits() && entry.sample() == null) {
-        results.add(StepResult.Entry.of(Optional.empty()));
-        continue;
-      }
-      float[][] wanted = Arrays.copyOfRange(residual, first, last + 1);
-      float[][] logits = output.apply(outputNorm.apply(wanted), team);
-      Optional<SampledToken> sampled = Optional.empty();
-      if (entry.sample() != null) {
-        // The sampler may overwrite what it is given.
-        float[] lastLogits = logits[logits.length - 1].clone();
-        sampled = Optional.of(sampler.sample(lastLogits, entry.sample()));
-      }
+      int end = rows.firstOfEntry[i] + entry.tokens().length;
+      float[][] wanted = Arrays.copyOfRange(residual, end - entry.logitRows(), end);
+      float[][] logits =
+          wanted.length == 0 ? NO_LOGITS : output.apply(outputNorm.apply(wanted), team);
+      // The sampler may overwrite what it is given.
+      List<SampledToken> sampled =
+          entry.sample((row, request) ->
+              sampler.sample(logits[logits.length - entry.tokens().length + row].clone(), request));
       results.add(new StepResult.Entry(sampled, entry.keepLogits() ? logits : NO_LOGITS));
     }
     return new StepResult(results);
@@ -305,6 +299,21 @@ final class ReferenceDecoder implements DecoderExecutable {
     if (adapters.remove(handle) == null) {
       throw new IllegalArgumentException("there is no adapter " + handle);
     }
+  }
+
+  @Override
+  public void moveBlocks(int[] from, int[] to) {
+    cache.move(from, to);
+  }
+
+  @Override
+  public void saveBlocks(int[] blocks, MemorySegment target) {
+    cache.save(blocks, target);
+  }
+
+  @Override
+  public void loadBlocks(int[] blocks, MemorySegment source) {
+    cache.load(blocks, source);
   }
 
   @Override

@@ -1,5 +1,8 @@
 package dev.weft.runtime.backend;
 
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /// Keys and values in float32, by blocks that are allocated when first written. Block layout:
@@ -28,7 +31,7 @@ final class ReferenceKvCache {
     int index = table[token / blockTokens];
     float[] block = blocks[index];
     if (block.length == 0) {
-      block = new float[layerCount * 2 * blockTokens * kvWidth];
+      block = new float[blockFloats()];
       blocks[index] = block;
     }
     System.arraycopy(key, 0, block, offset(layer, 0, token), kvWidth);
@@ -39,6 +42,40 @@ final class ReferenceKvCache {
     for (int block : released) {
       blocks[block] = UNWRITTEN;
     }
+  }
+
+  void move(int[] from, int[] to) {
+    for (int i = 0; i < from.length; i++) {
+      blocks[to[i]] = blocks[from[i]];
+      blocks[from[i]] = UNWRITTEN;
+    }
+  }
+
+  /// A block that was never written is saved as zeros.
+  void save(int[] saved, MemorySegment target) {
+    for (int i = 0; i < saved.length; i++) {
+      float[] block = blocks[saved[i]];
+      float[] contents = block.length == 0 ? new float[blockFloats()] : block;
+      MemorySegment.copy(
+          contents, 0, target, JAVA_FLOAT_UNALIGNED, i * blockBytes(), contents.length);
+    }
+  }
+
+  void load(int[] loaded, MemorySegment source) {
+    for (int i = 0; i < loaded.length; i++) {
+      float[] contents = new float[blockFloats()];
+      MemorySegment.copy(
+          source, JAVA_FLOAT_UNALIGNED, i * blockBytes(), contents, 0, contents.length);
+      blocks[loaded[i]] = contents;
+    }
+  }
+
+  private int blockFloats() {
+    return layerCount * 2 * blockTokens * kvWidth;
+  }
+
+  private long blockBytes() {
+    return (long) blockFloats() * Float.BYTES;
   }
 
   /// One sequence's keys and values in one layer.

@@ -1,8 +1,9 @@
 package dev.weft.runtime.backend;
 
 import dev.weft.runtime.sampling.SampleRequest;
+import dev.weft.runtime.sampling.SampledToken;
+import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// The rows of one step: for each sequence a run of tokens, a whole prompt, a chunk of one, or the
 /// last sampled token.
@@ -21,8 +22,9 @@ public record StepBatch(List<Entry> entries) {
   /// @param position tokens of the sequence that the KV cache holds already
   /// @param blocks the sequence's block table: block `i` holds tokens `i * blockTokens` onward;
   ///   long enough for all rows
-  /// @param sample how to choose the token after the last row; `null` when the prompt goes on in a
-  ///   later step
+  /// @param samples how to choose the tokens after the last rows, one a row: none when the prompt
+  ///   goes on in a later step, one where a token is wanted, more where rows are a guess of what
+  ///   follows (see [#sample])
   /// @param keepLogits whether the result holds the logits of every row (scoring, tests)
   /// @param adapter the handle of the adapter to run with ([DecoderExecutable#addAdapter]), or
   ///   [#NO_ADAPTER]; the same one for all of a sequence's life, since keys and values depend on it
@@ -31,7 +33,7 @@ public record StepBatch(List<Entry> entries) {
       int[] tokens,
       int position,
       int[] blocks,
-      @Nullable SampleRequest sample,
+      List<SampleRequest> samples,
       boolean keepLogits,
       int adapter) {
     /// The model as it is.
@@ -41,16 +43,39 @@ public record StepBatch(List<Entry> entries) {
       if (tokens.length == 0) {
         throw new IllegalArgumentException("an entry has no rows");
       }
+      samples = List.copyOf(samples);
+      if (samples.size() > tokens.length) {
+        throw new IllegalArgumentException(
+            "%d tokens asked for after %d rows".formatted(samples.size(), tokens.length));
+      }
+    }
+
+    /// Rows at the end of the entry whose logits are needed.
+    public int logitRows() {
+      return keepLogits ? tokens.length : samples.size();
+    }
+
+    /// Chooses the tokens after the last rows in order, and stops behind the first one that is not
+    /// the token of the next row: from there on the rows are not what the sequence says. So every
+    /// token is the one that steps of one row would have given, and no other is chosen.
+    public List<SampledToken> sample(RowSampler sampler) {
+      var sampled = new ArrayList<SampledToken>(samples.size());
+      int first = tokens.length - samples.size();
+      for (int i = 0; i < samples.size(); i++) {
+        int row = first + i;
+        SampledToken token = sampler.sample(row, samples.get(i));
+        sampled.add(token);
+        if (row + 1 < tokens.length && token.token() != tokens[row + 1]) {
+          break;
+        }
+      }
+      return sampled;
     }
 
     /// Without an adapter.
     public Entry(
-        int[] tokens,
-        int position,
-        int[] blocks,
-        @Nullable SampleRequest sample,
-        boolean keepLogits) {
-      this(tokens, position, blocks, sample, keepLogits, NO_ADAPTER);
+        int[] tokens, int position, int[] blocks, List<SampleRequest> samples, boolean keepLogits) {
+      this(tokens, position, blocks, samples, keepLogits, NO_ADAPTER);
     }
 
     /// Throws [IllegalArgumentException] when running this entry would read or write outside of a
@@ -79,6 +104,13 @@ public record StepBatch(List<Entry> entries) {
         }
       }
     }
+  }
+
+  /// Chooses the token after a row.
+  @FunctionalInterface
+  public interface RowSampler {
+    /// @param row index of the row within its entry
+    SampledToken sample(int row, SampleRequest request);
   }
 
   /// What a compiled decoder has room for.

@@ -2,7 +2,6 @@ package dev.weft.runtime.backend;
 
 import dev.weft.runtime.sampling.SampledToken;
 import java.util.List;
-import java.util.Optional;
 
 /// What a step gave, one element an entry of the batch, in order.
 public record StepResult(List<Entry> entries) {
@@ -12,14 +11,14 @@ public record StepResult(List<Entry> entries) {
 
   /// What one entry gave.
   ///
-  /// @param sampled present where the entry asked for a token
+  /// @param sampled the tokens after its last rows, as [StepBatch.Entry#samples] asked for them, up
+  ///   to the first that is not the token of the next row: the rows after that one continue another
+  ///   text
   /// @param logits `[rows][vocabulary]` where the entry kept logits, else no rows
   @SuppressWarnings("ArrayRecordComponent")
-  public record Entry(Optional<SampledToken> sampled, float[][] logits) {
-    private static final float[][] NO_LOGITS = {};
-
-    public static Entry of(Optional<SampledToken> sampled) {
-      return new Entry(sampled, NO_LOGITS);
+  public record Entry(List<SampledToken> sampled, float[][] logits) {
+    public Entry {
+      sampled = List.copyOf(sampled);
     }
   }
 }

@@ -269,7 +269,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
               sequence.tokens(part.from(), part.count()),
               part.from(),
               sequence.blocks().toArray(),
-              part.samples() ? generation.sampleRequest() : null,
+              part.samples() ? List.of(generation.sampleRequest()) : List.of(),
               generation.wantsLogits(part.from(), part.count())));
     }
     var results = executable.forward(new StepBatch(entries)).await().entries();
@@ -289,11 +289,10 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
       }
       part.sequence().advance(part.count());
       if (part.from() + part.count() == part.sequence().length()) {
-        SampledToken sampled =
-            result
-                .sampled()
-                .orElseThrow(() -> new IllegalStateException("the step chose no token"));
-        tell(generation, sampled, now);
+        if (result.sampled().isEmpty()) {
+          throw new IllegalStateException("the step chose no token");
+        }
+        tell(generation, result.sampled().getFirst(), now);
       }
     } catch (RuntimeException | Error e) {
       log.atError()

@@ -1,12 +1,14 @@
 package dev.weft.runtime.memory;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
-/// The KV blocks of one sequence, in order of its tokens. Filled and emptied by a [BlockPool]. Not
-/// thread-safe.
+/// The KV blocks of one holder, in order of its tokens: of a sequence, or of the prefix cache.
+/// Filled and emptied by a [BlockPool]. Not thread-safe.
 public final class BlockTable {
-  private int[] blocks = new int[8];
+  private int[] blocks = {};
   private int size;
+  private @Nullable BlockPool pool;
 
   public int size() {
     return size;
@@ -24,15 +26,28 @@ public final class BlockTable {
     return Arrays.copyOf(blocks, size);
   }
 
-  void add(int block) {
+  /// The pool that its blocks are from; `null` while it has none.
+  @Nullable BlockPool pool() {
+    return pool;
+  }
+
+  void add(BlockPool from, int block) {
     if (size == blocks.length) {
-      blocks = Arrays.copyOf(blocks, 2 * size);
+      blocks = Arrays.copyOf(blocks, size == 0 ? 1 : 2 * Math.max(4, size));
     }
     blocks[size++] = block;
+    pool = from;
+  }
+
+  void set(int index, int block) {
+    blocks[index] = block;
   }
 
   void truncate(int newSize) {
     size = newSize;
+    if (size == 0) {
+      pool = null;
+    }
   }
 
   @Override

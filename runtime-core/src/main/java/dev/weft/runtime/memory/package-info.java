@@ -3,8 +3,10 @@
 /// - [MemoryLedger] counts bytes of one device by owner. It moves nothing; it says who may use how
 ///   much, and never lets the sum pass the device's capacity.
 /// - [BlockPool] hands out the KV block indexes of one instance, lowest first, so that a cache that
-///   is little used stays dense at its start.
-/// - [BlockTable] is one sequence's list of blocks: token `i` lies in block `i / blockTokens`.
+///   is little used stays dense at its start. Several tables may hold a block. Its capacity may
+///   grow, from a [BlockSupply], and shrink, for which blocks in use move ([BlockMoves]).
+/// - [BlockTable] is one holder's list of blocks: token `i` of a sequence lies in block `i /
+///   blockTokens`.
 ///
 /// ```
 ///   device bytes      MemoryLedger    | chat-00001 .......... | embed-00002 ... |      free       |

@@ -16,15 +16,17 @@ import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.sampling.SamplingParameters;
 import dev.weft.runtime.scheduling.Sequence;
 import dev.weft.runtime.tensor.DType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -106,11 +108,11 @@ public abstract class BackendContractTest {
       for (int i = 0; i < neighbours; i++) {
         var run = driver.start();
         runs.add(run);
-        entries.add(run.entry(null, tokens(1 + 7 * i % 20, i)));
+        entries.add(run.entry(List.of(), tokens(1 + 7 * i % 20, i)));
       }
       var run = driver.start();
       runs.add(run);
-      entries.add(neighbours / 2, run.entry(null, tokens));
+      entries.add(neighbours / 2, run.entry(List.of(), tokens));
       var results = compiled.forward(new StepBatch(entries)).await().entries();
       assertThat(results.get(neighbours / 2).logits()).isEqualTo(alone);
       runs.forEach(DecoderDriver.Run::end);
@@ -171,17 +173,124 @@ public abstract class BackendContractTest {
       var run = driver.start();
       var result =
           compiled
-              .forward(new StepBatch(List.of(run.entry(request, tokens))))
+              .forward(new StepBatch(List.of(run.entry(List.of(request), tokens))))
               .await()
               .entries()
               .getFirst();
       run.end();
 
       float[] logits = result.logits()[tokens.length - 1];
-      Optional<SampledToken> expected =
-          Optional.of(new HostSampler().sample(logits.clone(), request));
-      assertThat(result.sampled()).isEqualTo(expected);
+      var expected = new HostSampler().sample(logits.clone(), request);
+      assertThat(result.sampled()).containsExactly(expected);
     }
+  }
+
+  /// A guess is checked in one step: the tokens are those of steps of one row, and end behind the
+  /// first that was guessed wrongly.
+  @Test
+  void samplesAfterSeveralRowsWhatSingleStepsSample() {
+    var compiled = compile(DType.F32);
+    var driver = new DecoderDriver(compiled, BLOCKS);
+    int[] prompt = tokens(19, 5);
+    for (var parameters :
+        List.of(
+            SamplingParameters.GREEDY,
+            new SamplingParameters(0.9, 0, 0.95, 0, 0.3, 0.2, 1.05, Map.of(), 11, 2))) {
+      int draft = 6;
+      var plain = new Sequence(prompt, prompt.length + draft + 1, false);
+      var expected = new ArrayList<SampledToken>();
+      var run = driver.start();
+      int[] next = prompt;
+      for (int i = 0; i <= draft; i++) {
+        var request = new SampleRequest(parameters, plain.length(), plain, Set.of());
+        var token = sampled(compiled, run.entry(List.of(request), next)).getFirst();
+        expected.add(token);
+        plain.append(token.token());
+        next = new int[] {token.token()};
+      }
+      run.end();
+
+      for (int wrong = 0; wrong <= draft; wrong++) {
+        run = driver.start();
+        run.add(prompt);
+        run.back(1);
+        int[] rows = plain.tokens(prompt.length - 1, draft + 1);
+        if (wrong > 0) {
+          rows[wrong] = (rows[wrong] + 1) % 250;
+        }
+        var requests = new ArrayList<SampleRequest>();
+        for (int i = 0; i <= draft; i++) {
+          int length = prompt.length + i;
+          var history = new Sequence(prompt, plain.length() + 1, false);
+          Arrays.stream(plain.tokens(prompt.length, i)).forEach(history::append);
+          requests.add(new SampleRequest(parameters, length, history, Set.of()));
+        }
+        var tokens = sampled(compiled, run.entry(requests, rows));
+        run.end();
+
+        assertThat(tokens).isEqualTo(expected.subList(0, wrong == 0 ? draft + 1 : wrong));
+      }
+    }
+  }
+
+  private static List<SampledToken> sampled(DecoderExecutable decoder, StepBatch.Entry entry) {
+    return decoder.forward(new StepBatch(List.of(entry))).await().entries().getFirst().sampled();
+  }
+
+  @Test
+  void movedBlocksHoldWhatTheyHeld() {
+    var compiled = compile(DType.F32);
+    int[] tokens = tokens(50, 6);
+    float[][] expected = new DecoderDriver(compiled, BLOCKS).logits(tokens);
+    int count = compiled.kvLayout().blocksFor(tokens.length);
+    int[] high = IntStream.range(BLOCKS - count, BLOCKS).toArray();
+    int[] low = IntStream.range(0, count).map(i -> count - 1 - i).toArray();
+
+    int before = 37;
+    logits(compiled, new StepBatch.Entry(part(tokens, 0, before), 0, high, List.of(), true));
+    compiled.moveBlocks(high, low);
+    compiled.releaseBlocks(high);
+
+    assertThat(
+            logits(
+                compiled,
+                new StepBatch.Entry(part(tokens, before, 50), before, low, List.of(), true)))
+        .isEqualTo(Arrays.copyOfRange(expected, before, 50));
+  }
+
+  @Test
+  void savedBlocksComeBackElsewhere() {
+    var compiled = compile(DType.F32);
+    int[] tokens = tokens(50, 7);
+    float[][] expected = new DecoderDriver(compiled, BLOCKS).logits(tokens);
+    int count = compiled.kvLayout().blocksFor(tokens.length);
+    int[] there = IntStream.range(2, 2 + count).toArray();
+    int[] here = IntStream.range(0, count).map(i -> BLOCKS - 1 - 2 * i).toArray();
+
+    int before = 41;
+    logits(compiled, new StepBatch.Entry(part(tokens, 0, before), 0, there, List.of(), true));
+    try (Arena arena = Arena.ofConfined()) {
+      // An odd address: a file's buffer is aligned to nothing.
+      long bytes = count * compiled.kvLayout().blockBytes();
+      MemorySegment saved = arena.allocate(bytes + 1).asSlice(1);
+      compiled.saveBlocks(there, saved);
+      logits(compiled, new StepBatch.Entry(tokens(50, 8), 0, there, List.of(), true));
+      compiled.loadBlocks(here, saved);
+    }
+
+    assertThat(
+            logits(
+                compiled,
+                new StepBatch.Entry(part(tokens, before, 50), before, here, List.of(), true)))
+        .isEqualTo(Arrays.copyOfRange(expected, before, 50));
+  }
+
+  private static int[] part(int[] tokens, int from, int to) {
+    return Arrays.copyOfRange(tokens, from, to);
+  }
+
+  private static float[][] logits(DecoderExecutable decoder, StepBatch.Entry entry) {
+    return decoder.forward(new StepBatch(List.of(entry))).await().entries().getFirst().logits();
   }
 
   @Test
@@ -190,12 +299,12 @@ public abstract class BackendContractTest {
     int[] block = {0};
     for (var entry :
         List.of(
-            new StepBatch.Entry(new int[] {300}, 0, block, null, false),
-            new StepBatch.Entry(new int[] {-1}, 0, block, null, false),
-            new StepBatch.Entry(new int[] {1}, 0, new int[] {BLOCKS}, null, false),
-            new StepBatch.Entry(new int[] {1}, 0, new int[] {-1}, null, false),
-            new StepBatch.Entry(new int[] {1}, 0, new int[0], null, false),
-            new StepBatch.Entry(new int[] {1}, CONTEXT, new int[CONTEXT], null, false))) {
+            new StepBatch.Entry(new int[] {300}, 0, block, List.of(), false),
+            new StepBatch.Entry(new int[] {-1}, 0, block, List.of(), false),
+            new StepBatch.Entry(new int[] {1}, 0, new int[] {BLOCKS}, List.of(), false),
+            new StepBatch.Entry(new int[] {1}, 0, new int[] {-1}, List.of(), false),
+            new StepBatch.Entry(new int[] {1}, 0, new int[0], List.of(), false),
+            new StepBatch.Entry(new int[] {1}, CONTEXT, new int[CONTEXT], List.of(), false))) {
       assertThatThrownBy(() -> compiled.forward(new StepBatch(List.of(entry))).await())
           .isInstanceOf(IllegalArgumentException.class);
     }

@@ -6,7 +6,6 @@ import dev.weft.runtime.sampling.SampleRequest;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// Runs sequences on a decoder without an engine, keeping all logits.
 public final class DecoderDriver {
@@ -31,22 +30,27 @@ public final class DecoderDriver {
     /// Computes the next tokens alone; `[tokens][vocabulary]`.
     public float[][] add(int... tokens) {
       return decoder
-          .forward(new StepBatch(List.of(entry(null, tokens))))
+          .forward(new StepBatch(List.of(entry(List.of(), tokens))))
           .await()
           .entries()
           .getFirst()
           .logits();
     }
 
-    /// These tokens as a part of a batch, logits kept.
-    public StepBatch.Entry entry(@Nullable SampleRequest sample, int... tokens) {
+    /// These tokens as a part of a batch, logits kept, with tokens asked for after the last rows.
+    public StepBatch.Entry entry(List<SampleRequest> samples, int... tokens) {
       int end = position + tokens.length;
       if (!pool.tryGrow(blocks, decoder.kvLayout().blocksFor(end))) {
         throw new IllegalStateException("the cache is full");
       }
-      var entry = new StepBatch.Entry(tokens, position, blocks.toArray(), sample, true, adapter);
+      var entry = new StepBatch.Entry(tokens, position, blocks.toArray(), samples, true, adapter);
       position = end;
       return entry;
+    }
+
+    /// The next entry computes the last `count` tokens again.
+    public void back(int count) {
+      position -= count;
     }
 
     /// Gives its blocks back.

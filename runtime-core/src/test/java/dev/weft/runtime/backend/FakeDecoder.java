@@ -1,12 +1,13 @@
 package dev.weft.runtime.backend;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
+
 import dev.weft.runtime.sampling.HostSampler;
-import dev.weft.runtime.sampling.SampledToken;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Optional;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -82,12 +83,17 @@ public final class FakeDecoder implements DecoderExecutable {
     return () -> new StepResult(results);
   }
 
-  private static void checkBlocksAreApart(StepBatch batch) {
-    Set<Integer> seen = new HashSet<>();
+  /// What one sequence writes, no other may even read.
+  private void checkBlocksAreApart(StepBatch batch) {
+    Map<Integer, Integer> holders = new HashMap<>();
     for (var entry : batch.entries()) {
-      for (int block : entry.blocks()) {
-        if (!seen.add(block)) {
-          throw new AssertionError("two sequences share block " + block);
+      Arrays.stream(entry.blocks()).distinct().forEach(b -> holders.merge(b, 1, Integer::sum));
+    }
+    for (var entry : batch.entries()) {
+      int end = entry.position() + entry.tokens().length;
+      for (int i = entry.position() / blockTokens; i * blockTokens < end; i++) {
+        if (holders.get(entry.blocks()[i]) > 1) {
+          throw new AssertionError("two sequences share block " + entry.blocks()[i]);
         }
       }
     }
@@ -97,21 +103,19 @@ public final class FakeDecoder implements DecoderExecutable {
     if (entry.adapter() != StepBatch.Entry.NO_ADAPTER && !adapters.contains(entry.adapter())) {
       throw new IllegalArgumentException("there is no adapter " + entry.adapter());
     }
-    List<float[]> logits = new ArrayList<>();
-    for (int row = 0; row < entry.tokens().length; row++) {
+    int rows = entry.tokens().length;
+    float[][] logits = new float[entry.logitRows()][];
+    int before = rows - logits.length;
+    for (int row = 0; row < rows; row++) {
       int position = entry.position() + row;
       cache[entry.blocks()[position / blockTokens]][position % blockTokens] = entry.tokens()[row];
-      boolean last = row == entry.tokens().length - 1;
-      if (entry.keepLogits() || (last && entry.sample() != null)) {
-        logits.add(model.apply(history(entry.blocks(), position + 1)));
+      if (row >= before) {
+        logits[row - before] = model.apply(history(entry.blocks(), position + 1));
       }
     }
-    Optional<SampledToken> sampled = Optional.empty();
-    if (entry.sample() != null) {
-      sampled = Optional.of(sampler.sample(logits.getLast().clone(), entry.sample()));
-    }
-    float[][] kept = entry.keepLogits() ? logits.toArray(float[][]::new) : new float[0][];
-    return new StepResult.Entry(sampled, kept);
+    var sampled =
+        entry.sample((row, request) -> sampler.sample(logits[row - before].clone(), request));
+    return new StepResult.Entry(sampled, entry.keepLogits() ? logits : new float[0][]);
   }
 
   private int[] history(int[] blocks, int length) {
@@ -148,6 +152,30 @@ public final class FakeDecoder implements DecoderExecutable {
   public void removeAdapter(int handle) {
     if (!adapters.remove(handle)) {
       throw new IllegalArgumentException("there is no adapter " + handle);
+    }
+  }
+
+  @Override
+  public void moveBlocks(int[] from, int[] to) {
+    for (int i = 0; i < from.length; i++) {
+      cache[to[i]] = cache[from[i]].clone();
+      Arrays.fill(cache[from[i]], NOTHING);
+    }
+  }
+
+  @Override
+  public void saveBlocks(int[] blocks, MemorySegment target) {
+    for (int i = 0; i < blocks.length; i++) {
+      MemorySegment.copy(
+          cache[blocks[i]], 0, target, JAVA_INT_UNALIGNED, 4L * blockTokens * i, blockTokens);
+    }
+  }
+
+  @Override
+  public void loadBlocks(int[] blocks, MemorySegment source) {
+    for (int i = 0; i < blocks.length; i++) {
+      MemorySegment.copy(
+          source, JAVA_INT_UNALIGNED, 4L * blockTokens * i, cache[blocks[i]], 0, blockTokens);
     }
   }
 

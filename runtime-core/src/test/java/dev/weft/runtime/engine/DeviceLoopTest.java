@@ -14,6 +14,7 @@ import dev.weft.runtime.engine.EngineObserver.Outcome;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.sampling.SampledToken;
+import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -73,6 +74,21 @@ class DeviceLoopTest extends DeviceLoopFixture {
           @Override
           public void releaseBlocks(int[] blocks) {
             throw new IllegalStateException("release");
+          }
+
+          @Override
+          public void moveBlocks(int[] from, int[] to) {
+            decoder.moveBlocks(from, to);
+          }
+
+          @Override
+          public void saveBlocks(int[] blocks, MemorySegment target) {
+            decoder.saveBlocks(blocks, target);
+          }
+
+          @Override
+          public void loadBlocks(int[] blocks, MemorySegment source) {
+            decoder.loadBlocks(blocks, source);
           }
 
           @Override

@@ -69,4 +69,76 @@ class BlockPoolTest {
     assertThat(pool.release(a)).isEmpty();
     assertThat(pool.usedCount()).isZero();
   }
+
+  @Test
+  void aSharedBlockIsFreeWhenItsLastHolderLetsGo() {
+    var pool = new BlockPool(4);
+    var a = new BlockTable();
+    var b = new BlockTable();
+    pool.tryGrow(a, 2);
+    pool.share(b, 0);
+    pool.tryGrow(b, 2);
+
+    assertThat(b.toArray()).containsExactly(0, 2);
+    assertThat(pool.references(0)).isEqualTo(2);
+    assertThat(pool.usedCount()).isEqualTo(3);
+    assertThat(pool.release(a)).containsExactly(1);
+    assertThat(pool.release(b)).containsExactly(0, 2);
+    assertThatThrownBy(() -> pool.share(b, 0)).hasMessageContaining("not in use");
+    assertThatThrownBy(() -> pool.share(b, 9)).hasMessageContaining("not in use");
+  }
+
+  @Test
+  void aBlockCanBeReplacedByAnotherThatHoldsTheSame() {
+    var pool = new BlockPool(4);
+    var a = new BlockTable();
+    var b = new BlockTable();
+    pool.tryGrow(a, 1);
+    pool.tryGrow(b, 2);
+
+    assertThat(pool.replace(b, 0, a.block(0))).containsExactly(1);
+    assertThat(b.toArray()).containsExactly(0, 2);
+    assertThat(pool.replace(b, 0, a.block(0))).as("by itself").isEmpty();
+    pool.checkIntegrity();
+  }
+
+  @Test
+  void shrinkingMovesWhatLiesBeyondTheCapacity() {
+    var pool = new BlockPool(8);
+    var a = new BlockTable();
+    var b = new BlockTable();
+    pool.tryGrow(a, 3);
+    pool.tryGrow(b, 3);
+    pool.share(a, 5);
+    pool.shrink(b, 2);
+    pool.tryGrow(b, 4);
+    pool.release(a);
+    assertThat(b.toArray()).containsExactly(3, 4, 6, 7);
+
+    pool.tryGrow(a, 1);
+    var moves = pool.shrinkTo(5);
+
+    assertThat(moves.from()).containsExactly(6, 7);
+    assertThat(moves.to()).containsExactly(1, 2);
+    assertThat(a.toArray()).containsExactly(0);
+    assertThat(b.toArray()).containsExactly(3, 4, 1, 2);
+    assertThat(pool.freeCount()).isZero();
+    assertThatThrownBy(() -> pool.shrinkTo(4)).hasMessageContaining("do not fit");
+    pool.checkIntegrity();
+  }
+
+  @Test
+  void capacityGrowsAndShrinksByWhatIsNotInUse() {
+    var pool = new BlockPool(2);
+    var a = new BlockTable();
+    pool.tryGrow(a, 2);
+    pool.setCapacity(7);
+    assertThat(pool.tryGrow(a, 6)).isTrue();
+    pool.shrink(a, 4);
+    pool.setCapacity(4);
+
+    assertThat(pool.freeCount()).isZero();
+    assertThatThrownBy(() -> pool.setCapacity(3)).hasMessageContaining("in use");
+    pool.checkIntegrity();
+  }
 }

@@ -18,7 +18,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /// A decoder whose steps are one native call each. Sampling that is more than taking the largest
 /// logit happens here, on the logits.
@@ -92,31 +91,28 @@ final class CpuDecoder implements DecoderExecutable {
     try (Arena scratch = Arena.ofConfined()) {
       NativeDecoder.Step step = new NativeDecoder.Step(batch);
       long logitBytes = (long) step.logitRows().length * spec.vocabularySize() * Float.BYTES;
-      // Only scoring whole prompts asks for more rows than there are sequences.
+      // Scoring whole prompts and checking drafts ask for more rows than there are sequences.
       MemorySegment out =
           logitBytes <= logits.byteSize() ? logits : scratch.allocate(logitBytes, Float.BYTES);
       int[] largest = decoder.run(step, out, scratch);
       var results = new ArrayList<StepResult.Entry>(batch.entries().size());
       int row = 0;
       for (StepBatch.Entry entry : batch.entries()) {
-        int rows = step.logitRowCount(entry);
-        results.add(result(entry, out, row, rows, largest));
+        int rows = entry.logitRows();
+        results.add(result(entry, out, row, largest));
         row += rows;
       }
       return new StepResult(results);
     }
   }
 
+  /// @param firstRow where this entry's logits begin
   private StepResult.Entry result(
-      StepBatch.Entry entry, MemorySegment out, int firstRow, int rows, int[] largest) {
-    if (rows == 0) {
-      return StepResult.Entry.of(Optional.empty());
-    }
-    SampleRequest sample = entry.sample();
-    Optional<SampledToken> sampled =
-        sample == null
-            ? Optional.empty()
-            : Optional.of(sample(sample, out, firstRow + rows - 1, largest));
+      StepBatch.Entry entry, MemorySegment out, int firstRow, int[] largest) {
+    int rows = entry.logitRows();
+    int before = entry.tokens().length - rows;
+    List<SampledToken> sampled =
+        entry.sample((row, request) -> sample(request, out, firstRow + row - before, largest));
     return new StepResult.Entry(
         sampled, entry.keepLogits() ? rows(out, firstRow, rows) : NO_LOGITS);
   }
@@ -147,6 +143,21 @@ final class CpuDecoder implements DecoderExecutable {
       MemorySegment.copy(out, JAVA_FLOAT, from, copies[row], 0, spec.vocabularySize());
     }
     return copies;
+  }
+
+  @Override
+  public void moveBlocks(int[] from, int[] to) {
+    throw new UnsupportedOperationException("moving KV blocks");
+  }
+
+  @Override
+  public void saveBlocks(int[] blocks, MemorySegment target) {
+    throw new UnsupportedOperationException("saving KV blocks");
+  }
+
+  @Override
+  public void loadBlocks(int[] blocks, MemorySegment source) {
+    throw new UnsupportedOperationException("loading KV blocks");
   }
 
   @Override

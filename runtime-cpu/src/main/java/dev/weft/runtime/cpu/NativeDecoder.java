@@ -206,18 +206,9 @@ final class NativeDecoder implements AutoCloseable {
       int end = 0;
       for (StepBatch.Entry entry : batch.entries()) {
         end += entry.tokens().length;
-        int wanted = rowsWanted(entry);
-        IntStream.range(end - wanted, end).forEach(rows);
+        IntStream.range(end - entry.logitRows(), end).forEach(rows);
       }
       return rows.build().toArray();
-    }
-
-    private static int rowsWanted(StepBatch.Entry entry) {
-      return entry.keepLogits() ? entry.tokens().length : entry.sample() != null ? 1 : 0;
-    }
-
-    int logitRowCount(StepBatch.Entry entry) {
-      return rowsWanted(entry);
     }
   }
 

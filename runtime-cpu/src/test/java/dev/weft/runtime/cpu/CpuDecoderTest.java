@@ -72,7 +72,8 @@ class CpuDecoderTest {
 
   private StepResult.Entry run(SampleRequest sample) {
     int[] blocks = Steps.blocks(decoder, 0, 1, 3);
-    StepBatch.Entry entry = new StepBatch.Entry(new int[] {5, 6, 7}, 0, blocks, sample, true);
+    StepBatch.Entry entry =
+        new StepBatch.Entry(new int[] {5, 6, 7}, 0, blocks, List.of(sample), true);
     return Steps.only(decoder.forward(new StepBatch(List.of(entry))).await());
   }
 
@@ -88,18 +89,18 @@ class CpuDecoderTest {
   void greedyTakesTheLargestLogit() {
     StepResult.Entry result = run(sample(SamplingParameters.GREEDY, Set.of()));
     assertThat(result.logits()).hasNumberOfRows(3);
-    assertThat(result.sampled().orElseThrow().token()).isEqualTo(largest(result.logits()[2]));
+    assertThat(result.sampled().getFirst().token()).isEqualTo(largest(result.logits()[2]));
   }
 
   @Test
   void blockedAndBiasedTokensGoThroughTheSampler() {
-    int best = run(sample(SamplingParameters.GREEDY, Set.of())).sampled().orElseThrow().token();
+    int best = run(sample(SamplingParameters.GREEDY, Set.of())).sampled().getFirst().token();
     StepResult.Entry blocked = run(sample(SamplingParameters.GREEDY, Set.of(best)));
-    assertThat(blocked.sampled().orElseThrow().token()).isNotEqualTo(best);
+    assertThat(blocked.sampled().getFirst().token()).isNotEqualTo(best);
     var biased = new SamplingParameters(0, 0, 1, 0, 0, 0, 1, Map.of(123, 1000f), 0, 2);
     StepResult.Entry scored = run(sample(biased, Set.of()));
-    assertThat(scored.sampled().orElseThrow().token()).isEqualTo(123);
-    assertThat(scored.sampled().orElseThrow().alternatives()).hasSize(2);
+    assertThat(scored.sampled().getFirst().token()).isEqualTo(123);
+    assertThat(scored.sampled().getFirst().alternatives()).hasSize(2);
     // The kept logits are the model's own.
     assertThat(largest(scored.logits()[2])).isEqualTo(best);
   }
@@ -107,7 +108,7 @@ class CpuDecoderTest {
   @Test
   void entriesWithoutSampleGiveNothing() {
     int[] blocks = Steps.blocks(decoder, 0, 1, 3);
-    var entry = new StepBatch.Entry(new int[] {5, 6, 7}, 0, blocks, null, false);
+    var entry = new StepBatch.Entry(new int[] {5, 6, 7}, 0, blocks, List.of(), false);
     StepResult.Entry result = Steps.only(decoder.forward(new StepBatch(List.of(entry))).await());
     assertThat(result.sampled()).isEmpty();
     assertThat(result.logits()).isEmpty();

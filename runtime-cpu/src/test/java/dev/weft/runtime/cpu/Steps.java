@@ -19,7 +19,7 @@ final class Steps {
   }
 
   static StepBatch.Entry scored(int[] tokens, int position, int[] blocks) {
-    return new StepBatch.Entry(tokens, position, blocks, null, true);
+    return new StepBatch.Entry(tokens, position, blocks, List.of(), true);
   }
 
   /// The logits of all rows of `tokens`, run in chunks of these sizes.

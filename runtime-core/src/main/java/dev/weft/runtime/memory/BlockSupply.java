@@ -1,0 +1,28 @@
+package dev.weft.runtime.memory;
+
+/// Where an instance's KV blocks come from when those that it has run out: its neighbours on the
+/// device, or nowhere. The device's thread asks, between two steps; [#reachable] is asked by any
+/// thread.
+public interface BlockSupply {
+  /// A fixed number of blocks.
+  BlockSupply NONE =
+      new BlockSupply() {
+        @Override
+        public int grow(int blocks) {
+          return 0;
+        }
+
+        @Override
+        public int reachable() {
+          return 0;
+        }
+      };
+
+  /// Asks for `blocks` more. Returns how many came, which may be fewer or more: they can be written
+  /// to when this returns, and the caller raises its pool's capacity by as many.
+  int grow(int blocks);
+
+  /// Blocks that could come, beyond the present capacity, were every neighbour idle: decides
+  /// whether a sequence can ever fit.
+  int reachable();
+}
