@@ -36,10 +36,12 @@ static void carve_decoder(struct weft_decoder* d, struct carver* carver) {
 static void shape_kv(struct weft_decoder* d) {
   const struct weft_decoder_config* c = &d->config;
   int64_t padded = divide_up(c->head_size, PANEL) * PANEL;
-  int64_t bytes = 2 * c->block_tokens * (c->head_size + padded) * c->kv_heads * c->layers;
-  d->kv = (struct kv_shape){.head_size = c->head_size, .padded_head_size = padded,
-      .block_tokens = c->block_tokens, .kv_heads = c->kv_heads, .layers = c->layers,
-      .block_bytes = bytes, .blocks_per_chunk = CHUNK_BYTES / bytes};
+  d->kv = (struct kv_shape){.int8 = c->kv_int8 != 0, .head_size = c->head_size,
+      .padded_head_size = padded, .block_tokens = c->block_tokens, .kv_heads = c->kv_heads,
+      .layers = c->layers};
+  int64_t bytes = kv_head_bytes(&d->kv) * c->kv_heads * c->layers;
+  d->kv.block_bytes = bytes;
+  d->kv.blocks_per_chunk = CHUNK_BYTES / bytes;
   // Blocks larger than a chunk span whole chunks.
   if (d->kv.blocks_per_chunk == 0) d->kv.block_bytes = divide_up(bytes, CHUNK_BYTES) * CHUNK_BYTES;
   d->kv.base = c->kv;

@@ -6,9 +6,12 @@
 
 #define SPLIT_KEYS 256
 
-// One vector of keys: k is [head_size][k_stride], v is [keys][v_stride], f16 or f32.
+enum element { ELEMENT_F32, ELEMENT_F16, ELEMENT_I8 };
+
+// One vector of keys: k is [head_size][k_stride], v is [keys][v_stride].
 struct key_vector {
   const uint8_t *k, *v;
+  const uint16_t *k_scales, *v_scales;  // f16, one a key; of int8 only
   int64_t position;  // of lane 0
   int64_t count;     // lanes that hold keys
 };
@@ -29,20 +32,24 @@ static void describe(
   split->head_size = head_size;
 }
 
-INLINE f32x16 load_kv(int half, const uint8_t* at, int64_t index) {
-  return half ? f_load_f16((const uint16_t*)at + index) : f_load((const float*)at + index);
+INLINE f32x16 load_kv(enum element element, const uint8_t* at, int64_t index) {
+  switch (element) {
+    case ELEMENT_F16: return f_load_f16((const uint16_t*)at + index);
+    case ELEMENT_I8: return f_load_i8(at + index);
+    default: return f_load((const float*)at + index);
+  }
 }
 
 // scores[row][lane] = q[row] . k[lane] of rows first..first+count-1.
 INLINE void score_part(
-    int half, int rows, int first, int count, const uint8_t* k, int64_t stride, int64_t head_size,
+    enum element element, int rows, int first, int count, const uint8_t* k, int64_t stride, int64_t head_size,
     const float* q, float* scores) {
   f32x16 acc[TILE_ROWS];
 #pragma GCC unroll 16
   for (int r = 0; r < count; r++) acc[r] = f_zero();
   q += first;
   for (int64_t d = 0; d < head_size; d++) {
-    f32x16 keys = load_kv(half, k, d * stride);
+    f32x16 keys = load_kv(element, k, d * stride);
 #pragma GCC unroll 16
     for (int r = 0; r < count; r++) acc[r] = f_fma(keys, f_set(q[r]), acc[r]);
     q += rows;
@@ -53,7 +60,7 @@ INLINE void score_part(
 
 // out[row][dimension..] += weights[row][key] * v[key] of rows first..first+count-1.
 INLINE void value_part(
-    int half, int rows, int first, int count, int wide, const struct key_split* split,
+    enum element element, int rows, int first, int count, int wide, const struct key_split* split,
     int64_t dimension, const float* weights, float* out) {
   f32x16 acc[4 * 4];
 #pragma GCC unroll 16
@@ -65,7 +72,7 @@ INLINE void value_part(
       f32x16 values[4];
 #pragma GCC unroll 4
       for (int w = 0; w < wide; w++) {
-        values[w] = load_kv(half, keys->v, lane * split->v_stride + dimension + w * LANES);
+        values[w] = load_kv(element, keys->v, lane * split->v_stride + dimension + w * LANES);
       }
 #pragma GCC unroll 4
       for (int r = 0; r < count; r++) {
@@ -90,12 +97,12 @@ INLINE void value_part(
 // Rows at once in value_part: at most 4 of 4 vectors.
 #define VALUE_PART(rows) ((rows) <= 4 ? (rows) : (rows) % 4 == 0 ? 4 : 3)
 
-#define ATTENTION_PARTS(name, half, rows)                                                      \
+#define ATTENTION_PARTS(name, element, rows)                                                      \
   static void scores_##name##_##rows(                                                          \
       const struct key_split* split, const struct key_vector* keys, const float* q,            \
       float* scores) {                                                                         \
     for (int first = 0; first < rows; first += PART(rows)) {                                   \
-      score_part(half, rows, first, PART(rows), keys->k, split->k_stride, split->head_size, q, \
+      score_part(element, rows, first, PART(rows), keys->k, split->k_stride, split->head_size, q, \
           scores);                                                                             \
     }                                                                                          \
   }                                                                                            \
@@ -105,21 +112,22 @@ INLINE void value_part(
     for (int first = 0; first < rows; first += VALUE_PART(rows)) {                             \
       int64_t d = 0;                                                                           \
       for (; d + 4 * LANES <= dimensions; d += 4 * LANES) {                                    \
-        value_part(half, rows, first, VALUE_PART(rows), 4, split, d, weights, out);            \
+        value_part(element, rows, first, VALUE_PART(rows), 4, split, d, weights, out);            \
       }                                                                                        \
       for (; d < dimensions; d += LANES) {                                                     \
-        value_part(half, rows, first, VALUE_PART(rows), 1, split, d, weights, out);            \
+        value_part(element, rows, first, VALUE_PART(rows), 1, split, d, weights, out);            \
       }                                                                                        \
     }                                                                                          \
   }
 
-#define EACH_ATTENTION(name, half)                                                             \
-  ATTENTION_PARTS(name, half, 1) ATTENTION_PARTS(name, half, 2) ATTENTION_PARTS(name, half, 3) \
-  ATTENTION_PARTS(name, half, 4) ATTENTION_PARTS(name, half, 6) ATTENTION_PARTS(name, half, 8) \
-  ATTENTION_PARTS(name, half, 12) ATTENTION_PARTS(name, half, 16)
+#define EACH_ATTENTION(name, element)                                                          \
+  ATTENTION_PARTS(name, element, 1) ATTENTION_PARTS(name, element, 2) ATTENTION_PARTS(name, element, 3) \
+  ATTENTION_PARTS(name, element, 4) ATTENTION_PARTS(name, element, 6) ATTENTION_PARTS(name, element, 8) \
+  ATTENTION_PARTS(name, element, 12) ATTENTION_PARTS(name, element, 16)
 
-EACH_ATTENTION(half, 1)
-EACH_ATTENTION(single, 0)
+EACH_ATTENTION(half, ELEMENT_F16)
+EACH_ATTENTION(byte, ELEMENT_I8)
+EACH_ATTENTION(single, ELEMENT_F32)
 
 struct attention_parts {
   void (*scores)(const struct key_split*, const struct key_vector*, const float* q, float* scores);
@@ -133,6 +141,7 @@ struct attention_parts {
    PARTS_ENTRY(name, 12), PARTS_ENTRY(name, 16)}
 
 static const struct attention_parts HALF_PARTS[TILE_ROWS + 1] = PARTS_TABLE(half);
+static const struct attention_parts BYTE_PARTS[TILE_ROWS + 1] = PARTS_TABLE(byte);
 static const struct attention_parts SINGLE_PARTS[TILE_ROWS + 1] = PARTS_TABLE(single);
 
 static void merge(
@@ -159,7 +168,9 @@ static int soften(
     const struct key_vector* keys = &split->vector[n];
     int64_t until = last_key + 1 - keys->position;
     float* lanes = scores + (n * rows + query) * LANES;
-    f32x16 x = f_within(f_load(lanes), first_key - keys->position,
+    f32x16 x = f_load(lanes);
+    if (keys->k_scales) x = f_mul(x, f_load_f16(keys->k_scales));
+    x = f_within(x, first_key - keys->position,
         until < keys->count ? until : keys->count, lowest);
     f_store(lanes, x);
     most = f_max(most, x);
@@ -170,7 +181,8 @@ static int soften(
     float* lanes = scores + (n * rows + query) * LANES;
     f32x16 weights = any ? f_exp(f_sub(f_load(lanes), f_set(*highest))) : f_zero();
     sum = f_add(sum, weights);
-    f_store(lanes, weights);
+    const uint16_t* scales = split->vector[n].v_scales;
+    f_store(lanes, scales ? f_mul(weights, f_load_f16(scales)) : weights);
   }
   *total = f_sum(sum);
   return any;
@@ -204,6 +216,7 @@ static void attend_split(
 static void attend(const struct attention_tile* tile) {
   const struct kv_shape* kv = tile->kv;
   struct key_split split;
+  int64_t element = kv->int8 ? 1 : 2;
   describe(&split, kv->head_size, kv->block_tokens, kv->padded_head_size);
   int64_t first = tile->first_key[0], last = tile->last_key[0];
   for (int64_t i = 1; i < tile->queries; i++) {
@@ -212,18 +225,23 @@ static void attend(const struct attention_tile* tile) {
   }
   for (int64_t b = tile->first_block; b < tile->end_block; b++) {
     const uint8_t* at = kv_address(kv, tile->blocks[b], tile->layer, tile->kv_head);
-    const uint8_t* v = at + 2 * kv->head_size * kv->block_tokens;
+    const uint16_t* scales = kv->int8 ? (const uint16_t*)at : NULL;
+    const uint8_t* k = at + kv_scale_bytes(kv);
+    const uint8_t* v = k + element * kv->head_size * kv->block_tokens;
     for (int64_t slot = 0; slot < kv->block_tokens; slot += LANES) {
       int64_t position = b * kv->block_tokens + slot;
       int64_t count = kv->block_tokens - slot < LANES ? kv->block_tokens - slot : LANES;
       if (position + count > last + 1) count = last + 1 - position;
       if (count <= 0 || position + count <= first) continue;
       split.vector[split.vectors++] = (struct key_vector){
-          at + 2 * slot, v + 2 * slot * kv->padded_head_size, position, count};
+          .k = k + element * slot, .v = v + element * slot * kv->padded_head_size,
+          .k_scales = scales ? scales + slot : NULL,
+          .v_scales = scales ? scales + kv->block_tokens + slot : NULL,
+          .position = position, .count = count};
     }
   }
   if (split.vectors > 0) {
-    attend_split(HALF_PARTS, &split, tile->queries, tile->q, tile->first_key, tile->last_key,
+    attend_split(kv->int8 ? BYTE_PARTS : HALF_PARTS, &split, tile->queries, tile->q, tile->first_key, tile->last_key,
         tile->scores, tile->highest, tile->total, tile->out);
   }
 }
@@ -275,9 +293,9 @@ static void attend_text(
     for (int64_t start = 0; start < tokens; start += SPLIT_KEYS) {
       split.vectors = 0;
       for (int64_t t = start; t < tokens && t < start + SPLIT_KEYS; t += LANES) {
-        split.vector[split.vectors++] = (struct key_vector){(const uint8_t*)(keys + t),
-            (const uint8_t*)(values + t * padded_size), t,
-            tokens - t < LANES ? tokens - t : LANES};
+        split.vector[split.vectors++] = (struct key_vector){.k = (const uint8_t*)(keys + t),
+            .v = (const uint8_t*)(values + t * padded_size), .position = t,
+            .count = tokens - t < LANES ? tokens - t : LANES};
       }
       attend_split(SINGLE_PARTS, &split, queries, tile_q, first_key, last_key, scores, highest,
           total, tile_out);

@@ -144,8 +144,42 @@ static void rope(
 
 INLINE f32x16 f_clamp_f16(f32x16 x) { return f_min(f_max(x, f_set(-65504)), f_set(65504)); }
 
+// int8 by a scale that f16 holds, which goes to `scale`.
+INLINE f32x16 kv_inverse(const float* x, int64_t n, uint16_t* scale) {
+  float highest = highest_magnitude(x, n) / 127;
+  *scale = _cvtss_sh(highest < 65504 ? highest : 65504, _MM_FROUND_TO_NEAREST_INT);
+  float held = _cvtsh_ss(*scale);
+  return f_set(held > 0 ? 1 / held : 0);
+}
+
+INLINE i32x16 kv_round(const float* x, int64_t count, f32x16 inverse) {
+  f32x16 scaled = f_mul(f_load_part(x, count), inverse);
+  return i_round(f_min(f_max(scaled, f_set(-127)), f_set(127)));
+}
+
+static void kv_write_int8(
+    const struct kv_shape* kv, uint8_t* at, int64_t slot, const float* k, const float* v) {
+  uint16_t* scales = (uint16_t*)at + slot;
+  int8_t* keys = (int8_t*)at + kv_scale_bytes(kv) + slot;
+  int8_t* values = (int8_t*)at + kv_scale_bytes(kv) + kv->head_size * kv->block_tokens +
+      slot * kv->padded_head_size;
+  f32x16 k_inverse = kv_inverse(k, kv->head_size, scales);
+  f32x16 v_inverse = kv_inverse(v, kv->head_size, scales + kv->block_tokens);
+  for (int64_t d = 0; d < kv->head_size; d += LANES) {
+    int64_t left = kv->head_size - d;
+    int8_t lanes[LANES];
+    i_store_i8(lanes, kv_round(k + d, left, k_inverse));
+    for (int64_t i = 0; i < LANES && i < left; i++) keys[(d + i) * kv->block_tokens] = lanes[i];
+    i_store_i8(values + d, kv_round(v + d, left, v_inverse));
+  }
+}
+
 static void kv_write(
     const struct kv_shape* kv, uint8_t* at, int64_t slot, const float* k, const float* v) {
+  if (kv->int8) {
+    kv_write_int8(kv, at, slot, k, v);
+    return;
+  }
   uint16_t* keys = (uint16_t*)at + slot;
   uint16_t* values =
       (uint16_t*)at + kv->head_size * kv->block_tokens + slot * kv->padded_head_size;

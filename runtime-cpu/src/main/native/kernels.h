@@ -60,9 +60,11 @@ struct matmul {
   enum activation activation;
 };
 
-// KV memory of one layer and KV head within a block: K f16 [head_size][block_tokens], then
-// V f16 [block_tokens][padded_head_size].
+// KV memory of one layer and KV head within a block: K [head_size][block_tokens], then
+// V [block_tokens][padded_head_size], both of f16 or int8. Before int8 lie its scales: f16
+// [block_tokens] of K, then as many of V.
 struct kv_shape {
+  int int8;
   int64_t head_size, padded_head_size, block_tokens;
   int64_t kv_heads, layers;
   int64_t block_bytes, blocks_per_chunk;  // blocks lie in chunks of 2 MiB, or span whole ones
@@ -77,10 +79,18 @@ static inline uint8_t* block_address(const struct kv_shape* kv, int32_t block) {
                              : block * kv->block_bytes);
 }
 
+static inline int64_t kv_scale_bytes(const struct kv_shape* kv) {
+  return kv->int8 ? 4 * kv->block_tokens : 0;
+}
+
+static inline int64_t kv_head_bytes(const struct kv_shape* kv) {
+  int64_t element = kv->int8 ? 1 : 2;
+  return kv_scale_bytes(kv) + element * kv->block_tokens * (kv->head_size + kv->padded_head_size);
+}
+
 static inline uint8_t* kv_address(
     const struct kv_shape* kv, int32_t block, int64_t layer, int64_t kv_head) {
-  int64_t head_bytes = 2 * kv->block_tokens * (kv->head_size + kv->padded_head_size);
-  return block_address(kv, block) + (layer * kv->kv_heads + kv_head) * head_bytes;
+  return block_address(kv, block) + (layer * kv->kv_heads + kv_head) * kv_head_bytes(kv);
 }
 
 // Attention of up to 16 queries of one sequence and KV head over the keys of one split.

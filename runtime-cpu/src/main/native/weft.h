@@ -8,7 +8,7 @@
 #define WEFT_API __attribute__((visibility("default")))
 
 // Raised whenever a function or a struct below changes; the binding refuses another number.
-#define WEFT_ABI 4
+#define WEFT_ABI 5
 
 // Element types of model files: the order of dev.weft.runtime.tensor.DType.
 enum weft_dtype {
@@ -110,7 +110,7 @@ WEFT_API int32_t weft_dequantize(int32_t dtype, const void* data, int64_t count,
 struct weft_decoder_config {
   int64_t vocabulary, layers, hidden, intermediate, heads, kv_heads, head_size;
   int64_t rope_dimensions, rope_interleaved, gelu, sliding_window;
-  int64_t block_tokens, block_count, max_rows, max_sequences;
+  int64_t kv_int8, block_tokens, block_count, max_rows, max_sequences;
   double norm_epsilon, rope_theta;
   const float* rope_factors;  // [rope_dimensions / 2] or null
   const void* embedding;      // [vocabulary][hidden] of embedding_dtype, borrowed

@@ -11,6 +11,7 @@ import java.util.Set;
 ///
 /// @param model the model that answers
 /// @param quantization how the weights are held on a device
+/// @param kvCache how the keys and values of a generation's tokens are held on a device
 /// @param serviceLevel the latency that callers are promised
 /// @param scaling how many instances there are, and for how long
 /// @param devices the kinds of device that the function may be placed on; all when left out
@@ -18,6 +19,7 @@ import java.util.Set;
 public record FunctionSpec(
     Model model,
     Quantization quantization,
+    KvCache kvCache,
     ServiceLevel serviceLevel,
     Scaling scaling,
     Set<DeviceClass> devices,
@@ -28,6 +30,7 @@ public record FunctionSpec(
           "spec.model", "missing: say which model the function serves");
     }
     quantization = quantization == null ? Quantization.AUTO : quantization;
+    kvCache = kvCache == null ? KvCache.AUTO : kvCache;
     serviceLevel = serviceLevel == null ? ServiceLevel.DEFAULT : serviceLevel;
     scaling = scaling == null ? Scaling.DEFAULT : scaling;
     if (devices != null && devices.stream().anyMatch(Objects::isNull)) {
@@ -43,6 +46,12 @@ public record FunctionSpec(
 
   public static FunctionSpec of(Model model) {
     return new FunctionSpec(
-        model, Quantization.AUTO, ServiceLevel.DEFAULT, Scaling.DEFAULT, Set.of(), Limits.DEFAULT);
+        model,
+        Quantization.AUTO,
+        KvCache.AUTO,
+        ServiceLevel.DEFAULT,
+        Scaling.DEFAULT,
+        Set.of(),
+        Limits.DEFAULT);
   }
 }

@@ -81,6 +81,7 @@ class ManifestSchemaTest {
         "limits: {maxOutputTokens: 0}",
         "quantization: int4",
         "quantization: W8A8",
+        "kvCache: bf16",
         "devices: cpu",
         "devices: [tpu]",
         "replicas: 3"

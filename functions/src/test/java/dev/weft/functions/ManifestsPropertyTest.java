@@ -95,8 +95,13 @@ class ManifestsPropertyTest {
     Arbitrary<Set<DeviceClass>> devices =
         Arbitraries.of(DeviceClass.class).set().ofMaxSize(2).map(HashSet::new);
     return Combinators.combine(
-            metadata, model, Arbitraries.of(Quantization.class), scaling, devices)
-        .as((meta, mod, quantization, scale, allowed) ->
+            metadata,
+            model,
+            Arbitraries.of(Quantization.class),
+            Arbitraries.of(KvCache.class),
+            scaling,
+            devices)
+        .as((meta, mod, quantization, kvCache, scale, allowed) ->
             new Function(
                 Function.API_VERSION,
                 Function.KIND,
@@ -104,6 +109,7 @@ class ManifestsPropertyTest {
                 new FunctionSpec(
                     mod,
                     quantization,
+                    kvCache,
                     ServiceLevel.DEFAULT,
                     scale,
                     allowed.isEmpty() ? EnumSet.allOf(DeviceClass.class) : allowed,

@@ -32,6 +32,7 @@ class ManifestsTest {
               sha256: b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
           contextLength: 4096
         quantization: w8a8
+        kvCache: int8
         serviceLevel:
           ttft: 500ms
           tpot: PT0.05S
@@ -67,6 +68,7 @@ class ManifestsTest {
                 "https://example.org/mine.gguf",
                 "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"));
     assertThat(spec.quantization()).isEqualTo(Quantization.W8A8);
+    assertThat(spec.kvCache()).isEqualTo(KvCache.INT8);
     assertThat(spec.serviceLevel())
         .isEqualTo(new ServiceLevel(Duration.ofMillis(500), Duration.ofMillis(50)));
     assertThat(spec.scaling())
@@ -161,7 +163,8 @@ class ManifestsTest {
   void listsKnownMembersWhereNoneIsNear() {
     assertRefused(MINIMAL + "  replicas: 3\n", "spec.replicas")
         .startsWith(
-            "not known; known here are [model, quantization, serviceLevel, scaling, devices, limits]");
+            "not known; known here are"
+                + " [model, quantization, kvCache, serviceLevel, scaling, devices, limits]");
   }
 
   @Test

@@ -33,6 +33,7 @@ final class Samples {
             - hf://example-org/support-7b@main
           contextLength: 4096
         quantization: w8a8
+        kvCache: int8
         serviceLevel:
           ttft: 500ms
           tpot: 50ms

@@ -80,6 +80,7 @@ final class SourceDocs {
             Model.class,
             ModelSource.class,
             Quantization.class,
+            KvCache.class,
             ServiceLevel.class,
             Scaling.class,
             DeviceClass.class,

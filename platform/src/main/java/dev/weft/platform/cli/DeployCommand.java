@@ -5,6 +5,7 @@ import dev.weft.functions.Function;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.FunctionSpec;
 import dev.weft.functions.InvalidManifestException;
+import dev.weft.functions.KvCache;
 import dev.weft.functions.Limits;
 import dev.weft.functions.Manifests;
 import dev.weft.functions.Model;
@@ -166,6 +167,7 @@ final class DeployCommand implements Runnable {
             new FunctionSpec(
                 new Model(null, List.of(model), contextLength),
                 quantization,
+                KvCache.AUTO,
                 ServiceLevel.DEFAULT,
                 Scaling.DEFAULT,
                 Set.of(),

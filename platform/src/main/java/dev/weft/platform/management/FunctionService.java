@@ -189,6 +189,7 @@ public final class FunctionService {
         new FunctionSpec(
             new Model(kind, model.sources(), model.contextLength()),
             spec.quantization(),
+            spec.kvCache(),
             spec.serviceLevel(),
             spec.scaling(),
             spec.devices(),

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.FunctionSpec;
+import dev.weft.functions.KvCache;
 import dev.weft.functions.Limits;
 import dev.weft.functions.Model;
 import dev.weft.functions.ModelSource;
@@ -52,6 +53,7 @@ class ControlRoundTest {
         new FunctionSpec(
             new Model(Model.Kind.GENERATION, List.of(ModelSource.of("file:///m")), null),
             Quantization.AUTO,
+            KvCache.AUTO,
             ServiceLevel.DEFAULT,
             new Scaling(min, 1, Duration.ofMinutes(5), Duration.ofSeconds(60)),
             Set.of(),

@@ -61,15 +61,28 @@ public interface Backend extends AutoCloseable {
 
   /// How to compile.
   ///
+  /// @param kvType what KV blocks hold
   /// @param kvBlockCount KV blocks that a block table may name (0 for an encoder)
   /// @param maxBatchTokens the most rows in one step
   /// @param maxSequences the most sequences in one step
   record CompileOptions(
       Quantization quantization,
+      KvType kvType,
       int contextLength,
       int kvBlockCount,
       int maxBatchTokens,
-      int maxSequences) {}
+      int maxSequences) {
+
+    /// With 16-bit KV.
+    public CompileOptions(
+        Quantization quantization,
+        int contextLength,
+        int kvBlockCount,
+        int maxBatchTokens,
+        int maxSequences) {
+      this(quantization, KvType.F16, contextLength, kvBlockCount, maxBatchTokens, maxSequences);
+    }
+  }
 
   /// Bytes that a model takes on this device.
   ///

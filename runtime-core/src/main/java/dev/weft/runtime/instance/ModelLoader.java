@@ -11,6 +11,7 @@ import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.Backend.Footprint;
 import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.DecoderSpec;
@@ -197,6 +198,7 @@ final class ModelLoader {
   private CompileOptions options(FunctionSpec spec, int contextLength, int kvBlockCount) {
     return new CompileOptions(
         spec.quantization(),
+        KvType.of(spec.kvCache()),
         contextLength,
         kvBlockCount,
         settings.maxBatchTokens(),

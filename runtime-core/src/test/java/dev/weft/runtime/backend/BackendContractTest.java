@@ -55,6 +55,10 @@ public abstract class BackendContractTest {
     return Quantization.NONE;
   }
 
+  protected KvType kvType() {
+    return KvType.F16;
+  }
+
   /// The element types of files to compare with the reference.
   protected Stream<DType> types() {
     return Stream.of(DType.values());
@@ -399,8 +403,8 @@ public abstract class BackendContractTest {
     return model;
   }
 
-  private static CompileOptions options(Quantization quantization) {
-    return new CompileOptions(quantization, CONTEXT, BLOCKS, 256, 8);
+  private CompileOptions options(Quantization quantization) {
+    return new CompileOptions(quantization, kvType(), CONTEXT, BLOCKS, 256, 8);
   }
 
   private static int[] tokens(int count, long seed) {

@@ -28,10 +28,11 @@ import org.slf4j.LoggerFactory;
 /// Runs models with the kernels of `libweftcpu.so` on one team of threads.
 ///
 /// Weights keep their files' bit width, packed once; `w8a8` packs them as int8 per output. KV is
-/// float16. **A row's result does not depend on its batch, its chunk, the number of threads or the
-/// instruction set**: sums have one fixed order, and products of int8 are exact. One path is named
-/// because it cannot promise this: with oneDNN, bf16 weights in steps of 32 rows and more
-/// ([dev.weft.runtime.cpu.onednn]). `w8a8` through oneDNN gives the small kernels' bits.
+/// float16, or int8 where a function asks for it. **A row's result does not depend on its batch,
+/// its chunk, the number of threads or the instruction set**: sums have one fixed order, and
+/// products of int8 are exact. One path is named because it cannot promise this: with oneDNN, bf16
+/// weights in steps of 32 rows and more ([dev.weft.runtime.cpu.onednn]). `w8a8` through oneDNN
+/// gives the small kernels' bits.
 public final class CpuBackend implements Backend {
   private static final Set<Quantization> QUANTIZATIONS =
       Set.copyOf(EnumSet.of(Quantization.NONE, Quantization.AUTO, Quantization.W8A8));
@@ -107,7 +108,7 @@ public final class CpuBackend implements Backend {
     Packing packing = packing(options);
     return switch (spec) {
       case DecoderSpec decoder -> {
-        KvLayout kvLayout = KvLayouts.of(decoder);
+        KvLayout kvLayout = KvLayouts.of(decoder, options.kvType());
         yield new Footprint(
             packedBytes(weights, NativeDecoder.projections(decoder), packing)
                 + PackedWeights.oneDnnBytes(
@@ -154,7 +155,7 @@ public final class CpuBackend implements Backend {
   public DecoderExecutable compile(
       DecoderSpec spec, Weights weights, CompileOptions options, VirtualTensor kv) {
     Packing packing = packing(options);
-    KvLayout kvLayout = KvLayouts.of(spec);
+    KvLayout kvLayout = KvLayouts.of(spec, options.kvType());
     NativeDecoder decoder =
         NativeDecoder.create(device, spec, weights, options, kvLayout, kv.address(), packing);
     return new CpuDecoder(spec, options, kvLayout, kv, decoder);

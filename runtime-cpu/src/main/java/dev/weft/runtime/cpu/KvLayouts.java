@@ -1,6 +1,7 @@
 package dev.weft.runtime.cpu;
 
 import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.model.DecoderSpec;
 
 /// Chooses how many tokens a KV block holds, so that blocks tile chunks of 2 MiB with little waste
@@ -15,8 +16,8 @@ final class KvLayouts {
 
   private KvLayouts() {}
 
-  static KvLayout of(DecoderSpec spec) {
-    long tokenBytes = tokenBytes(spec);
+  static KvLayout of(DecoderSpec spec, KvType type) {
+    long tokenBytes = tokenBytes(spec, type);
     int best = MIN_TOKENS;
     double bestScore = Double.NEGATIVE_INFINITY;
     for (int tokens = MIN_TOKENS; tokens <= MAX_TOKENS; tokens++) {
@@ -29,10 +30,16 @@ final class KvLayouts {
     return new KvLayout(best, blockBytes(best * tokenBytes));
   }
 
-  /// K and V in float16, of all layers; heads are padded to whole vectors where V lies.
-  private static long tokenBytes(DecoderSpec spec) {
+  /// K and V of all layers; heads are padded to whole vectors where V lies.
+  static long tokenBytes(DecoderSpec spec, KvType type) {
     long padded = Math.ceilDiv(spec.headSize(), VECTOR_KEYS) * (long) VECTOR_KEYS;
-    return Short.BYTES * (spec.headSize() + padded) * spec.kvHeadCount() * spec.layerCount();
+    long elements = spec.headSize() + padded;
+    long headBytes =
+        switch (type) {
+          case F16 -> Short.BYTES * elements;
+          case INT8 -> elements + 2 * Short.BYTES;
+        };
+    return headBytes * spec.kvHeadCount() * spec.layerCount();
   }
 
   /// Waste past the bound counts most, then unfilled vectors; among equals, near 16 tokens.

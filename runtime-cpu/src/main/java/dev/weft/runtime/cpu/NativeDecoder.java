@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.TensorNames;
@@ -27,7 +28,7 @@ final class NativeDecoder implements AutoCloseable {
   private static final int FEED_FORWARD_NORM = 9;
   private static final int OUTPUT_NORM = 10;
 
-  private static final int CONFIG_FIELDS = 21;
+  private static final int CONFIG_FIELDS = 22;
   private static final int STEP_FIELDS = 11;
 
   private final CpuDevice device;
@@ -111,6 +112,7 @@ final class NativeDecoder implements AutoCloseable {
         .integers(spec.headCount(), spec.kvHeadCount(), spec.headSize())
         .integers(spec.rope().dimensions(), spec.rope().interleaved() ? 1 : 0)
         .integers(gelu ? 1 : 0, spec.slidingWindow())
+        .integers(options.kvType() == KvType.INT8 ? 1 : 0)
         .integers(kvLayout.blockTokens(), options.kvBlockCount())
         .integers(options.maxBatchTokens(), options.maxSequences())
         .real(spec.normEpsilon())

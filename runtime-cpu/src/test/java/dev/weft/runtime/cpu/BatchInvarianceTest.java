@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.weft.functions.Quantization;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.backend.StepResult;
 import dev.weft.runtime.model.DecoderSpec;
@@ -31,17 +32,21 @@ class BatchInvarianceTest {
   @TempDir private Path directory;
 
   enum Weights {
-    F32(DType.F32, Quantization.NONE),
-    Q4_1(DType.Q4_1, Quantization.NONE),
-    Q6_K(DType.Q6_K, Quantization.NONE),
-    W8A8(DType.BF16, Quantization.W8A8);
+    F32(DType.F32, Quantization.NONE, KvType.F16),
+    F32_KV_INT8(DType.F32, Quantization.NONE, KvType.INT8),
+    Q4_1(DType.Q4_1, Quantization.NONE, KvType.F16),
+    Q6_K(DType.Q6_K, Quantization.NONE, KvType.F16),
+    W8A8(DType.BF16, Quantization.W8A8, KvType.F16),
+    W8A8_KV_INT8(DType.BF16, Quantization.W8A8, KvType.INT8);
 
     private final DType type;
     private final Quantization quantization;
+    private final KvType kvType;
 
-    Weights(DType type, Quantization quantization) {
+    Weights(DType type, Quantization quantization, KvType kvType) {
       this.type = type;
       this.quantization = quantization;
+      this.kvType = kvType;
     }
   }
 
@@ -70,7 +75,7 @@ class BatchInvarianceTest {
     int[] prompt = tokens(TOKENS, 2);
     try (ModelPackage model = ModelFiles.open(file)) {
       DecoderSpec spec = (DecoderSpec) model.spec();
-      var options = new CompileOptions(weights.quantization, 512, 300, 400, 8);
+      var options = new CompileOptions(weights.quantization, weights.kvType, 512, 300, 400, 8);
       List<float[]> expected = new ArrayList<>();
       for (Isa isa : CpuDevices.instructionSets()) {
         for (int threads : List.of(1, 2, 3)) {

@@ -7,6 +7,7 @@ import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
+import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.backend.ReferenceBackend;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
@@ -35,6 +36,7 @@ class CpuBackendAgreementTest {
   private static final double BF16_TOLERANCE = 3e-2;
 
   private static final double INT8_TOLERANCE = 8e-2;
+  private static final double KV_INT8_TOLERANCE = 3e-2;
 
   private static final CpuBackend CPU = CpuDevices.backend();
   private static final ReferenceBackend REFERENCE = new ReferenceBackend(2);
@@ -80,11 +82,16 @@ class CpuBackendAgreementTest {
 
   private static void assertAgreement(
       Path file, Quantization quantization, int tokens, double tolerance) {
+    assertAgreement(file, options(quantization), tokens, tolerance);
+  }
+
+  private static void assertAgreement(
+      Path file, CompileOptions options, int tokens, double tolerance) {
     try (ModelPackage model = ModelFiles.open(file)) {
       DecoderSpec spec = (DecoderSpec) model.spec();
       int[] ids = tokens(tokens, spec.vocabularySize(), tokens);
       List<float[]> expected = logits(REFERENCE, spec, model, options(Quantization.NONE), ids);
-      List<float[]> actual = logits(CPU, spec, model, options(quantization), ids);
+      List<float[]> actual = logits(CPU, spec, model, options, ids);
       assertThat(distance(expected, actual)).isLessThan(tolerance);
     }
   }
@@ -139,6 +146,16 @@ class CpuBackendAgreementTest {
     assertAgreement(one, Quantization.NONE, 500, FLOAT_TOLERANCE);
     Path many = TinyModels.llama(directory, 6).hidden(96).heads(12, 1).context(512).writeGguf();
     assertAgreement(many, Quantization.NONE, 400, FLOAT_TOLERANCE);
+  }
+
+  /// Heads that do not fill vectors, long contexts, and many query heads a KV head.
+  @Test
+  void decoderAgreesWithKvInInt8() {
+    var options = new CompileOptions(Quantization.NONE, KvType.INT8, 512, 200, 512, 8);
+    Path odd = TinyModels.llama(directory, 8).hidden(80).heads(4, 2).context(512).writeGguf();
+    assertAgreement(odd, options, 300, KV_INT8_TOLERANCE);
+    Path many = TinyModels.llama(directory, 9).hidden(96).heads(12, 1).context(512).writeGguf();
+    assertAgreement(many, options, 500, KV_INT8_TOLERANCE);
   }
 
   /// What a spec can say and few files do: windows, partial and scaled rotations, another gate.
