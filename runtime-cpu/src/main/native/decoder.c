@@ -98,6 +98,7 @@ void weft_decoder_free(struct weft_decoder* d) {
   free(d->frequencies);
   free(d->tasks);
   free(d->partials);
+  decoder_free_adapters(d);
   unmap_memory(d->memory, d->memory_bytes);
   free(d);
 }
@@ -227,6 +228,7 @@ static void run_layer(struct weft_decoder* d, struct walk* walk, int64_t layer) 
     {.matrix = v->matrix, .bias = v->vector, .y = values, .stride = wide},
   };
   prepare(walk, &d->activations, &source, jobs, 3);
+  decoder_adapt(d, walk, layer, WEFT_QUERY, &source, jobs, 3);
   multiply(walk, jobs, 3);
   place(d, walk, layer);
   decoder_attend(d, walk, layer);
@@ -236,6 +238,7 @@ static void run_layer(struct weft_decoder* d, struct walk* walk, int64_t layer) 
   struct matmul job = {.matrix = o->matrix, .bias = o->vector, .y = d->x, .stride = c->hidden,
       .epilogue = EPILOGUE_ADD};
   prepare(walk, &d->activations, &source, &job, 1);
+  decoder_adapt(d, walk, layer, WEFT_ATTENTION_OUTPUT, &source, &job, 1);
   multiply(walk, &job, 1);
 
   source = (struct source){.x = d->x, .stride = c->hidden, .rows = rows, .inputs = c->hidden,
@@ -246,6 +249,7 @@ static void run_layer(struct weft_decoder* d, struct walk* walk, int64_t layer) 
       .epilogue = EPILOGUE_GATED,
       .activation = c->gelu ? ACTIVATION_GELU_TANH : ACTIVATION_SILU};
   prepare(walk, &d->activations, &source, &job, 1);
+  decoder_adapt(d, walk, layer, WEFT_GATE, &source, &job, 1);
   multiply(walk, &job, 1);
 
   source = (struct source){.x = d->middle, .stride = c->intermediate, .rows = rows,
@@ -253,6 +257,7 @@ static void run_layer(struct weft_decoder* d, struct walk* walk, int64_t layer) 
   job = (struct matmul){.matrix = down->matrix, .bias = down->vector, .y = d->x,
       .stride = c->hidden, .epilogue = EPILOGUE_ADD};
   prepare(walk, &d->activations, &source, &job, 1);
+  decoder_adapt(d, walk, layer, WEFT_DOWN, &source, &job, 1);
   multiply(walk, &job, 1);
 }
 
@@ -288,7 +293,7 @@ int32_t weft_decoder_step(struct weft_decoder* d, const struct weft_step* step) 
   if (!complete(d)) return -2;
   if (!in_range(d, step)) return -3;
   d->step = step;
-  if (!decoder_make_tasks(d)) return -1;
+  if (!decoder_make_tasks(d) || !decoder_gather_adapters(d)) return -1;
   device_run(d->device, run_step, d);
   return atomic_load(&d->device->failed) ? -4 : 0;
 }

@@ -21,6 +21,24 @@ struct attention_task {
   float* partial;     // [highest 16][total 16][out 16][padded head size]; null when split is -1
 };
 
+// Rows with one adapter.
+struct adapter_run {
+  const struct weft_adapter* adapter;
+  int64_t count;
+  int64_t rows[ADAPTER_ROWS];
+};
+
+// The adapters of a step: memory for them is taken when the first one comes.
+struct step_adapters {
+  const struct weft_adapter** of_row;  // [max_rows]
+  struct adapter_run* runs;            // [max_rows]
+  int64_t run_count;                   // 0: no row has an adapter
+  int64_t rank, stride;                // the largest, and floats of a row of inner
+  float* inner;
+  int64_t inner_room;
+  float* normed;                       // [threads][ADAPTER_ROWS][hidden, padded]
+};
+
 struct weft_decoder {
   struct weft_device* device;
   struct weft_decoder_config config;
@@ -41,6 +59,7 @@ struct weft_decoder {
   float* partials;
   int64_t partial_room;
   int has_splits;
+  struct step_adapters adapters;
 };
 
 static inline int64_t query_width(const struct weft_decoder* d) {
@@ -66,5 +85,16 @@ int decoder_make_tasks(struct weft_decoder* d);
 
 // Runs the tasks on one layer, as one phase or two.
 void decoder_attend(struct weft_decoder* d, struct walk* walk, int64_t layer);
+
+// Gathers the step's rows by adapter; 0 when memory is out.
+int decoder_gather_adapters(struct weft_decoder* d);
+
+// Computes scale * A x for the parts first_role.. of a layer, as one phase, and tells the jobs (one
+// a part, or one with `up` for two) to add B of it; does nothing in a step without adapters.
+void decoder_adapt(
+    struct weft_decoder* d, struct walk* walk, int64_t layer, int first_role,
+    const struct source* source, struct matmul* jobs, int count);
+
+void decoder_free_adapters(struct weft_decoder* d);
 
 #endif

@@ -286,10 +286,13 @@ static void finish_tile(
     float* y = job->y + (row + r) * job->stride + first;
     float* target = count >= PANEL ? y : memcpy(whole, y, sizeof(float) * (size_t)count);
     f32x16 x = f_add(f_load(out + PANEL * r), bias);
+    if (job->adapted.adapters) x = add_low_rank(&job->adapted, job->part, row + r, panel, x);
     if (job->epilogue == EPILOGUE_ADD) x = f_add(f_load(target), x);
     if (job->epilogue == EPILOGUE_GELU) x = activate(ACTIVATION_GELU_ERF, x);
     if (job->epilogue == EPILOGUE_GATED) {
-      x = f_mul(activate(job->activation, x), f_add(f_load(up + PANEL * r), up_bias));
+      f32x16 u = f_add(f_load(up + PANEL * r), up_bias);
+      if (job->adapted.adapters) u = add_low_rank(&job->adapted, job->up_part, row + r, panel, u);
+      x = f_mul(activate(job->activation, x), u);
     }
     f_store(target, x);
     if (count < PANEL) memcpy(y, whole, sizeof(float) * (size_t)count);

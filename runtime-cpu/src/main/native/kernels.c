@@ -6,6 +6,7 @@
 #include "simd.h"
 
 #include "kernel_rows.h"
+#include "kernel_adapter.h"
 #include "kernel_matmul.h"
 #include "kernel_attention.h"
 
@@ -14,6 +15,7 @@ const struct kernels KERNELS = {
   .quantize = quantize,
   .matmul = matmul,
   .finish_dense = finish_dense,
+  .project = project,
   .rms_norm = rms_norm,
   .layer_norm = layer_norm,
   .rope = rope,

@@ -2,6 +2,7 @@
 #ifndef KERNELS_H
 #define KERNELS_H
 
+#include "adapter.h"
 #include "matrix.h"
 
 // Activations come in tiles of up to 16 rows, so that a weight is loaded once for all of them and
@@ -47,6 +48,14 @@ enum epilogue {
   EPILOGUE_GELU    // y = gelu(x W^T + bias)
 };
 
+// What rows' adapters add to a product, before its epilogue.
+struct adapted {
+  const struct weft_adapter* const* adapters;  // [rows], null for a row without; null for no row
+  int64_t first_part;                          // of the adapters' parts
+  const float* inner;                          // [rows][stride]: of each part, scale * A x
+  int64_t stride, rank;                        // floats of a row, and of a part of it
+};
+
 struct matmul {
   const struct weft_matrix* matrix;
   const struct weft_matrix* up;  // EPILOGUE_GATED only; of any kind
@@ -58,6 +67,8 @@ struct matmul {
   int64_t stride;  // floats between rows of y
   enum epilogue epilogue;
   enum activation activation;
+  struct adapted adapted;
+  int64_t part, up_part;  // from adapted.first_part on
 };
 
 // KV memory of one layer and KV head within a block: K [head_size][block_tokens], then
@@ -119,6 +130,10 @@ struct kernels {
   // outputs first_output..; `up_sums` only where the job has `up`.
   void (*finish_dense)(const struct matmul* job, const void* sums, const void* up_sums,
       int64_t count, int64_t first_output, int64_t first_row, int64_t rows);
+  // out[row][k] = scale * A x for the ranks k of first..end-1, whole RANKS, and up to ADAPTER_ROWS
+  // rows.
+  void (*project)(const struct low_rank* change, int64_t first, int64_t end,
+      const float* const* x, int64_t rows, float* const* out);
   void (*rms_norm)(const float* x, const float* weight, double epsilon, int64_t n, float* out);
   void (*layer_norm)(
       const float* x, const float* weight, const float* bias, double epsilon, int64_t n,

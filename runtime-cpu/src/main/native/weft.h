@@ -8,7 +8,7 @@
 #define WEFT_API __attribute__((visibility("default")))
 
 // Raised whenever a function or a struct below changes; the binding refuses another number.
-#define WEFT_ABI 5
+#define WEFT_ABI 6
 
 // Element types of model files: the order of dev.weft.runtime.tensor.DType.
 enum weft_dtype {
@@ -30,6 +30,7 @@ struct weft_device;
 struct weft_matrix;
 struct weft_decoder;
 struct weft_encoder;
+struct weft_adapter;
 
 WEFT_API int32_t weft_abi(void);
 
@@ -124,6 +125,13 @@ enum weft_role {
   WEFT_OUTPUT, WEFT_ATTENTION_NORM, WEFT_FEED_FORWARD_NORM, WEFT_OUTPUT_NORM, WEFT_ROLE_COUNT
 };
 
+struct weft_low_rank {
+  int64_t rank, inputs, outputs;
+  int64_t a_dtype, b_dtype;
+  const void *a, *b;
+  double scale;
+};
+
 struct weft_step {
   int64_t rows, sequences, logit_rows;
   const int32_t* tokens;         // [rows]
@@ -134,7 +142,19 @@ struct weft_step {
   const int32_t* logit_row;      // [logit_rows]: the rows whose logits are asked for
   float* logits;                 // [logit_rows][vocabulary]
   int32_t* argmax;               // [logit_rows]: the lowest index of the largest logit
+  const struct weft_adapter* const* adapters;  // [sequences], null for one without; null for none
 };
+
+// A low-rank adapter of a decoder: W x + B (scale * (A x)) for some of its matrices. It may be made
+// beside a step of the decoder. Null when memory is out.
+WEFT_API struct weft_adapter* weft_adapter_create(int64_t layers);
+// Sets what one matrix is changed by, once: A [rank][inputs] and B [outputs][rank], row-major, of
+// float types; both are copied. -1 when memory is out.
+WEFT_API int32_t weft_adapter_set(
+    struct weft_adapter* adapter, int64_t layer, int32_t role, const struct weft_low_rank* change);
+// Bytes that weft_adapter_set takes.
+WEFT_API int64_t weft_adapter_bytes(const struct weft_low_rank* change);
+WEFT_API void weft_adapter_free(struct weft_adapter* adapter);
 
 // Null when memory is out.
 WEFT_API struct weft_decoder* weft_decoder_create(

@@ -2,6 +2,7 @@ package dev.weft.runtime.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
+import dev.weft.runtime.backend.AdapterWeights;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.KvLayout;
@@ -18,6 +19,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /// A decoder whose steps are one native call each. Sampling that is more than taking the largest
 /// logit happens here, on the logits.
@@ -30,6 +34,8 @@ final class CpuDecoder implements DecoderExecutable {
   private final VirtualTensor kv;
   private final NativeDecoder decoder;
   private final HostSampler sampler = new HostSampler();
+  private final Map<Integer, NativeAdapter> adapters = new ConcurrentHashMap<>();
+  private final AtomicInteger lastAdapter = new AtomicInteger();
   private final Arena arena = Arena.ofShared();
   private final MemorySegment logits;
 
@@ -81,7 +87,8 @@ final class CpuDecoder implements DecoderExecutable {
             kvLayout);
     for (StepBatch.Entry entry : batch.entries()) {
       entry.requireWithin(bounds);
-      if (entry.adapter() != StepBatch.Entry.NO_ADAPTER) {
+      if (entry.adapter() != StepBatch.Entry.NO_ADAPTER
+          && !adapters.containsKey(entry.adapter())) {
         throw new IllegalArgumentException("there is no adapter " + entry.adapter());
       }
     }
@@ -94,7 +101,7 @@ final class CpuDecoder implements DecoderExecutable {
       // Scoring whole prompts and checking drafts ask for more rows than there are sequences.
       MemorySegment out =
           logitBytes <= logits.byteSize() ? logits : scratch.allocate(logitBytes, Float.BYTES);
-      int[] largest = decoder.run(step, out, scratch);
+      int[] largest = decoder.run(step, adapters, out, scratch);
       var results = new ArrayList<StepResult.Entry>(batch.entries().size());
       int row = 0;
       for (StepBatch.Entry entry : batch.entries()) {
@@ -160,8 +167,34 @@ final class CpuDecoder implements DecoderExecutable {
     throw new UnsupportedOperationException("loading KV blocks");
   }
 
+  /// Packed matrices, and the products of a step's rows with the inner ones.
+  @Override
+  public long adapterBytes(AdapterWeights adapter) {
+    adapter.requireFits(spec);
+    return decoder.adapterBytes(adapter, options);
+  }
+
+  @Override
+  public int addAdapter(AdapterWeights adapter) {
+    adapter.requireFits(spec);
+    NativeAdapter packed = decoder.packAdapter(spec, adapter);
+    int handle = lastAdapter.incrementAndGet();
+    adapters.put(handle, packed);
+    return handle;
+  }
+
+  @Override
+  public void removeAdapter(int handle) {
+    NativeAdapter adapter = adapters.remove(handle);
+    if (adapter == null) {
+      throw new IllegalArgumentException("there is no adapter " + handle);
+    }
+    adapter.close();
+  }
+
   @Override
   public void close() {
+    adapters.values().forEach(NativeAdapter::close);
     decoder.close();
     arena.close();
     kv.close();

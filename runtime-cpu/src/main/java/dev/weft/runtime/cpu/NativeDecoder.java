@@ -1,8 +1,10 @@
 package dev.weft.runtime.cpu;
 
+import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import dev.weft.runtime.backend.AdapterWeights;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.KvType;
@@ -16,20 +18,23 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /// Owns a native decoder: its plan and its packed weights. KV memory is lent to it.
 final class NativeDecoder implements AutoCloseable {
   // enum weft_role
-  private static final List<String> LAYER_PARTS =
-      List.of("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down");
+  private static final List<String> LAYER_PARTS = AdapterWeights.PARTS;
   private static final int OUTPUT = 7;
   private static final int ATTENTION_NORM = 8;
   private static final int FEED_FORWARD_NORM = 9;
   private static final int OUTPUT_NORM = 10;
 
+  /// Queries, keys and values have the same input.
+  private static final int PARTS_OF_ONE_INPUT = 3;
+
   private static final int CONFIG_FIELDS = 22;
-  private static final int STEP_FIELDS = 11;
+  private static final int STEP_FIELDS = 12;
 
   private final CpuDevice device;
   private final PackedWeights weights;
@@ -182,7 +187,8 @@ final class NativeDecoder implements AutoCloseable {
       int[] rowOffsets,
       int[] blocks,
       int[] blockOffsets,
-      int[] logitRows) {
+      int[] logitRows,
+      int[] adapters) {
     Step(StepBatch batch) {
       this(
           batch.entries().stream().flatMapToInt(e -> Arrays.stream(e.tokens())).toArray(),
@@ -192,7 +198,8 @@ final class NativeDecoder implements AutoCloseable {
           offsets(batch.entries().stream().mapToInt(e -> e.tokens().length).toArray()),
           batch.entries().stream().flatMapToInt(e -> Arrays.stream(e.blocks())).toArray(),
           offsets(batch.entries().stream().mapToInt(e -> e.blocks().length).toArray()),
-          logitRows(batch));
+          logitRows(batch),
+          batch.entries().stream().mapToInt(StepBatch.Entry::adapter).toArray());
     }
 
     private static int[] offsets(int[] counts) {
@@ -216,7 +223,9 @@ final class NativeDecoder implements AutoCloseable {
 
   /// Runs a step. Logits go to `logits`, `[logit rows][vocabulary]`; returns the index of the
   /// largest logit of each of these rows.
-  int[] run(Step step, MemorySegment logits, Arena scratch) {
+  ///
+  /// @param adapters by handle, those of the step among them
+  int[] run(Step step, Map<Integer, NativeAdapter> adapters, MemorySegment logits, Arena scratch) {
     MemorySegment largest = scratch.allocate(JAVA_INT, Math.max(1, step.logitRows.length));
     MemorySegment struct =
         new StructWriter(scratch, STEP_FIELDS)
@@ -229,9 +238,36 @@ final class NativeDecoder implements AutoCloseable {
             .address(scratch.allocateFrom(JAVA_INT, step.logitRows))
             .address(logits)
             .address(largest)
+            .address(adapters(step, adapters, scratch))
             .done();
     device.library().decoderStep(address, struct);
     return largest.toArray(JAVA_INT);
+  }
+
+  /// The adapter of each sequence; null when there is none at all.
+  private static MemorySegment adapters(
+      Step step, Map<Integer, NativeAdapter> adapters, Arena scratch) {
+    if (Arrays.stream(step.adapters).allMatch(each -> each == StepBatch.Entry.NO_ADAPTER)) {
+      return MemorySegment.NULL;
+    }
+    MemorySegment addresses = scratch.allocate(ADDRESS, step.adapters.length);
+    for (int i = 0; i < step.adapters.length; i++) {
+      NativeAdapter adapter = adapters.get(step.adapters[i]);
+      if (adapter != null) {
+        addresses.setAtIndex(ADDRESS, i, adapter.address());
+      }
+    }
+    return addresses;
+  }
+
+  long adapterBytes(AdapterWeights adapter, CompileOptions options) {
+    int rank = adapter.deltas().stream().mapToInt(AdapterWeights.Delta::rank).max().orElse(0);
+    long products = (long) options.maxBatchTokens() * PARTS_OF_ONE_INPUT * rank * Float.BYTES;
+    return NativeAdapter.bytes(device.library(), adapter) + products;
+  }
+
+  NativeAdapter packAdapter(DecoderSpec spec, AdapterWeights adapter) {
+    return NativeAdapter.create(device.library(), spec, adapter);
   }
 
   @Override

@@ -14,7 +14,7 @@ import java.nio.file.Path;
 /// [NativeException] or null addresses' exceptions here and nowhere else.
 final class WeftCpu {
   /// What `weft_abi` must return: raised with every change of the header.
-  static final int ABI = 5;
+  static final int ABI = 6;
 
   private final MethodHandle isa;
   private final MethodHandle deviceOpen;
@@ -35,6 +35,10 @@ final class WeftCpu {
   private final MethodHandle decoderVector;
   private final MethodHandle decoderStep;
   private final MethodHandle decoderFree;
+  private final MethodHandle adapterCreate;
+  private final MethodHandle adapterSet;
+  private final MethodHandle adapterBytes;
+  private final MethodHandle adapterFree;
   private final MethodHandle encoderBytes;
   private final MethodHandle encoderCreate;
   private final MethodHandle encoderMatrix;
@@ -74,6 +78,11 @@ final class WeftCpu {
             "weft_decoder_vector", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
     decoderStep = library.function("weft_decoder_step", JAVA_INT, ADDRESS, ADDRESS);
     decoderFree = library.procedure("weft_decoder_free", ADDRESS);
+    adapterCreate = library.function("weft_adapter_create", ADDRESS, JAVA_LONG);
+    adapterSet =
+        library.function("weft_adapter_set", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, ADDRESS);
+    adapterBytes = library.function("weft_adapter_bytes", JAVA_LONG, ADDRESS);
+    adapterFree = library.procedure("weft_adapter_free", ADDRESS);
     encoderBytes = library.function("weft_encoder_bytes", JAVA_LONG, ADDRESS, ADDRESS);
     encoderCreate = library.function("weft_encoder_create", ADDRESS, ADDRESS, ADDRESS);
     encoderMatrix =
@@ -284,6 +293,42 @@ final class WeftCpu {
       decoderFree.invokeExact(decoder);
     } catch (Throwable t) {
       throw failed("weft_decoder_free", t);
+    }
+  }
+
+  MemorySegment adapterCreate(long layers) {
+    MemorySegment adapter;
+    try {
+      adapter = (MemorySegment) adapterCreate.invokeExact(layers);
+    } catch (Throwable t) {
+      throw failed("weft_adapter_create", t);
+    }
+    return notNull("weft_adapter_create", adapter);
+  }
+
+  void adapterSet(MemorySegment adapter, long layer, int role, MemorySegment change) {
+    int status;
+    try {
+      status = (int) adapterSet.invokeExact(adapter, layer, role, change);
+    } catch (Throwable t) {
+      throw failed("weft_adapter_set", t);
+    }
+    check("weft_adapter_set", status);
+  }
+
+  long adapterBytes(MemorySegment change) {
+    try {
+      return (long) adapterBytes.invokeExact(change);
+    } catch (Throwable t) {
+      throw failed("weft_adapter_bytes", t);
+    }
+  }
+
+  void adapterFree(MemorySegment adapter) {
+    try {
+      adapterFree.invokeExact(adapter);
+    } catch (Throwable t) {
+      throw failed("weft_adapter_free", t);
     }
   }
 
