@@ -65,6 +65,14 @@ WEFT_API const void* weft_matrix_data(const struct weft_matrix* matrix);
 WEFT_API struct weft_matrix* weft_matrix_wrap(
     int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t packing);
 
+// For mapped files, at a multiple of the page size; advice, which the system may ignore: to map in
+// huge pages, and to begin reading what is not in memory.
+WEFT_API void weft_map_huge(const void* at, int64_t bytes);
+WEFT_API void weft_will_need(const void* at, int64_t bytes);
+
+// Makes the calling thread give way to others.
+WEFT_API void weft_unhurried(void);
+
 // Bytes that weft_matrix_pack takes.
 WEFT_API int64_t weft_matrix_bytes(int32_t dtype, int64_t outputs, int64_t inputs, int32_t packing);
 

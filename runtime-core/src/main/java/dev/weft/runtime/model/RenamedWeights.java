@@ -2,9 +2,11 @@ package dev.weft.runtime.model;
 
 import dev.weft.runtime.tensor.Tensor;
 import dev.weft.runtime.weights.ModelFormatException;
+import dev.weft.runtime.weights.SourceFile;
 import dev.weft.runtime.weights.Weights;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -34,6 +36,11 @@ final class RenamedWeights implements Weights {
       }
     }
     this.byteSize = tensors.values().stream().mapToLong(t -> t.data().byteSize()).sum();
+  }
+
+  @Override
+  public List<SourceFile> files() {
+    return source.files();
   }
 
   @Override

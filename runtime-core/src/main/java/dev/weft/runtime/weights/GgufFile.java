@@ -58,6 +58,11 @@ public final class GgufFile implements Weights {
   }
 
   @Override
+  public List<SourceFile> files() {
+    return file.source();
+  }
+
+  @Override
   public Optional<Tensor> find(String name) {
     return Optional.ofNullable(tensors.get(name));
   }

@@ -7,6 +7,8 @@ import java.nio.channels.FileChannel;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
+import java.util.Optional;
 import java.util.function.Function;
 
 /// A file mapped read-only as a whole, with the size that it had when it was opened.
@@ -21,19 +23,23 @@ final class MappedFile implements AutoCloseable {
   private final String name;
   private final Arena arena;
   private final MemorySegment bytes;
+  private final Optional<SourceFile> source;
 
-  private MappedFile(String name, Arena arena, MemorySegment bytes) {
+  private MappedFile(String name, Arena arena, MemorySegment bytes, Optional<SourceFile> source) {
     this.name = name;
     this.arena = arena;
     this.bytes = bytes;
+    this.source = source;
   }
 
   static MappedFile open(Path path) {
     String name = String.valueOf(path.getFileName());
     Arena arena = Arena.ofShared();
+    Optional<SourceFile> source = SourceFile.of(path);
     try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
       MemorySegment bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-      return new MappedFile(name, arena, bytes);
+      // A file that was replaced meanwhile is not known: which of the two is mapped?
+      return new MappedFile(name, arena, bytes, source.filter(SourceFile::unchanged));
     } catch (IOException | RuntimeException e) {
       arena.close();
       throw new ModelFormatException("%s: %s".formatted(name, reason(e)), e);
@@ -66,6 +72,11 @@ final class MappedFile implements AutoCloseable {
   /// The file's name without its directory, for messages.
   String name() {
     return name;
+  }
+
+  /// The file that is mapped; a list of none when it cannot be told from others.
+  List<SourceFile> source() {
+    return source.stream().toList();
   }
 
   MemorySegment bytes() {

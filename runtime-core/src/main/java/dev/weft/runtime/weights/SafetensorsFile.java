@@ -4,6 +4,7 @@ import dev.weft.runtime.tensor.Tensor;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -51,6 +52,11 @@ public final class SafetensorsFile implements SafetensorsWeights {
 
   public String fileName() {
     return file.name();
+  }
+
+  @Override
+  public List<SourceFile> files() {
+    return file.source();
   }
 
   @Override

@@ -49,6 +49,13 @@ public final class ShardedSafetensors implements SafetensorsWeights {
     }
   }
 
+  /// All of them, or none when one is not known.
+  @Override
+  public List<SourceFile> files() {
+    List<SourceFile> files = shards.stream().flatMap(shard -> shard.files().stream()).toList();
+    return files.size() == shards.size() ? files : List.of();
+  }
+
   @Override
   public Optional<Tensor> find(String name) {
     return Optional.ofNullable(tensors.get(name));

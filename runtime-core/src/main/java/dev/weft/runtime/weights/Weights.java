@@ -1,6 +1,7 @@
 package dev.weft.runtime.weights;
 
 import dev.weft.runtime.tensor.Tensor;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 
@@ -13,6 +14,12 @@ public interface Weights extends AutoCloseable {
 
   /// Bytes of all tensors, as they are in the files.
   long byteSize();
+
+  /// The files that the tensors lie in, in an order of their own; empty when that is not known, or
+  /// when they are not files.
+  default List<SourceFile> files() {
+    return List.of();
+  }
 
   /// The tensor, or a [ModelFormatException] that names what is missing.
   default Tensor tensor(String name) {

@@ -9,6 +9,7 @@ import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.UnsupportedModelException;
 import dev.weft.runtime.cpu.memory.MemoryFile;
 import dev.weft.runtime.cpu.onednn.OneDnnEngine;
+import dev.weft.runtime.cpu.packed.PackedCache;
 import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.memory.ChunkMemory;
 import dev.weft.runtime.memory.VirtualTensor;
@@ -63,7 +64,8 @@ public final class CpuBackend implements Backend {
             options.threads(),
             options.cpus(),
             options.spins(),
-            () -> options.oneDnn() ? openOneDnn(files) : Optional.empty());
+            () -> options.oneDnn() ? openOneDnn(files) : Optional.empty(),
+            options.packedCache().map(where -> new PackedCache(where, library::unhurried)));
     oneDnn = options.oneDnn();
   }
 

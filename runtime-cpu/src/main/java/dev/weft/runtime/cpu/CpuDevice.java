@@ -3,6 +3,7 @@ package dev.weft.runtime.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.weft.runtime.cpu.onednn.OneDnnEngine;
+import dev.weft.runtime.cpu.packed.PackedCache;
 import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -19,23 +20,27 @@ final class CpuDevice implements AutoCloseable {
   private final int threads;
   private final MemorySegment address;
   private final Supplier<Optional<OneDnnEngine>> openOneDnn;
+  private final Optional<PackedCache> packedCache;
   private Optional<OneDnnEngine> oneDnn = Optional.empty();
   private boolean oneDnnAsked;
 
   /// @throws NativeException when the machine does not have the instruction set
   CpuDevice(WeftCpu library, Isa isa, int threads, List<Integer> cpus, int spins) {
-    this(library, isa, threads, cpus, spins, Optional::empty);
+    this(library, isa, threads, cpus, spins, Optional::empty, Optional.empty());
   }
 
   /// @param openOneDnn called at most once, when a model can use it
+  /// @param packedCache where packed weights are kept
   CpuDevice(
       WeftCpu library,
       Isa isa,
       int threads,
       List<Integer> cpus,
       int spins,
-      Supplier<Optional<OneDnnEngine>> openOneDnn) {
+      Supplier<Optional<OneDnnEngine>> openOneDnn,
+      Optional<PackedCache> packedCache) {
     this.library = library;
+    this.packedCache = packedCache;
     this.openOneDnn = openOneDnn;
     this.isa = isa;
     this.threads = threads;
@@ -59,6 +64,11 @@ final class CpuDevice implements AutoCloseable {
       oneDnnAsked = true;
     }
     return oneDnn;
+  }
+
+  /// Where packed weights are kept, if they are.
+  Optional<PackedCache> packedCache() {
+    return packedCache;
   }
 
   WeftCpu library() {
@@ -102,5 +112,6 @@ final class CpuDevice implements AutoCloseable {
   public synchronized void close() {
     library.deviceClose(address);
     oneDnn.ifPresent(OneDnnEngine::close);
+    packedCache.ifPresent(PackedCache::close);
   }
 }

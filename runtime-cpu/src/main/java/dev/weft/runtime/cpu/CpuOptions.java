@@ -1,5 +1,6 @@
 package dev.weft.runtime.cpu;
 
+import dev.weft.runtime.cpu.packed.PackedCache;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -13,13 +14,15 @@ import java.util.Optional;
 /// @param isa the instruction set; empty chooses the best of this machine
 /// @param spins how often a waiting worker looks again before it parks
 /// @param oneDnn whether oneDNN may multiply many rows of bf16 and w8a8 weights
+/// @param packedCache where packed weights are kept for the next load; empty keeps none
 public record CpuOptions(
     Path nativesDirectory,
     int threads,
     List<Integer> cpus,
     Optional<Isa> isa,
     int spins,
-    boolean oneDnn) {
+    boolean oneDnn,
+    Optional<PackedCache.Settings> packedCache) {
   /// About a tenth of a millisecond: longer than the gap between two decode steps.
   public static final int DEFAULT_SPINS = 2000;
 
@@ -34,7 +37,8 @@ public record CpuOptions(
   }
 
   /// As many threads as the process may run at once, unpinned. `WEFT_CPU_ISA` (avx2, avx512-vnni,
-  /// amx), `WEFT_CPU_SPINS` and `WEFT_CPU_ONEDNN` (on, off) override the rest.
+  /// amx), `WEFT_CPU_SPINS`, `WEFT_CPU_ONEDNN` (on, off) and `WEFT_CPU_PACKED_CACHE` (off, or
+  /// bytes, such as 20G) override the rest.
   public static CpuOptions of(Path home, int threads, Map<String, String> environment) {
     return new CpuOptions(
         home.resolve("natives"),
@@ -42,14 +46,18 @@ public record CpuOptions(
         List.of(),
         Optional.ofNullable(environment.get("WEFT_CPU_ISA")).map(Isa::ofLabel),
         Integer.parseInt(environment.getOrDefault("WEFT_CPU_SPINS", String.valueOf(DEFAULT_SPINS))),
-        !environment.getOrDefault("WEFT_CPU_ONEDNN", "on").equals("off"));
+        !environment.getOrDefault("WEFT_CPU_ONEDNN", "on").equals("off"),
+        PackedCache.Settings.of(
+            home.resolve("cache").resolve("packed"),
+            Optional.ofNullable(environment.get("WEFT_CPU_PACKED_CACHE"))));
   }
 
   public CpuOptions withCpus(List<Integer> pinned) {
-    return new CpuOptions(nativesDirectory, threads, pinned, isa, spins, oneDnn);
+    return new CpuOptions(nativesDirectory, threads, pinned, isa, spins, oneDnn, packedCache);
   }
 
   public CpuOptions withIsa(Isa chosen) {
-    return new CpuOptions(nativesDirectory, threads, cpus, Optional.of(chosen), spins, oneDnn);
+    return new CpuOptions(
+        nativesDirectory, threads, cpus, Optional.of(chosen), spins, oneDnn, packedCache);
   }
 }

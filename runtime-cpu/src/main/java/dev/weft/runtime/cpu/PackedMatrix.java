@@ -4,7 +4,7 @@ import dev.weft.runtime.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/// A tensor in the kernels' layout, in native memory of its own.
+/// A tensor in the kernels' layout, in native memory of its own or borrowed.
 final class PackedMatrix implements AutoCloseable {
   private final WeftCpu library;
   private final MemorySegment address;

@@ -20,14 +20,15 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
 /// A model's weights as one executable needs them: matrices packed, tables borrowed from the files.
-/// Closing frees what was packed.
+/// Closing frees what was packed. Not thread-safe.
 final class PackedWeights implements AutoCloseable {
   private final CpuDevice device;
   private final Weights weights;
   private final Packing packing;
   private final Arena arena = Arena.ofShared();
-  private final List<PackedMatrix> matrices = new ArrayList<>();
   private final Optional<OneDnnModel> oneDnn;
+  private Optional<MatrixPacker.Packed> packed = Optional.empty();
+  private Optional<Thread> reading = Optional.empty();
 
   /// A projection and where it goes.
   ///
@@ -101,43 +102,69 @@ final class PackedWeights implements AutoCloseable {
         : Optional.empty();
   }
 
-  /// Packs projections on as many threads as the device has, and hands them to `target` on this
-  /// one. One matrix of each type is checked against plain arithmetic first.
+  /// Packs projections, or maps what was packed before, and hands them to `target`. One matrix of
+  /// each type is checked against plain arithmetic first.
   void pack(List<Projection> projections, Target target) {
     checkKernels(projections);
-    try (ExecutorService packers =
-        Executors.newFixedThreadPool(
-            device.threads(), Thread.ofPlatform().name("weft-pack-", 0).daemon().factory())) {
-      List<CompletableFuture<PackedMatrix>> packed =
-          projections.stream()
-              .map(each -> CompletableFuture.supplyAsync(() -> pack(each), packers))
-              .toList();
-      for (int i = 0; i < packed.size(); i++) {
-        PackedMatrix matrix = packed.get(i).join();
-        target.set(projections.get(i), matrix.address());
+    List<Tensor> tensors = projections.stream().map(this::checked).toList();
+    MatrixPacker.Packed made = new MatrixPacker(device, packing).pack(tensors, weights.files());
+    packed = Optional.of(made);
+    willNeed();
+    for (int i = 0; i < tensors.size(); i++) {
+      target.set(projections.get(i), made.matrices().get(i).address());
+    }
+    oneDnn.ifPresent(model -> addOneDnn(model, projections, made));
+  }
+
+  /// Begins to read the weights that the system has dropped from memory, and returns at once.
+  void willNeed() {
+    packed
+        .flatMap(MatrixPacker.Packed::file)
+        .ifPresent(file -> {
+          awaitReading();
+          reading =
+              Optional.of(
+                  Thread.ofPlatform()
+                      .name("weft-read")
+                      .daemon()
+                      .start(() -> device.library().willNeed(file.bytes())));
+        });
+  }
+
+  private void awaitReading() {
+    reading.ifPresent(thread -> {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
       }
+    });
+  }
+
+  /// Makes oneDNN's copies, on as many threads as the device has.
+  private void addOneDnn(
+      OneDnnModel model, List<Projection> projections, MatrixPacker.Packed made) {
+    try (ExecutorService threads =
+        Executors.newFixedThreadPool(
+            device.threads(), Thread.ofPlatform().name("weft-onednn-", 0).daemon().factory())) {
+      List<CompletableFuture<Void>> added = new ArrayList<>();
+      for (int i = 0; i < projections.size(); i++) {
+        Projection projection = projections.get(i);
+        PackedMatrix matrix = made.matrices().get(i);
+        weightType(projection, weights, packing)
+            .ifPresent(type ->
+                added.add(
+                    CompletableFuture.runAsync(
+                        () -> addOneDnn(model, type, projection, checked(projection), matrix),
+                        threads)));
+      }
+      added.forEach(CompletableFuture::join);
     } catch (CompletionException e) {
       if (e.getCause() instanceof RuntimeException cause) {
         throw cause;
       }
       throw e;
     }
-  }
-
-  private PackedMatrix pack(Projection projection) {
-    Tensor tensor = checked(projection);
-    PackedMatrix matrix = PackedMatrix.pack(device.library(), tensor, packing);
-    synchronized (matrices) {
-      matrices.add(matrix);
-    }
-    oneDnn.ifPresent(model ->
-        weightType(projection, weights, packing)
-            .ifPresent(type -> addOneDnn(model, type, projection, tensor, matrix)));
-    if (tensor.data().isMapped()) {
-      // Read once: its pages need not count as this process's memory.
-      tensor.data().unload();
-    }
-    return matrix;
   }
 
   private void addOneDnn(
@@ -204,7 +231,8 @@ final class PackedWeights implements AutoCloseable {
 
   @Override
   public void close() {
-    matrices.forEach(PackedMatrix::close);
+    awaitReading();
+    packed.ifPresent(MatrixPacker.Packed::close);
     oneDnn.ifPresent(OneDnnModel::close);
     arena.close();
   }

@@ -21,6 +21,9 @@ final class WeftCpu {
   private final MethodHandle deviceClose;
   private final MethodHandle matrixPack;
   private final MethodHandle layout;
+  private final MethodHandle mapHuge;
+  private final MethodHandle willNeed;
+  private final MethodHandle unhurried;
   private final MethodHandle matrixData;
   private final MethodHandle matrixWrap;
   private final MethodHandle matrixFree;
@@ -55,6 +58,9 @@ final class WeftCpu {
     matrixPack =
         library.function(
             "weft_matrix_pack", ADDRESS, JAVA_INT, ADDRESS, JAVA_LONG, JAVA_LONG, JAVA_INT);
+    mapHuge = library.procedure("weft_map_huge", ADDRESS, JAVA_LONG);
+    willNeed = library.procedure("weft_will_need", ADDRESS, JAVA_LONG);
+    unhurried = library.procedure("weft_unhurried");
     layout = library.function("weft_layout", JAVA_INT);
     matrixData = library.function("weft_matrix_data", ADDRESS, ADDRESS);
     matrixWrap =
@@ -163,6 +169,33 @@ final class WeftCpu {
       return (int) layout.invokeExact();
     } catch (Throwable t) {
       throw failed("weft_layout", t);
+    }
+  }
+
+  /// Asks for huge pages under a mapped file.
+  void mapHuge(MemorySegment mapped) {
+    try {
+      mapHuge.invokeExact(mapped, mapped.byteSize());
+    } catch (Throwable t) {
+      throw failed("weft_map_huge", t);
+    }
+  }
+
+  /// Begins to read what is not in memory of a mapped file.
+  void willNeed(MemorySegment mapped) {
+    try {
+      willNeed.invokeExact(mapped, mapped.byteSize());
+    } catch (Throwable t) {
+      throw failed("weft_will_need", t);
+    }
+  }
+
+  /// Makes this thread give way to others.
+  void unhurried() {
+    try {
+      unhurried.invokeExact();
+    } catch (Throwable t) {
+      throw failed("weft_unhurried", t);
     }
   }
 

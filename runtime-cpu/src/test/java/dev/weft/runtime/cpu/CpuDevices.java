@@ -7,7 +7,7 @@ import java.util.stream.Stream;
 
 /// Devices and backends for tests.
 final class CpuDevices {
-  private static final Path NATIVES = Path.of("target", "natives").toAbsolutePath();
+  static final Path NATIVES = Path.of("target", "natives").toAbsolutePath();
 
   private CpuDevices() {}
 
@@ -30,16 +30,36 @@ final class CpuDevices {
   static CpuBackend backend(Isa isa, int threads) {
     return new CpuBackend(
         new CpuOptions(
-            NATIVES, threads, List.of(), Optional.of(isa), CpuOptions.DEFAULT_SPINS, true));
+            NATIVES,
+            threads,
+            List.of(),
+            Optional.of(isa),
+            CpuOptions.DEFAULT_SPINS,
+            true,
+            Optional.empty()));
   }
 
   static CpuBackend withoutOneDnn() {
     return new CpuBackend(
-        new CpuOptions(NATIVES, 2, List.of(), Optional.empty(), CpuOptions.DEFAULT_SPINS, false));
+        new CpuOptions(
+            NATIVES,
+            2,
+            List.of(),
+            Optional.empty(),
+            CpuOptions.DEFAULT_SPINS,
+            false,
+            Optional.empty()));
   }
 
   static CpuBackend backend() {
     return new CpuBackend(
-        new CpuOptions(NATIVES, 2, List.of(), Optional.empty(), CpuOptions.DEFAULT_SPINS, true));
+        new CpuOptions(
+            NATIVES,
+            2,
+            List.of(),
+            Optional.empty(),
+            CpuOptions.DEFAULT_SPINS,
+            true,
+            Optional.empty()));
   }
 }

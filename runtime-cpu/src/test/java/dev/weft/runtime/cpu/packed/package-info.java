@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.cpu.packed;
+
+import org.jspecify.annotations.NullMarked;
