@@ -1,6 +1,7 @@
 package dev.weft.runtime.engine;
 
 import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.AdapterWeights;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.backend.StepResult;
@@ -20,7 +21,8 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -45,8 +47,10 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   /// All that have not ended, in order of arrival.
   private final Map<Sequence, Generation> generations = new LinkedHashMap<>();
 
-  /// Admitted and not ended, those on their way to the device's thread included.
-  private final AtomicInteger outstanding = new AtomicInteger();
+  /// To the model as it is.
+  private final Entrance plain;
+
+  private final Map<Integer, Entrance> adapted = new ConcurrentHashMap<>();
 
   private volatile Engine.Load load;
   private volatile boolean closing;
@@ -77,6 +81,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
                 settings.maxScoredRows()),
             pool,
             this::release);
+    plain = entrance(revision, StepBatch.Entry.NO_ADAPTER, options.maxWaiting());
     pace = new StepPace(options.maxBatchTokens());
     load = measure();
   }
@@ -89,7 +94,9 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   @Override
   public Engine.Load load() {
     Engine.Load last = load;
-    int waiting = Math.max(0, outstanding.get() - last.running());
+    int outstanding =
+        plain.outstanding() + adapted.values().stream().mapToInt(Entrance::outstanding).sum();
+    int waiting = Math.max(0, outstanding - last.running());
     return new Engine.Load(
         last.running(),
         waiting,
@@ -101,6 +108,10 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
 
   @Override
   public Submission submit(GenerationRequest request, GenerationListener listener) {
+    return submit(plain, request, listener);
+  }
+
+  Submission submit(Entrance entrance, GenerationRequest request, GenerationListener listener) {
     checkTokens(request.promptTokens());
     long length = (long) request.promptTokens().length + request.maxTokens();
     if (length > options.contextLength()) {
@@ -116,16 +127,15 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
           "%d tokens do not fit into the KV memory of %d blocks of %d tokens"
               .formatted(length, pool.blockCount(), executable.kvLayout().blockTokens()));
     }
-    if (closing) {
+    if (closing || entrance.closed()) {
       return rejectedClosing();
     }
-    if (outstanding.incrementAndGet() > options.maxSequences() + options.maxWaiting()) {
-      outstanding.decrementAndGet();
+    if (!entrance.tryEnter()) {
       return rejectedFull();
     }
-    var generation = new Generation(request, listener, tokenizer, device.nanoTime());
+    var generation = new Generation(entrance, request, listener, tokenizer, device.nanoTime());
     if (!device.offer(() -> accept(generation))) {
-      outstanding.decrementAndGet();
+      generation.leave();
       return closing ? rejectedClosing() : rejectedFull();
     }
     return generation;
@@ -159,9 +169,46 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     device.call(this::end);
   }
 
+  @Override
+  public long adapterBytes(AdapterWeights adapter) {
+    return executable.adapterBytes(adapter);
+  }
+
+  @Override
+  public Engine.DecoderInstance adapt(RevisionId of, AdapterWeights adapter, int maxWaiting) {
+    int handle = executable.addAdapter(adapter);
+    Entrance entrance = entrance(of, handle, maxWaiting);
+    adapted.put(handle, entrance);
+    return new AdaptedDecoder(this, entrance);
+  }
+
+  private Entrance entrance(RevisionId of, int adapter, int maxWaiting) {
+    return new Entrance(of, adapter, options.maxSequences() + maxWaiting);
+  }
+
+  /// Ends what came in by an adapter's entrance, and frees the adapter. Does nothing the second
+  /// time.
+  void close(Entrance entrance) {
+    entrance.close();
+    device.call(() -> {
+      if (adapted.remove(entrance.adapter()) == null || closed) {
+        return;
+      }
+      endAll(generation -> generation.entrance() == entrance);
+      executable.removeAdapter(entrance.adapter());
+    });
+  }
+
+  private void endAll(Predicate<Generation> which) {
+    generations.values().stream()
+        .filter(which)
+        .toList()
+        .forEach(each -> end(each, Outcome.UNLOADED, "the instance was unloaded"));
+  }
+
   private void accept(Generation generation) {
     generations.put(generation.sequence(), generation);
-    if (closed) {
+    if (closed || generation.entrance().closed()) {
       end(generation, Outcome.UNLOADED, "the instance was unloaded");
       return;
     }
@@ -270,7 +317,8 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
               part.from(),
               sequence.blocks().toArray(),
               part.samples() ? List.of(generation.sampleRequest()) : List.of(),
-              generation.wantsLogits(part.from(), part.count())));
+              generation.wantsLogits(part.from(), part.count()),
+              generation.entrance().adapter()));
     }
     var results = executable.forward(new StepBatch(entries)).await().entries();
     if (results.size() != entries.size()) {
@@ -322,9 +370,10 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
       return;
     }
     planner.remove(generation.sequence());
-    outstanding.decrementAndGet();
+    generation.leave();
     load = measure();
-    observer.onEnded(revision, generation.summary(outcome, device.nanoTime()));
+    observer.onEnded(
+        generation.entrance().revision(), generation.summary(outcome, device.nanoTime()));
     try {
       notifyEnd(generation, outcome, message);
     } catch (RuntimeException | Error e) {
@@ -386,8 +435,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
       return;
     }
     closed = true;
-    List.copyOf(generations.values())
-        .forEach(g -> end(g, Outcome.UNLOADED, "the instance was unloaded"));
+    endAll(_ -> true);
     device.remove(this);
     try {
       pool.checkIntegrity();

@@ -1,6 +1,7 @@
 package dev.weft.runtime.engine;
 
 import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.AdapterWeights;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.tokenizer.Tokenizer;
@@ -80,6 +81,17 @@ public interface Engine extends AutoCloseable {
     /// Admits or refuses, at once; admitted work is heard of through the listener. Throws
     /// [IllegalArgumentException] for a token outside the tokenizer's vocabulary.
     Submission submit(GenerationRequest request, GenerationListener listener);
+
+    /// Bytes that an adapter of this decoder takes.
+    long adapterBytes(AdapterWeights adapter);
+
+    /// This decoder with an adapter: an instance with a revision and a queue of its own, whose
+    /// requests run in the same steps, over the same KV memory. The adapter is prepared on the
+    /// caller's thread. Closing the result ends what it runs and frees the adapter; closing this
+    /// instance ends all of them.
+    ///
+    /// @param maxWaiting requests waiting for a place in the batch
+    DecoderInstance adapt(RevisionId revision, AdapterWeights adapter, int maxWaiting);
   }
 
   /// An encoder at work.

@@ -17,6 +17,7 @@ import java.util.Set;
 /// One request from submission to its end: its sequence, its text so far, its times. All but
 /// [#cancel] belongs to the device's thread.
 final class Generation implements Engine.Submission.Admitted {
+  private final Entrance entrance;
   private final GenerationRequest request;
   private final GenerationListener listener;
   private final Sequence sequence;
@@ -32,7 +33,12 @@ final class Generation implements Engine.Submission.Admitted {
   private volatile boolean cancelled;
 
   Generation(
-      GenerationRequest request, GenerationListener listener, Tokenizer tokenizer, long nowNanos) {
+      Entrance entrance,
+      GenerationRequest request,
+      GenerationListener listener,
+      Tokenizer tokenizer,
+      long nowNanos) {
+    this.entrance = entrance;
     this.request = request;
     this.listener = listener;
     sequence =
@@ -54,6 +60,10 @@ final class Generation implements Engine.Submission.Admitted {
 
   boolean cancelled() {
     return cancelled;
+  }
+
+  Entrance entrance() {
+    return entrance;
   }
 
   GenerationRequest request() {
@@ -84,7 +94,13 @@ final class Generation implements Engine.Submission.Admitted {
     if (!started) {
       started = true;
       startedNanos = nowNanos;
+      entrance.start();
     }
+  }
+
+  /// Gives its place up; once, at the end.
+  void leave() {
+    entrance.leave(started);
   }
 
   /// Asks for the token after those that there are.

@@ -7,6 +7,7 @@ import dev.weft.functions.Quantization;
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.backend.RandomAdapters;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
@@ -15,6 +16,7 @@ import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.TinyModels;
+import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import dev.weft.runtime.tokenizer.Tokenizers;
 import java.nio.file.Path;
@@ -41,6 +43,7 @@ public abstract class EngineContractTest {
   private final List<AutoCloseable> open = new ArrayList<>();
   private final AtomicInteger preemptions = new AtomicInteger();
   private final ConcurrentLinkedQueue<String> kinds = new ConcurrentLinkedQueue<>();
+  private final ConcurrentLinkedQueue<Integer> steps = new ConcurrentLinkedQueue<>();
 
   @TempDir protected Path directory;
 
@@ -188,6 +191,92 @@ public abstract class EngineContractTest {
     }
   }
 
+  @Test
+  void adaptersRunInTheSameStepsAndAnswerAsTheyDoAlone() {
+    try (var base = instance(64, 128, 256)) {
+      var instances = List.of(base, adapted(base, "a", 1), adapted(base, "b", 2));
+      var request = request(9, 1);
+      var alone = new ArrayList<List<Integer>>();
+      instances.forEach(instance -> alone.add(request.run(instance).ids()));
+      assertThat(alone).as("each says something else").doesNotHaveDuplicates();
+      steps.clear();
+
+      // Three of each, in turns; repeated, since the first may run before the last has come.
+      for (int round = 0; round < 5; round++) {
+        var together = new ArrayList<RecordingListener>();
+        for (int i = 0; i < 9; i++) {
+          together.add(request.submitTo(instances.get(i % 3)));
+        }
+        for (int i = 0; i < 9; i++) {
+          assertThat(together.get(i).await().ids()).isEqualTo(alone.get(i % 3));
+        }
+      }
+      assertThat(steps).as("sequences a step").contains(8);
+      instances.forEach(instance -> assertThat(instance.load().busy()).isFalse());
+    }
+  }
+
+  @Test
+  void closingAnAdapterEndsItsRequestsAndNoOthers() {
+    try (var base = instance(64, 128, 256)) {
+      var leaving = adapted(base, "a", 1);
+      var staying = adapted(base, "b", 2);
+      var request = request(5, 1).maxTokens(150);
+      var alone = List.of(request.run(base).ids(), request.run(staying).ids());
+      var ended = request.submitTo(leaving);
+      var others = List.of(request.submitTo(base), request.submitTo(staying));
+      ended.awaitFirstTokenOrEnd();
+
+      leaving.close();
+      leaving.close();
+
+      assertThat(ended.await().error().map(GenerationListener.GenerationError::code))
+          .hasValue(GenerationListener.GenerationError.Code.UNLOADED);
+      assertThat(leaving.submit(request.build(), new RecordingListener()))
+          .isInstanceOf(Submission.Rejected.class);
+      assertThat(others.stream().map(each -> each.await().ids()).toList()).isEqualTo(alone);
+      assertThat(request.run(staying).ids()).isEqualTo(alone.getLast());
+    }
+  }
+
+  @Test
+  void anAdapterHasAQueueOfItsOwn() {
+    try (var base = instance(64, 128, 256)) {
+      var small = base.adapt(revision("a"), RandomAdapters.all(spec(), 4, DType.F32, 1), 0);
+      var admitted = new ArrayList<RecordingListener>();
+      int refused = 0;
+      for (int i = 0; i < 20; i++) {
+        var listener = new RecordingListener();
+        if (small.submit(request(5, i).build(), listener) instanceof Submission.Admitted) {
+          admitted.add(listener);
+        } else {
+          refused++;
+        }
+      }
+      var other = request(5, 1).submitTo(base);
+
+      assertThat(refused).isPositive();
+      assertThat(other.await().finishReason()).isEqualTo(FinishReason.LENGTH);
+      admitted.forEach(
+          each -> assertThat(each.await().finishReason()).isEqualTo(FinishReason.LENGTH));
+      assertThat(small.load().busy()).isFalse();
+    }
+  }
+
+  private DecoderInstance adapted(DecoderInstance base, String name, long seed) {
+    return base.adapt(revision(name), RandomAdapters.all(spec(), 8, DType.BF16, seed), 32);
+  }
+
+  private static RevisionId revision(String name) {
+    return new RevisionId(new FunctionName(name), 1);
+  }
+
+  private DecoderSpec spec() {
+    try (var model = ModelFiles.open(TinyModels.llama(directory, 7).writeGguf())) {
+      return (DecoderSpec) model.spec();
+    }
+  }
+
   private List<List<Integer>> runTogether(DecoderInstance instance, List<Requests> requests) {
     var listeners = requests.stream().map(request -> request.submitTo(instance)).toList();
     return listeners.stream().map(listener -> listener.await().ids()).toList();
@@ -216,6 +305,7 @@ public abstract class EngineContractTest {
           @Override
           public void onStep(RevisionId revision, Step step) {
             kinds.add("token");
+            steps.add(step.sequences());
           }
 
           @Override

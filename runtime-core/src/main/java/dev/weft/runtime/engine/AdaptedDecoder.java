@@ -1,0 +1,54 @@
+package dev.weft.runtime.engine;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.AdapterWeights;
+
+/// A decoder with one of its adapters.
+final class AdaptedDecoder implements Engine.DecoderInstance {
+  private final DecoderLoop base;
+  private final Entrance entrance;
+
+  AdaptedDecoder(DecoderLoop base, Entrance entrance) {
+    this.base = base;
+    this.entrance = entrance;
+  }
+
+  @Override
+  public RevisionId revision() {
+    return entrance.revision();
+  }
+
+  /// Its own requests; the blocks are the decoder's, which all share.
+  @Override
+  public Engine.Load load() {
+    Engine.Load shared = base.load();
+    int running = entrance.running();
+    return new Engine.Load(
+        running,
+        Math.max(0, entrance.outstanding() - running),
+        shared.blocksPlanned(),
+        shared.blocksActual(),
+        shared.blockCapacity(),
+        shared.tokensPerBlock());
+  }
+
+  @Override
+  public Engine.Submission submit(GenerationRequest request, GenerationListener listener) {
+    return base.submit(entrance, request, listener);
+  }
+
+  @Override
+  public long adapterBytes(AdapterWeights adapter) {
+    return base.adapterBytes(adapter);
+  }
+
+  @Override
+  public Engine.DecoderInstance adapt(RevisionId revision, AdapterWeights adapter, int maxWaiting) {
+    throw new UnsupportedOperationException("an adapter of an adapter");
+  }
+
+  @Override
+  public void close() {
+    base.close(entrance);
+  }
+}
