@@ -40,7 +40,7 @@ static void shape_kv(struct weft_decoder* d) {
       .padded_head_size = padded, .block_tokens = c->block_tokens, .kv_heads = c->kv_heads,
       .layers = c->layers};
   int64_t bytes = kv_head_bytes(&d->kv) * c->kv_heads * c->layers;
-  d->kv.block_bytes = bytes;
+  d->kv.used_bytes = d->kv.block_bytes = bytes;
   d->kv.blocks_per_chunk = CHUNK_BYTES / bytes;
   // Blocks larger than a chunk span whole chunks.
   if (d->kv.blocks_per_chunk == 0) d->kv.block_bytes = divide_up(bytes, CHUNK_BYTES) * CHUNK_BYTES;

@@ -78,6 +78,7 @@ struct kv_shape {
   int int8;
   int64_t head_size, padded_head_size, block_tokens;
   int64_t kv_heads, layers;
+  int64_t used_bytes;                     // of a block
   int64_t block_bytes, blocks_per_chunk;  // blocks lie in chunks of 2 MiB, or span whole ones
   uint8_t* base;
 };

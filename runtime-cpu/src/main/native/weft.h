@@ -8,7 +8,7 @@
 #define WEFT_API __attribute__((visibility("default")))
 
 // Raised whenever a function or a struct below changes; the binding refuses another number.
-#define WEFT_ABI 6
+#define WEFT_ABI 8
 
 // Element types of model files: the order of dev.weft.runtime.tensor.DType.
 enum weft_dtype {
@@ -174,6 +174,16 @@ WEFT_API int32_t weft_decoder_vector(
     struct weft_decoder* decoder, int64_t layer, int32_t role, const float* values, int64_t count);
 // 0; -1 out of memory; -2 a part is missing; -3 a token or block is out of range; -4 oneDNN failed.
 WEFT_API int32_t weft_decoder_step(struct weft_decoder* decoder, const struct weft_step* step);
+// Between steps: moves the contents of blocks, or copies them out and in, `stride` bytes apart.
+// 0; -3 a block or the stride is out of range.
+WEFT_API int32_t weft_decoder_move(
+    struct weft_decoder* decoder, const int32_t* from, const int32_t* to, int64_t count);
+WEFT_API int32_t weft_decoder_save(
+    struct weft_decoder* decoder, const int32_t* blocks, int64_t count, uint8_t* target,
+    int64_t stride);
+WEFT_API int32_t weft_decoder_load(
+    struct weft_decoder* decoder, const int32_t* blocks, int64_t count, const uint8_t* source,
+    int64_t stride);
 // Bytes of scratch that weft_decoder_create takes; KV memory is the caller's.
 WEFT_API int64_t weft_decoder_bytes(
     struct weft_device* device, const struct weft_decoder_config* config);

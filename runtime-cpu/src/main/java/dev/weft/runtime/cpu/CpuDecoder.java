@@ -78,13 +78,9 @@ final class CpuDecoder implements DecoderExecutable {
               .formatted(
                   rows, batch.entries().size(), options.maxBatchTokens(), options.maxSequences()));
     }
-    int mapped = kvLayout.blocksIn(kv.mappedChunks(), kv.chunkBytes());
     var bounds =
         new StepBatch.Bounds(
-            options.contextLength(),
-            spec.vocabularySize(),
-            Math.min(mapped, options.kvBlockCount()),
-            kvLayout);
+            options.contextLength(), spec.vocabularySize(), blockCount(), kvLayout);
     for (StepBatch.Entry entry : batch.entries()) {
       entry.requireWithin(bounds);
       if (entry.adapter() != StepBatch.Entry.NO_ADAPTER
@@ -92,6 +88,12 @@ final class CpuDecoder implements DecoderExecutable {
         throw new IllegalArgumentException("there is no adapter " + entry.adapter());
       }
     }
+  }
+
+  /// Blocks whose memory is there.
+  private int blockCount() {
+    int mapped = kvLayout.blocksIn(kv.mappedChunks(), kv.chunkBytes());
+    return Math.min(mapped, options.kvBlockCount());
   }
 
   private StepResult run(StepBatch batch) {
@@ -154,17 +156,45 @@ final class CpuDecoder implements DecoderExecutable {
 
   @Override
   public void moveBlocks(int[] from, int[] to) {
-    throw new UnsupportedOperationException("moving KV blocks");
+    if (from.length != to.length) {
+      throw new IllegalArgumentException(
+          "%d blocks are to move to %d".formatted(from.length, to.length));
+    }
+    requireMapped(from);
+    requireMapped(to);
+    decoder.moveBlocks(from, to);
   }
 
   @Override
   public void saveBlocks(int[] blocks, MemorySegment target) {
-    throw new UnsupportedOperationException("saving KV blocks");
+    requireMapped(blocks);
+    requireRoom(blocks, target);
+    decoder.saveBlocks(blocks, target, kvLayout.blockBytes());
   }
 
   @Override
   public void loadBlocks(int[] blocks, MemorySegment source) {
-    throw new UnsupportedOperationException("loading KV blocks");
+    requireMapped(blocks);
+    requireRoom(blocks, source);
+    decoder.loadBlocks(blocks, source, kvLayout.blockBytes());
+  }
+
+  private void requireMapped(int[] blocks) {
+    int count = blockCount();
+    for (int block : blocks) {
+      if (block < 0 || block >= count) {
+        throw new IllegalArgumentException(
+            "block %d is outside the cache of %d".formatted(block, count));
+      }
+    }
+  }
+
+  private void requireRoom(int[] blocks, MemorySegment saved) {
+    if (saved.byteSize() < blocks.length * kvLayout.blockBytes()) {
+      throw new IllegalArgumentException(
+          "%d bytes do not hold %d blocks of %d"
+              .formatted(saved.byteSize(), blocks.length, kvLayout.blockBytes()));
+    }
   }
 
   /// Packed matrices, and the products of a step's rows with the inner ones.

@@ -270,6 +270,28 @@ final class NativeDecoder implements AutoCloseable {
     return NativeAdapter.create(device.library(), spec, adapter);
   }
 
+  void moveBlocks(int[] from, int[] to) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment sources = scratch.allocateFrom(JAVA_INT, from);
+      device.library().decoderMove(address, sources, scratch.allocateFrom(JAVA_INT, to), to.length);
+    }
+  }
+
+  /// @param stride bytes between the contents of two blocks in `target`
+  void saveBlocks(int[] blocks, MemorySegment target, long stride) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment list = scratch.allocateFrom(JAVA_INT, blocks);
+      device.library().decoderSave(address, list, blocks.length, target, stride);
+    }
+  }
+
+  void loadBlocks(int[] blocks, MemorySegment source, long stride) {
+    try (Arena scratch = Arena.ofConfined()) {
+      MemorySegment list = scratch.allocateFrom(JAVA_INT, blocks);
+      device.library().decoderLoad(address, list, blocks.length, source, stride);
+    }
+  }
+
   @Override
   public void close() {
     device.library().decoderFree(address);

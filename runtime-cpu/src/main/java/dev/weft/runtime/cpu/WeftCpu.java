@@ -14,7 +14,7 @@ import java.nio.file.Path;
 /// [NativeException] or null addresses' exceptions here and nowhere else.
 final class WeftCpu {
   /// What `weft_abi` must return: raised with every change of the header.
-  static final int ABI = 6;
+  static final int ABI = 8;
 
   private final MethodHandle isa;
   private final MethodHandle deviceOpen;
@@ -37,6 +37,9 @@ final class WeftCpu {
   private final MethodHandle decoderMatrix;
   private final MethodHandle decoderVector;
   private final MethodHandle decoderStep;
+  private final MethodHandle decoderMove;
+  private final MethodHandle decoderSave;
+  private final MethodHandle decoderLoad;
   private final MethodHandle decoderFree;
   private final MethodHandle adapterCreate;
   private final MethodHandle adapterSet;
@@ -83,6 +86,14 @@ final class WeftCpu {
         library.function(
             "weft_decoder_vector", JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG);
     decoderStep = library.function("weft_decoder_step", JAVA_INT, ADDRESS, ADDRESS);
+    decoderMove =
+        library.function("weft_decoder_move", JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG);
+    decoderSave =
+        library.function(
+            "weft_decoder_save", JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG);
+    decoderLoad =
+        library.function(
+            "weft_decoder_load", JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG);
     decoderFree = library.procedure("weft_decoder_free", ADDRESS);
     adapterCreate = library.function("weft_adapter_create", ADDRESS, JAVA_LONG);
     adapterSet =
@@ -319,6 +330,38 @@ final class WeftCpu {
       throw failed("weft_decoder_step", t);
     }
     check("weft_decoder_step", status);
+  }
+
+  void decoderMove(MemorySegment decoder, MemorySegment from, MemorySegment to, long count) {
+    int status;
+    try {
+      status = (int) decoderMove.invokeExact(decoder, from, to, count);
+    } catch (Throwable t) {
+      throw failed("weft_decoder_move", t);
+    }
+    check("weft_decoder_move", status);
+  }
+
+  void decoderSave(
+      MemorySegment decoder, MemorySegment blocks, long count, MemorySegment target, long stride) {
+    int status;
+    try {
+      status = (int) decoderSave.invokeExact(decoder, blocks, count, target, stride);
+    } catch (Throwable t) {
+      throw failed("weft_decoder_save", t);
+    }
+    check("weft_decoder_save", status);
+  }
+
+  void decoderLoad(
+      MemorySegment decoder, MemorySegment blocks, long count, MemorySegment source, long stride) {
+    int status;
+    try {
+      status = (int) decoderLoad.invokeExact(decoder, blocks, count, source, stride);
+    } catch (Throwable t) {
+      throw failed("weft_decoder_load", t);
+    }
+    check("weft_decoder_load", status);
   }
 
   void decoderFree(MemorySegment decoder) {
