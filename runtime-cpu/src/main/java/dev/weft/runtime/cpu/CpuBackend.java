@@ -160,7 +160,12 @@ public final class CpuBackend implements Backend {
     KvLayout kvLayout = KvLayouts.of(spec, options.kvType());
     NativeDecoder decoder =
         NativeDecoder.create(device, spec, weights, options, kvLayout, kv.address(), packing);
-    return new CpuDecoder(spec, options, kvLayout, kv, decoder);
+    try {
+      return new CpuDecoder(spec, options, kvLayout, kv, decoder);
+    } catch (RuntimeException | Error e) {
+      decoder.close();
+      throw e;
+    }
   }
 
   @Override

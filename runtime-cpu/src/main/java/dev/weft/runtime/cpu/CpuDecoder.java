@@ -38,6 +38,8 @@ final class CpuDecoder implements DecoderExecutable {
   private final AtomicInteger lastAdapter = new AtomicInteger();
   private final Arena arena = Arena.ofShared();
   private final MemorySegment logits;
+  private final StepBuffer step;
+  private float[] sampledRow = {};
 
   CpuDecoder(
       DecoderSpec spec,
@@ -50,7 +52,13 @@ final class CpuDecoder implements DecoderExecutable {
     this.kvLayout = kvLayout;
     this.kv = kv;
     this.decoder = decoder;
-    logits = arena.allocate(JAVA_FLOAT, logitsBytes(spec, options) / Float.BYTES);
+    try {
+      logits = arena.allocate(JAVA_FLOAT, logitsBytes(spec, options) / Float.BYTES);
+      step = new StepBuffer(options, kvLayout, arena);
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
   }
 
   /// Bytes for the logits of a step in which every sequence asks for a token.
@@ -83,8 +91,7 @@ final class CpuDecoder implements DecoderExecutable {
             options.contextLength(), spec.vocabularySize(), blockCount(), kvLayout);
     for (StepBatch.Entry entry : batch.entries()) {
       entry.requireWithin(bounds);
-      if (entry.adapter() != StepBatch.Entry.NO_ADAPTER
-          && !adapters.containsKey(entry.adapter())) {
+      if (entry.adapter() != StepBatch.Entry.NO_ADAPTER && !adapters.containsKey(entry.adapter())) {
         throw new IllegalArgumentException("there is no adapter " + entry.adapter());
       }
     }
@@ -97,41 +104,57 @@ final class CpuDecoder implements DecoderExecutable {
   }
 
   private StepResult run(StepBatch batch) {
+    long logitBytes = logitRows(batch) * (long) spec.vocabularySize() * Float.BYTES;
+    if (logitBytes <= logits.byteSize()) {
+      return run(batch, logits);
+    }
+    // Scoring whole prompts and checking many drafts ask for more rows than there are sequences.
     try (Arena scratch = Arena.ofConfined()) {
-      NativeDecoder.Step step = new NativeDecoder.Step(batch);
-      long logitBytes = (long) step.logitRows().length * spec.vocabularySize() * Float.BYTES;
-      // Scoring whole prompts and checking drafts ask for more rows than there are sequences.
-      MemorySegment out =
-          logitBytes <= logits.byteSize() ? logits : scratch.allocate(logitBytes, Float.BYTES);
-      int[] largest = decoder.run(step, adapters, out, scratch);
-      var results = new ArrayList<StepResult.Entry>(batch.entries().size());
-      int row = 0;
-      for (StepBatch.Entry entry : batch.entries()) {
-        int rows = entry.logitRows();
-        results.add(result(entry, out, row, largest));
-        row += rows;
-      }
-      return new StepResult(results);
+      return run(batch, scratch.allocate(logitBytes, Float.BYTES));
     }
   }
 
+  private static int logitRows(StepBatch batch) {
+    int rows = 0;
+    for (StepBatch.Entry entry : batch.entries()) {
+      rows += entry.logitRows();
+    }
+    return rows;
+  }
+
+  private StepResult run(StepBatch batch, MemorySegment out) {
+    decoder.run(step.fill(batch, adapters, out));
+    var results = new ArrayList<StepResult.Entry>(batch.entries().size());
+    int row = 0;
+    for (StepBatch.Entry entry : batch.entries()) {
+      results.add(result(entry, out, row));
+      row += entry.logitRows();
+    }
+    return new StepResult(results);
+  }
+
   /// @param firstRow where this entry's logits begin
-  private StepResult.Entry result(
-      StepBatch.Entry entry, MemorySegment out, int firstRow, int[] largest) {
+  private StepResult.Entry result(StepBatch.Entry entry, MemorySegment out, int firstRow) {
     int rows = entry.logitRows();
     int before = entry.tokens().length - rows;
     List<SampledToken> sampled =
-        entry.sample((row, request) -> sample(request, out, firstRow + row - before, largest));
+        entry.sample((row, request) -> sample(request, out, firstRow + row - before));
     return new StepResult.Entry(
         sampled, entry.keepLogits() ? rows(out, firstRow, rows) : NO_LOGITS);
   }
 
-  private SampledToken sample(SampleRequest request, MemorySegment out, int row, int[] largest) {
+  private SampledToken sample(SampleRequest request, MemorySegment out, int row) {
     long first = (long) row * spec.vocabularySize();
-    if (takesLargest(request) && Float.isFinite(out.getAtIndex(JAVA_FLOAT, first + largest[row]))) {
-      return new SampledToken(largest[row], Float.NaN, List.of());
+    int largest = step.largest(row);
+    if (takesLargest(request) && Float.isFinite(out.getAtIndex(JAVA_FLOAT, first + largest))) {
+      return new SampledToken(largest, Float.NaN, List.of());
     }
-    return sampler.sample(rows(out, row, 1)[0], request);
+    // The sampler may overwrite what it is given.
+    if (sampledRow.length == 0) {
+      sampledRow = new float[spec.vocabularySize()];
+    }
+    copyRow(out, row, sampledRow);
+    return sampler.sample(sampledRow, request);
   }
 
   private static boolean takesLargest(SampleRequest request) {
@@ -148,10 +171,14 @@ final class CpuDecoder implements DecoderExecutable {
   private float[][] rows(MemorySegment out, int firstRow, int rows) {
     float[][] copies = new float[rows][spec.vocabularySize()];
     for (int row = 0; row < rows; row++) {
-      long from = (long) (firstRow + row) * spec.vocabularySize() * Float.BYTES;
-      MemorySegment.copy(out, JAVA_FLOAT, from, copies[row], 0, spec.vocabularySize());
+      copyRow(out, firstRow + row, copies[row]);
     }
     return copies;
+  }
+
+  private void copyRow(MemorySegment out, int row, float[] to) {
+    long from = (long) row * spec.vocabularySize() * Float.BYTES;
+    MemorySegment.copy(out, JAVA_FLOAT, from, to, 0, spec.vocabularySize());
   }
 
   @Override

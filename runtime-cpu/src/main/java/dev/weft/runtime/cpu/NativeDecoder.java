@@ -1,6 +1,5 @@
 package dev.weft.runtime.cpu;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
@@ -8,7 +7,6 @@ import dev.weft.runtime.backend.AdapterWeights;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.KvType;
-import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.TensorNames;
 import dev.weft.runtime.tensor.Tensor;
@@ -16,10 +14,7 @@ import dev.weft.runtime.weights.Weights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
-import java.util.stream.IntStream;
 
 /// Owns a native decoder: its plan and its packed weights. KV memory is lent to it.
 final class NativeDecoder implements AutoCloseable {
@@ -34,7 +29,6 @@ final class NativeDecoder implements AutoCloseable {
   private static final int PARTS_OF_ONE_INPUT = 3;
 
   private static final int CONFIG_FIELDS = 22;
-  private static final int STEP_FIELDS = 12;
 
   private final CpuDevice device;
   private final PackedWeights weights;
@@ -73,11 +67,11 @@ final class NativeDecoder implements AutoCloseable {
       try {
         decoder.load(spec);
         return decoder;
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         device.library().decoderFree(address);
         throw e;
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       packed.close();
       throw e;
     }
@@ -179,85 +173,9 @@ final class NativeDecoder implements AutoCloseable {
     device.library().decoderVector(address, layer, role, vector, count);
   }
 
-  /// A batch as flat arrays.
-  @SuppressWarnings("ArrayRecordComponent")
-  record Step(
-      int[] tokens,
-      int[] positions,
-      int[] rowOffsets,
-      int[] blocks,
-      int[] blockOffsets,
-      int[] logitRows,
-      int[] adapters) {
-    Step(StepBatch batch) {
-      this(
-          batch.entries().stream().flatMapToInt(e -> Arrays.stream(e.tokens())).toArray(),
-          batch.entries().stream()
-              .flatMapToInt(e -> IntStream.range(e.position(), e.position() + e.tokens().length))
-              .toArray(),
-          offsets(batch.entries().stream().mapToInt(e -> e.tokens().length).toArray()),
-          batch.entries().stream().flatMapToInt(e -> Arrays.stream(e.blocks())).toArray(),
-          offsets(batch.entries().stream().mapToInt(e -> e.blocks().length).toArray()),
-          logitRows(batch),
-          batch.entries().stream().mapToInt(StepBatch.Entry::adapter).toArray());
-    }
-
-    private static int[] offsets(int[] counts) {
-      int[] offsets = new int[counts.length + 1];
-      for (int i = 0; i < counts.length; i++) {
-        offsets[i + 1] = offsets[i] + counts[i];
-      }
-      return offsets;
-    }
-
-    private static int[] logitRows(StepBatch batch) {
-      IntStream.Builder rows = IntStream.builder();
-      int end = 0;
-      for (StepBatch.Entry entry : batch.entries()) {
-        end += entry.tokens().length;
-        IntStream.range(end - entry.logitRows(), end).forEach(rows);
-      }
-      return rows.build().toArray();
-    }
-  }
-
-  /// Runs a step. Logits go to `logits`, `[logit rows][vocabulary]`; returns the index of the
-  /// largest logit of each of these rows.
-  ///
-  /// @param adapters by handle, those of the step among them
-  int[] run(Step step, Map<Integer, NativeAdapter> adapters, MemorySegment logits, Arena scratch) {
-    MemorySegment largest = scratch.allocate(JAVA_INT, Math.max(1, step.logitRows.length));
-    MemorySegment struct =
-        new StructWriter(scratch, STEP_FIELDS)
-            .integers(step.tokens.length, step.rowOffsets.length - 1, step.logitRows.length)
-            .address(scratch.allocateFrom(JAVA_INT, step.tokens))
-            .address(scratch.allocateFrom(JAVA_INT, step.positions))
-            .address(scratch.allocateFrom(JAVA_INT, step.rowOffsets))
-            .address(scratch.allocateFrom(JAVA_INT, step.blocks))
-            .address(scratch.allocateFrom(JAVA_INT, step.blockOffsets))
-            .address(scratch.allocateFrom(JAVA_INT, step.logitRows))
-            .address(logits)
-            .address(largest)
-            .address(adapters(step, adapters, scratch))
-            .done();
-    device.library().decoderStep(address, struct);
-    return largest.toArray(JAVA_INT);
-  }
-
-  /// The adapter of each sequence; null when there is none at all.
-  private static MemorySegment adapters(
-      Step step, Map<Integer, NativeAdapter> adapters, Arena scratch) {
-    if (Arrays.stream(step.adapters).allMatch(each -> each == StepBatch.Entry.NO_ADAPTER)) {
-      return MemorySegment.NULL;
-    }
-    MemorySegment addresses = scratch.allocate(ADDRESS, step.adapters.length);
-    for (int i = 0; i < step.adapters.length; i++) {
-      NativeAdapter adapter = adapters.get(step.adapters[i]);
-      if (adapter != null) {
-        addresses.setAtIndex(ADDRESS, i, adapter.address());
-      }
-    }
-    return addresses;
+  /// Runs the step that [StepBuffer#fill] described.
+  void run(MemorySegment step) {
+    device.library().decoderStep(address, step);
   }
 
   long adapterBytes(AdapterWeights adapter, CompileOptions options) {

@@ -62,11 +62,11 @@ final class NativeEncoder implements AutoCloseable {
       try {
         encoder.load(spec);
         return encoder;
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         device.library().encoderFree(address);
         throw e;
       }
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       packed.close();
       throw e;
     }
