@@ -27,6 +27,17 @@ static uint64_t saved_state(void) {
   return (uint64_t)high << 32 | low;
 }
 
+// Bits of cpuid's leaf 7 in edx.
+#define AMX_BF16 (1u << 22)
+#define AMX_TILE (1u << 24)
+#define AMX_INT8 (1u << 25)
+
+// Asks the operating system, for the whole process (asm/prctl.h).
+static int may_use_tiles(void) {
+  enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
+  return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
+}
+
 int32_t weft_isa(void) {
   uint32_t a, b, c, d;
   if (!__get_cpuid(1, &a, &b, &c, &d)) return WEFT_ISA_NONE;
@@ -35,7 +46,9 @@ int32_t weft_isa(void) {
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return WEFT_ISA_NONE;
   int wide = (b & bit_AVX512F) && (b & bit_AVX512BW) && (b & bit_AVX512VL) && (b & bit_AVX512DQ) &&
       (c & bit_AVX512VNNI) && (saved_state() & 0xe6) == 0xe6;
-  return wide ? WEFT_ISA_AVX512_VNNI : WEFT_ISA_AVX2;
+  int tiles = (d & AMX_BF16) && (d & AMX_TILE) && (d & AMX_INT8);
+  if (!wide) return WEFT_ISA_AVX2;
+  return tiles && may_use_tiles() ? WEFT_ISA_AMX : WEFT_ISA_AVX512_VNNI;
 }
 
 static void futex_wait(atomic_uint* word, uint32_t value) {
@@ -116,7 +129,6 @@ void device_run(struct weft_device* device, void (*task)(void*, int32_t), void* 
     pin(device, 0);
     device->started = 1;
   }
-  atomic_store(&device->failed, 0);
   device_rewind(device, 0);
   device_rewind(device, 1);
   device->task = task;
@@ -126,21 +138,32 @@ void device_run(struct weft_device* device, void (*task)(void*, int32_t), void* 
   device_barrier(device);
 }
 
-static const struct kernels* kernels_of(int32_t isa) {
+// 0 when there are none.
+static int find_kernels(int32_t isa, struct kernels* out) {
   switch (isa) {
-    case WEFT_ISA_AVX2: return &weft_kernels_avx2;
-    case WEFT_ISA_AVX512_VNNI: return &weft_kernels_avx512;
-    default: return NULL;
+    case WEFT_ISA_AVX2: *out = weft_kernels_avx2; return 1;
+    case WEFT_ISA_AVX512_VNNI: *out = weft_kernels_avx512; return 1;
+    case WEFT_ISA_AMX:
+      *out = weft_kernels_avx512;
+      out->name = "amx";
+      out->matmul = weft_amx_matmul;
+      out->bf16_form = FORM_PAIRS;
+      return 1;
+    default: return 0;
   }
 }
 
 struct weft_device* weft_device_open(
     int32_t isa, int32_t threads, const int32_t* cpus, int32_t cpu_count, int32_t spins) {
-  if (isa > weft_isa() || !kernels_of(isa) || threads < 1) return NULL;
+  if (isa > weft_isa() || threads < 1) return NULL;
   struct weft_device* device = aligned_alloc(APART, sizeof(*device));
   if (!device) return NULL;
   memset(device, 0, sizeof(*device));
-  device->kernels = kernels_of(isa);
+  if (!find_kernels(isa, &device->table)) {
+    free(device);
+    return NULL;
+  }
+  device->kernels = &device->table;
   device->spins = spins;
   device->cpu_count = cpus ? cpu_count : 0;
   device->cpus = calloc((size_t)device->cpu_count + 1, sizeof(int32_t));

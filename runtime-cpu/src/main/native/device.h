@@ -13,6 +13,7 @@
 
 struct weft_device {
   const struct kernels* kernels;
+  struct kernels table;  // what `kernels` points to
   int32_t threads;
   int32_t spins;
   int32_t cpu_count;
@@ -28,7 +29,6 @@ struct weft_device {
   _Alignas(APART) atomic_uint sleepers;
   _Alignas(APART) atomic_long cursor[2];
   int stopping;
-  atomic_int failed;  // a step could not finish
 };
 
 // Runs a task on every worker; the caller is worker 0. Tasks call the functions below in the same

@@ -1,73 +1,8 @@
 // Matrix products of a tile of rows with a panel of 16 outputs. Included by kernels.c.
-
-// One group's weights as vectors of input quads, with their scales.
-struct group {
-  i32x16 quads[8];
-  f32x16 scale[2];  // of inputs 0..15 and 16..31; both the same but in Q6_K
-  f32x16 min;
-};
-
-INLINE int has_nibbles(enum kind kind) {
-  return kind == KIND_Q4_D || kind == KIND_Q4_DM || kind == KIND_Q4_K;
-}
-INLINE int has_min(enum kind kind) {
-  return kind == KIND_Q4_DM || kind == KIND_Q8_DM || kind == KIND_Q4_K || kind == KIND_Q8_K;
-}
-INLINE int is_super(enum kind kind) {
-  return kind == KIND_Q4_K || kind == KIND_Q8_K || kind == KIND_Q6_K;
-}
-// log2 of the zero point; 0 stands for none.
-INLINE int zero_bits(enum kind kind) {
-  return kind == KIND_Q4_D ? 3 : kind == KIND_Q6_K ? 5 : kind == KIND_Q8_D || kind == KIND_W8 ? 7 : 0;
-}
-INLINE int value_bytes(enum kind kind) { return has_nibbles(kind) ? 256 : 512; }
-
-// Bytes of a group in a panel, without the super-block's head.
-INLINE int group_bytes(enum kind kind) {
-  if (kind == KIND_W8) return 512;
-  if (is_super(kind)) return value_bytes(kind) + 32;
-  return value_bytes(kind) + (has_min(kind) ? 64 : 32);
-}
-INLINE int super_head_bytes(enum kind kind) { return kind == KIND_Q6_K ? 32 : 64; }
-
-// Bytes ahead that weights are asked for: the hardware's own prefetch stops at every 4 KiB page.
-// Measured for one row: 7.2 GB/s without, 10.5 with 2048, of 13.5 that plain reading gives.
-#define AHEAD 2048
-
-INLINE void prefetch(const uint8_t* at, int bytes) {
-#pragma GCC unroll 16
-  for (int i = 0; i < bytes; i += 64) _mm_prefetch((const char*)at + AHEAD + i, _MM_HINT_T0);
-}
-
-INLINE struct group load_group(enum kind kind, const uint8_t* at, f32x16 d, f32x16 dmin) {
-  struct group group;
-  prefetch(at, group_bytes(kind));
-  if (has_nibbles(kind)) {
-    for (int j = 0; j < 4; j++) {
-      i32x16 both = i_load(at + 64 * j);
-      group.quads[j] = i_low_nibbles(both);
-      group.quads[j + 4] = i_high_nibbles(both);
-    }
-  } else {
-    for (int j = 0; j < 8; j++) group.quads[j] = i_load(at + 64 * j);
-  }
-  const uint8_t* scales = at + value_bytes(kind);
-  group.min = f_zero();
-  if (kind == KIND_Q6_K) {
-    group.scale[0] = f_mul(d, f_load_i8(scales));
-    group.scale[1] = f_mul(d, f_load_i8(scales + 16));
-  } else if (is_super(kind)) {
-    group.scale[0] = group.scale[1] = f_mul(d, f_load_u8(scales));
-    group.min = f_mul(dmin, f_load_u8(scales + 16));
-  } else if (kind != KIND_W8) {
-    group.scale[0] = group.scale[1] = f_load_f16((const uint16_t*)scales);
-    if (has_min(kind)) group.min = f_load_f16((const uint16_t*)(scales + 32));
-  }
-  return group;
-}
+#include "kernel_group.h"
 
 INLINE i32x16 dot(enum kind kind, i32x16 acc, i32x16 quad, const int8_t* values) {
-  return has_nibbles(kind) ? i_dot_nibbles(acc, quad, values) : i_dot(acc, quad, values);
+  return has_nibbles(kind) && kind != KIND_W4 ? i_dot_nibbles(acc, quad, values) : i_dot(acc, quad, values);
 }
 
 // Adds a group's part to rows first..first+count-1 of a tile of `rows` rows.
@@ -101,7 +36,8 @@ INLINE void add_group(
     i32x16 sum = zero_bits(kind) ? i_shift_left(i_set(negative_sum[row]), zero_bits(kind)) : i_set(0);
 #pragma GCC unroll 8
     for (int j = 0; j < 8; j++) sum = dot(kind, sum, group->quads[j], values + 32 * row + 4 * j);
-    acc[r] = f_fma(f_from_i(sum), f_mul(group->scale[0], f_set(scale[row])), acc[r]);
+    f32x16 s = f_set(scale[row]);
+    acc[r] = f_fma(f_from_i(sum), has_output_scale(kind) ? s : f_mul(group->scale[0], s), acc[r]);
     if (has_min(kind)) acc[r] = f_fma(group->min, f_set(scaled_sum[row]), acc[r]);
   }
 }
@@ -110,83 +46,75 @@ INLINE void group_part(
     enum kind kind, int rows, int first, int count, const uint8_t* panel, int64_t groups,
     const uint8_t* x, float* out) {
   f32x16 acc[TILE_ROWS];
-  f32x16 d = f_zero(), dmin = f_zero();
 #pragma GCC unroll 16
   for (int r = 0; r < count; r++) acc[r] = f_zero();
+  struct reader reader = read_panel(kind, panel, groups);
   for (int64_t g = 0; g < groups; g++) {
-    if (is_super(kind) && g % SUPER_GROUPS == 0) {
-      d = f_load_f16((const uint16_t*)panel);
-      if (kind != KIND_Q6_K) dmin = f_sub(f_zero(), f_load_f16((const uint16_t*)(panel + 32)));
-      panel += super_head_bytes(kind);
-    }
-    struct group group = load_group(kind, panel, d, dmin);
+    struct group group = next_group(kind, &reader);
     add_group(kind, &group, x, rows, first, count, acc);
-    panel += group_bytes(kind);
     x += QUANTIZED_ROW_BYTES * rows;
   }
-#pragma GCC unroll 16
-  for (int r = 0; r < count; r++) f_store(out + PANEL * (first + r), acc[r]);
-}
-
-// Exact over all inputs: one int32 sum an output.
-INLINE void w8_part(
-    int rows, int first, int count, const uint8_t* panel, int64_t groups, const uint8_t* x,
-    float* out) {
-  i32x16 acc[TILE_ROWS];
-  const float* scale = (const float*)(x + 32 * rows);
-#pragma GCC unroll 16
-  for (int r = 0; r < count; r++) acc[r] = i_set(0);
-  for (int64_t g = 0; g < groups; g++) {
-    i32x16 quads[8];
-    prefetch(panel, 512);
-    for (int j = 0; j < 8; j++) quads[j] = i_load(panel + 64 * j);
-    const int8_t* values = (const int8_t*)x;
-    const int32_t* negative_sum = (const int32_t*)(x + 40 * rows);
-#pragma GCC unroll 16
-    for (int r = 0; r < count; r++) {
-      int row = first + r;
-      acc[r] = i_add(acc[r], i_shift_left(i_set(negative_sum[row]), 7));
-#pragma GCC unroll 8
-      for (int j = 0; j < 8; j++) acc[r] = i_dot(acc[r], quads[j], values + 32 * row + 4 * j);
-    }
-    panel += 512;
-    x += QUANTIZED_ROW_BYTES * rows;
-  }
-  f32x16 weight_scale = f_load((const float*)panel);
+  f32x16 scale = has_output_scale(kind) ? output_scale(kind, panel, groups) : f_zero();
 #pragma GCC unroll 16
   for (int r = 0; r < count; r++) {
-    f32x16 s = f_mul(weight_scale, f_set(scale[first + r]));
-    f_store(out + PANEL * (first + r), f_mul(f_from_i(acc[r]), s));
+    f_store(out + PANEL * (first + r), has_output_scale(kind) ? f_mul(acc[r], scale) : acc[r]);
   }
 }
 
-INLINE f32x16 load_floats(enum kind kind, const uint8_t* at) {
-  return kind == KIND_F32   ? f_load((const float*)at)
-         : kind == KIND_F16 ? f_load_f16((const uint16_t*)at)
-                            : f_load_bf16((const uint16_t*)at);
+// Weights of two inputs.
+struct two {
+  f32x16 first, second;
+};
+
+INLINE struct two load_two(enum kind kind, const uint8_t* at) {
+  if (kind == KIND_F32) return (struct two){f_load((const float*)at), f_load((const float*)at + PANEL)};
+  if (kind == KIND_F16) {
+    const uint16_t* halves = (const uint16_t*)at;
+    return (struct two){f_load_f16(halves), f_load_f16(halves + PANEL)};
+  }
+  i32x16 pairs = i_load(at);
+  return (struct two){f_of_bits(i_shift_left(pairs, 16)), f_of_bits(i_high_halves(pairs))};
+}
+
+// The weights of an odd last input; zeros for the other.
+INLINE struct two load_last(enum kind kind, const uint8_t* at) {
+  if (kind == KIND_F32) return (struct two){f_load((const float*)at), f_zero()};
+  if (kind == KIND_F16) return (struct two){f_load_f16((const uint16_t*)at), f_zero()};
+  return load_two(kind, at);
+}
+
+INLINE void add_two(
+    struct two w, const float* values, int rows, int count, int inputs, f32x16* acc) {
+#pragma GCC unroll 16
+  for (int r = 0; r < count; r++) acc[r] = f_fma(w.first, f_set(values[r]), acc[r]);
+  if (inputs < 2) return;
+#pragma GCC unroll 16
+  for (int r = 0; r < count; r++) acc[r] = f_fma(w.second, f_set(values[rows + r]), acc[r]);
 }
 
 // Several panels at once when there are few rows: enough sums in flight to hide their latency.
 INLINE void float_part(
     enum kind kind, int rows, int first, int count, int panels, const uint8_t* panel,
     int64_t panel_bytes, int64_t inputs, const uint8_t* x, float* out) {
-  const int step = kind == KIND_F32 ? 64 : 32;
+  const int step = kind == KIND_F32 ? 128 : 64;
   f32x16 acc[TILE_ROWS];
   const float* values = (const float*)x + first;
 #pragma GCC unroll 16
   for (int i = 0; i < count * panels; i++) acc[i] = f_zero();
-  for (int64_t k = 0; k < inputs; k++) {
+  for (int64_t k = 0; k + 1 < inputs; k += 2) {
 #pragma GCC unroll 4
     for (int p = 0; p < panels; p++) {
       prefetch(panel + p * panel_bytes, step);
-      f32x16 w = load_floats(kind, panel + p * panel_bytes);
-#pragma GCC unroll 16
-      for (int r = 0; r < count; r++) {
-        acc[p * count + r] = f_fma(w, f_set(values[r]), acc[p * count + r]);
-      }
+      add_two(load_two(kind, panel + p * panel_bytes), values, rows, count, 2, acc + p * count);
     }
     panel += step;
-    values += rows;
+    values += 2 * rows;
+  }
+  if (inputs % 2) {
+#pragma GCC unroll 4
+    for (int p = 0; p < panels; p++) {
+      add_two(load_last(kind, panel + p * panel_bytes), values, rows, count, 1, acc + p * count);
+    }
   }
 #pragma GCC unroll 4
   for (int p = 0; p < panels; p++) {
@@ -215,9 +143,7 @@ typedef void (*tile_product)(
   static void tile_##kind##_##rows(                                                            \
       const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out) {  \
     for (int first = 0; first < rows; first += PART(rows)) {                                   \
-      if (kind == KIND_W8) {                                                                   \
-        w8_part(rows, first, PART(rows), panel, matrix->groups, x, out);                       \
-      } else if (kind < KIND_W8) {                                                             \
+      if (kind < KIND_F32) {                                                                   \
         group_part(kind, rows, first, PART(rows), panel, matrix->groups, x, out);              \
       } else {                                                                                 \
         float_part(kind, rows, first, PART(rows), 1, panel, matrix->panel_bytes,               \
@@ -235,7 +161,7 @@ typedef void (*tile_product)(
 #define EACH_KIND(macro, rows)                                                              \
   macro(KIND_Q4_D, rows) macro(KIND_Q4_DM, rows) macro(KIND_Q4_K, rows)                     \
   macro(KIND_Q8_D, rows) macro(KIND_Q8_DM, rows) macro(KIND_Q8_K, rows)                     \
-  macro(KIND_Q6_K, rows) macro(KIND_W8, rows)                                               \
+  macro(KIND_Q6_K, rows) macro(KIND_W8, rows) macro(KIND_W4, rows)                          \
   macro(KIND_F32, rows) macro(KIND_F16, rows) macro(KIND_BF16, rows)
 
 EACH_KIND(TILE_PRODUCT, 1)
@@ -299,44 +225,6 @@ static void finish_tile(
   }
 }
 
-// One panel's sums of up to 16 rows, as a tile product would leave them.
-static void dense_tile(
-    const struct weft_matrix* matrix, const struct matmul* job, const void* sums, int64_t stride,
-    int64_t column, int64_t panel, int64_t row, int64_t rows, float* out) {
-  const uint8_t* x = job->x[FORM_DENSE_INT8];
-  const float* scales = (const float*)(x + job->rows * matrix->groups * GROUP);
-  const uint8_t* at = matrix->data + panel * matrix->panel_bytes + matrix->groups * 512;
-  for (int64_t r = 0; r < rows; r++) {
-    int64_t from = r * stride + column;
-    if (matrix->kind == KIND_W8) {
-      f32x16 scale = f_mul(f_load((const float*)at), f_set(scales[row + r]));
-      f_store(out + PANEL * r, f_mul(f_from_i(i_load((const int32_t*)sums + from)), scale));
-    } else {
-      f_store(out + PANEL * r, f_load((const float*)sums + from));
-    }
-  }
-}
-
-static void finish_dense(
-    const struct matmul* job, const void* sums, const void* up_sums, int64_t count,
-    int64_t first_output, int64_t first_row, int64_t rows) {
-  float out[TILE_ROWS * PANEL] __attribute__((aligned(64)));
-  float up[TILE_ROWS * PANEL] __attribute__((aligned(64)));
-  for (int64_t row = 0; row < rows; row += TILE_ROWS) {
-    int64_t tile = rows - row < TILE_ROWS ? rows - row : TILE_ROWS;
-    for (int64_t column = 0; column < count; column += PANEL) {
-      int64_t panel = (first_output + column) / PANEL;
-      dense_tile(job->matrix, job, (const float*)sums + row * count, count, column, panel,
-          first_row + row, tile, out);
-      if (job->up) {
-        dense_tile(job->up, job, (const float*)up_sums + row * count, count, column, panel,
-            first_row + row, tile, up);
-      }
-      finish_tile(job, out, up, first_row + row, tile, panel);
-    }
-  }
-}
-
 static void product(
     const struct weft_matrix* matrix, const struct matmul* job, int64_t panel, int64_t row,
     int64_t rows, float* out) {
@@ -346,7 +234,9 @@ static void product(
       matrix->data + panel * matrix->panel_bytes, matrix, x, out);
 }
 
-static void matmul(const struct matmul* job, int64_t first_panel, int64_t end_panel) {
+static void matmul(
+    const struct matmul* job, int64_t first_panel, int64_t end_panel, int64_t first_row,
+    int64_t end_row) {
   float out[4][TILE_ROWS * PANEL] __attribute__((aligned(64)));
   float up[TILE_ROWS * PANEL] __attribute__((aligned(64)));
   const struct weft_matrix* matrix = job->matrix;
@@ -359,8 +249,8 @@ static void matmul(const struct matmul* job, int64_t first_panel, int64_t end_pa
     }
   }
   for (; panel < end_panel; panel++) {
-    for (int64_t row = job->first_row; row < job->rows; row += TILE_ROWS) {
-      int64_t rows = job->rows - row < TILE_ROWS ? job->rows - row : TILE_ROWS;
+    for (int64_t row = first_row; row < end_row; row += TILE_ROWS) {
+      int64_t rows = end_row - row < TILE_ROWS ? end_row - row : TILE_ROWS;
       product(matrix, job, panel, row, rows, out[0]);
       if (job->up) product(job->up, job, panel, row, rows, up);
       finish_tile(job, out[0], up, row, rows, panel);

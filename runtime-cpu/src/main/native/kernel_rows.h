@@ -33,27 +33,23 @@ INLINE void quantize_group(
   *negative_sum = -(int32_t)sum;
 }
 
-// int8 with one scale, as the rows form has it, in one piece.
-static void quantize_dense(
-    const float* x, int64_t inputs, int64_t groups, float highest, uint8_t* rows_start,
-    int64_t rows, int64_t index) {
-  int zero = !(highest > SMALLEST_SCALE);
-  float inverse = zero ? 0 : 127 / highest;
-  int8_t* values = (int8_t*)rows_start + index * groups * GROUP;
-  for (int64_t k = 0; k < inputs; k += LANES) {
-    f32x16 v = f_mul(f_load_part(x + k, inputs - k), f_set(inverse));
-    i_store_i8(values + k, i_round(v));
-  }
-  float* scales = (float*)(rows_start + rows * groups * GROUP);
-  scales[index] = zero ? 0 : highest / 127;
-}
-
 static float highest_magnitude(const float* x, int64_t n) {
   f32x16 highest = f_zero();
   for (int64_t i = 0; i < n; i += LANES) {
     highest = f_max(highest, f_abs(f_load_part(x + i, n - i)));
   }
   return f_highest(highest);
+}
+
+static void quantize_pairs(
+    const float* x, int64_t inputs, int64_t groups, uint8_t* tile, int64_t rows, int64_t index) {
+  for (int64_t g = 0; g < groups; g++, tile += PAIRS_ROW_BYTES * rows) {
+    uint16_t* out = (uint16_t*)(tile + PAIRS_ROW_BYTES * index);
+    for (int64_t k = 0; k < GROUP; k += LANES) {
+      int64_t left = inputs - g * GROUP - k;
+      f_store_bf16(out + k, x && left > 0 ? f_load_part(x + g * GROUP + k, left) : f_zero());
+    }
+  }
 }
 
 static void quantize(
@@ -64,15 +60,8 @@ static void quantize(
     for (int64_t k = 0; k < inputs; k++) out[k * rows] = x ? x[k] : 0;
     return;
   }
-  if (form == FORM_DENSE_BF16) {
-    for (int64_t k = 0; x && k < inputs; k += LANES) {
-      f_store_bf16((uint16_t*)tile + index * groups * GROUP + k, f_load_part(x + k, inputs - k));
-    }
-    return;
-  }
-  float row_highest = x && form == FORM_ROWS ? highest_magnitude(x, inputs) : 0;
-  if (form == FORM_DENSE_INT8) {
-    if (x) quantize_dense(x, inputs, groups, highest_magnitude(x, inputs), tile, rows, index);
+  if (form == FORM_PAIRS) {
+    quantize_pairs(x, inputs, groups, tile, rows, index);
     return;
   }
   for (int64_t g = 0; g < groups; g++, tile += QUANTIZED_ROW_BYTES * rows) {
@@ -82,8 +71,7 @@ static void quantize(
       low = f_load_part(x + g * GROUP, left);
       if (left > LANES) high = f_load_part(x + g * GROUP + LANES, left - LANES);
     }
-    float highest =
-        form == FORM_ROWS ? row_highest : f_highest(f_max(f_abs(low), f_abs(high)));
+    float highest = f_highest(f_max(f_abs(low), f_abs(high)));
     int zero = !(highest > SMALLEST_SCALE);
     float scale = zero ? 0 : highest / 127;
     float inverse = zero ? 0 : 127 / highest;

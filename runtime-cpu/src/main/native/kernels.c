@@ -13,8 +13,10 @@
 const struct kernels KERNELS = {
   .name = KERNELS_NAME,
   .quantize = quantize,
+  .bf16_form = FORM_FLOATS,
   .matmul = matmul,
-  .finish_dense = finish_dense,
+  .product = product,
+  .finish_tile = finish_tile,
   .project = project,
   .rms_norm = rms_norm,
   .layer_norm = layer_norm,

@@ -8,26 +8,28 @@
 // Activations come in tiles of up to 16 rows, so that a weight is loaded once for all of them and
 // every address is a constant away from one pointer. A tile of R rows (R one of 1, 2, 3, 4, 6, 8,
 // 12, 16: rows that are not there are zeros) is, per group of 32 inputs:
-//   groups, rows: int8 [R][32], f32 scale[R], f32 scale * sum [R], i32 -sum [R]
-//                 (one scale for the row in the rows form)
-//   floats:       f32 [32][R]
-// The dense forms have no tiles: row i of R is at i * groups * 32 elements; scales f32 [R] follow.
+//   groups: int8 [R][32], f32 scale[R], f32 scale * sum [R], i32 -sum [R]
+//   floats: f32 [32][R]
+//   pairs:  bf16 [R][32]
 #define TILE_ROWS 16
+
+// The most rows of one call of matmul: their activations stay in the second-level cache while the
+// panels pass.
+#define BLOCK_ROWS 128
 #define QUANTIZED_ROW_BYTES 44
 #define FLOAT_ROW_BYTES 128
-#define DENSE_INT8_ROW_BYTES 32
-#define DENSE_BF16_ROW_BYTES 64
+#define PAIRS_ROW_BYTES 64
+
+// Bytes after the last tile that kernels may read: they load 16 rows, whatever a tile has.
+#define TILE_SLACK (TILE_ROWS * PAIRS_ROW_BYTES)
 
 static inline int64_t row_bytes(enum form form) {
   switch (form) {
     case FORM_FLOATS: return FLOAT_ROW_BYTES;
-    case FORM_DENSE_INT8: return DENSE_INT8_ROW_BYTES;
-    case FORM_DENSE_BF16: return DENSE_BF16_ROW_BYTES;
+    case FORM_PAIRS: return PAIRS_ROW_BYTES;
     default: return QUANTIZED_ROW_BYTES;
   }
 }
-
-static inline int is_dense(enum form form) { return form >= FORM_DENSE_INT8; }
 
 // Rows of the tile that holds `rows` (1..16) rows.
 static inline int64_t tile_rows(int64_t rows) {
@@ -62,7 +64,7 @@ struct matmul {
   const float* bias;             // [outputs] or null
   const float* up_bias;
   const uint8_t* x[FORM_COUNT];  // tiles of the forms in use
-  int64_t first_row, rows;  // a product of rows first_row..rows-1
+  int64_t rows;
   float* y;
   int64_t stride;  // floats between rows of y
   enum epilogue epilogue;
@@ -123,14 +125,19 @@ struct attention_tile {
 
 struct kernels {
   const char* name;
+  enum form bf16_form;  // what KIND_BF16 multiplies with
   // Puts row `index` of a tile of `rows` rows into `form`; x null is a row of zeros.
   void (*quantize)(enum form form, const float* x, int64_t inputs, int64_t groups, uint8_t* tile,
       int64_t rows, int64_t index);
-  void (*matmul)(const struct matmul* job, int64_t first_panel, int64_t end_panel);
-  // Finishes what oneDNN multiplied: rows of `count` sums, for rows first_row.. of the job and
-  // outputs first_output..; `up_sums` only where the job has `up`.
-  void (*finish_dense)(const struct matmul* job, const void* sums, const void* up_sums,
-      int64_t count, int64_t first_output, int64_t first_row, int64_t rows);
+  // Rows first_row..end_row-1 of panels first_panel..end_panel-1; first_row is a tile's.
+  void (*matmul)(const struct matmul* job, int64_t first_panel, int64_t end_panel,
+      int64_t first_row, int64_t end_row);
+  // The sums of a tile's rows (1..16 from `row`) with one panel: out is [16 rows][16 outputs].
+  void (*product)(const struct weft_matrix* matrix, const struct matmul* job, int64_t panel,
+      int64_t row, int64_t rows, float* out);
+  // Finishes one panel's tile: out and up are [16 rows][16 outputs].
+  void (*finish_tile)(const struct matmul* job, const float* out, const float* up, int64_t row,
+      int64_t rows, int64_t panel);
   // out[row][k] = scale * A x for the ranks k of first..end-1, whole RANKS, and up to ADAPTER_ROWS
   // rows.
   void (*project)(const struct low_rank* change, int64_t first, int64_t end,
@@ -158,6 +165,10 @@ struct kernels {
 
 extern const struct kernels weft_kernels_avx2;
 extern const struct kernels weft_kernels_avx512;
-extern const struct kernels weft_kernels_amx;
+
+// Matrix products by AMX tiles; the rest is AVX-512's.
+void weft_amx_matmul(
+    const struct matmul* job, int64_t first_panel, int64_t end_panel, int64_t first_row,
+    int64_t end_row);
 
 #endif

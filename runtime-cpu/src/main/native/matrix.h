@@ -22,17 +22,17 @@ enum kind {
   KIND_Q8_DM,  // bytes[512] d m               zero 0    Q5_1
   KIND_Q8_K,   // as Q4_K with bytes[512]                Q5_K
   KIND_Q6_K,   // super: d, then 8 of (bytes[512] scale[2][16] signed)  zero 32; 16 inputs a scale
-  KIND_W8,     // bytes[512]; after the last group scale f32[16]  zero 128, activations a row
+  KIND_W8,     // bytes[512]; at the end scale f32[16]   zero 128
+  KIND_W4,     // nibbles[256]; then a pair of groups s[16] a[16] bytes; at the end scale f32[16]:
+               // LiquidQuant, v = q * s + a, zero 128
   KIND_F32,    // f32[16] an input
   KIND_F16,    // f16[16] an input
-  KIND_BF16,   // bf16[16] an input
+  KIND_BF16,   // bf16[16][2] a pair of inputs; whole groups
   KIND_COUNT
 };
 
 // The form of activations that a kind multiplies with.
-// The dense ones are oneDNN's, row-major over all rows: int8 (the rows form's values) followed by
-// the rows' scales, or bf16.
-enum form { FORM_GROUPS, FORM_ROWS, FORM_FLOATS, FORM_DENSE_INT8, FORM_DENSE_BF16, FORM_COUNT };
+enum form { FORM_GROUPS, FORM_FLOATS, FORM_PAIRS, FORM_COUNT };
 
 struct weft_matrix {
   enum kind kind;
@@ -42,17 +42,17 @@ struct weft_matrix {
   int64_t panel_bytes;  // a multiple of 64
   uint8_t* data;
   size_t mapped_bytes;  // 0: the data is borrowed
-  const struct weft_onednn* onednn;  // or null
 };
 
-static inline enum form dense_form_of(enum kind kind) {
-  return kind == KIND_W8 ? FORM_DENSE_INT8 : FORM_DENSE_BF16;
-}
-
 static inline enum form form_of(enum kind kind) {
-  return kind == KIND_W8 ? FORM_ROWS : kind < KIND_W8 ? FORM_GROUPS : FORM_FLOATS;
+  return kind < KIND_F32 ? FORM_GROUPS : FORM_FLOATS;
 }
 
 static inline int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
+
+// Where a panel's output scales lie, of KIND_W8 and KIND_W4.
+static inline int64_t output_scale_offset(enum kind kind, int64_t groups) {
+  return kind == KIND_W8 ? groups * 512 : groups * 256 + divide_up(groups, 4) * 64;
+}
 
 #endif

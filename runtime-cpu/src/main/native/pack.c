@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "matrix.h"
+#include "quantize.h"
 #include "weft.h"
 
 static const struct dtype {
@@ -151,16 +152,17 @@ int64_t weft_row_bytes(int32_t dtype, int64_t inputs) {
 }
 
 static int64_t nibble_or_byte_values(enum kind kind) {
-  return kind == KIND_Q4_D || kind == KIND_Q4_DM || kind == KIND_Q4_K ? 256 : 512;
+  return kind == KIND_W4 || kind == KIND_Q4_D || kind == KIND_Q4_DM || kind == KIND_Q4_K ? 256 : 512;
 }
 
 static int64_t panel_bytes(enum kind kind, int64_t inputs) {
   int64_t groups = divide_up(inputs, GROUP), values = groups * nibble_or_byte_values(kind), bytes;
   switch (kind) {
     case KIND_F32: bytes = inputs * 64; break;
-    case KIND_F16:
-    case KIND_BF16: bytes = inputs * 32; break;
-    case KIND_W8: bytes = values + 64; break;
+    case KIND_F16: bytes = inputs * 32; break;
+    case KIND_BF16: bytes = groups * 1024; break;
+    case KIND_W8:
+    case KIND_W4: bytes = output_scale_offset(kind, groups) + 64; break;
     case KIND_Q4_D:
     case KIND_Q8_D: bytes = values + groups * 32; break;
     case KIND_Q4_DM:
@@ -171,19 +173,19 @@ static int64_t panel_bytes(enum kind kind, int64_t inputs) {
   return divide_up(bytes, 64) * 64;
 }
 
-static int valid(int32_t dtype, int64_t outputs, int64_t inputs) {
-  return dtype >= 0 && dtype < WEFT_DTYPE_COUNT && outputs > 0 && inputs > 0 &&
+static int valid(int32_t dtype, int64_t outputs, int64_t inputs, int32_t packing) {
+  return packing >= 0 && packing < WEFT_PACKING_COUNT && dtype >= 0 && dtype < WEFT_DTYPE_COUNT && outputs > 0 && inputs > 0 &&
       inputs % DTYPES[dtype].elements == 0;
 }
 
 static enum kind kind_of(int32_t dtype, int32_t packing) {
-  return packing == WEFT_W8A8 ? KIND_W8 : DTYPES[dtype].kind;
+  return packing == WEFT_W8A8 ? KIND_W8 : packing == WEFT_W4A8 ? KIND_W4 : DTYPES[dtype].kind;
 }
 
 static size_t mapped(int64_t bytes) { return (size_t)divide_up(bytes, 4096) * 4096; }
 
 int64_t weft_matrix_bytes(int32_t dtype, int64_t outputs, int64_t inputs, int32_t packing) {
-  if (!valid(dtype, outputs, inputs)) return -1;
+  if (!valid(dtype, outputs, inputs, packing)) return -1;
   return (int64_t)mapped(divide_up(outputs, PANEL) * panel_bytes(kind_of(dtype, packing), inputs));
 }
 
@@ -245,35 +247,30 @@ static void pack_groups(
   }
 }
 
-// int8 per output: w = scale * (v - 128).
-static void pack_w8(
-    const struct weft_matrix* matrix, enum weft_dtype dtype, const uint8_t* data, int64_t panel,
-    float* row, uint8_t* at) {
-  int64_t bytes = weft_row_bytes((int32_t)dtype, matrix->inputs);
-  float* scales = (float*)(at + matrix->groups * 512);
-  memset(at, 0x80, (size_t)matrix->groups * 512);
+static void pack_floats(
+    const struct weft_matrix* matrix, const uint8_t* data, int64_t panel, uint8_t* at) {
+  int64_t size = matrix->kind == KIND_F32 ? 4 : 2, inputs = matrix->inputs;
   for (int64_t r = 0; r < PANEL && panel * PANEL + r < matrix->outputs; r++) {
-    weft_dequantize((int32_t)dtype, data + (panel * PANEL + r) * bytes, matrix->inputs, row);
-    float highest = 0;
-    for (int64_t k = 0; k < matrix->inputs; k++) highest = fmaxf(highest, fabsf(row[k]));
-    if (!(highest > 1e-30f)) continue;
-    scales[r] = highest / 127;
-    for (int64_t k = 0; k < matrix->inputs; k++) {
-      long v = lrintf(row[k] * (127 / highest));
-      at[k / 4 * 64 + r * 4 + k % 4] = (uint8_t)(v + 128);
+    const uint8_t* row = data + (panel * PANEL + r) * inputs * size;
+    for (int64_t k = 0; k < inputs; k++) {
+      int64_t place = matrix->kind == KIND_BF16 ? k / 2 * 2 * PANEL + 2 * r + k % 2 : k * PANEL + r;
+      memcpy(at + place * size, row + k * size, (size_t)size);
     }
   }
 }
 
-static void pack_floats(
-    const struct weft_matrix* matrix, const uint8_t* data, int64_t panel, int64_t size,
+// The panel's rows as floats, then to int8 or LiquidQuant.
+static void pack_rows(
+    const struct weft_matrix* matrix, int32_t dtype, const uint8_t* data, int64_t panel, float* row,
     uint8_t* at) {
+  int64_t bytes = weft_row_bytes(dtype, matrix->inputs);
+  start_panel(matrix, at);
   for (int64_t r = 0; r < PANEL && panel * PANEL + r < matrix->outputs; r++) {
-    const uint8_t* row = data + (panel * PANEL + r) * matrix->inputs * size;
-    if (size == 4) {
-      for (int64_t k = 0; k < matrix->inputs; k++) memcpy(at + (k * PANEL + r) * 4, row + k * 4, 4);
+    weft_dequantize(dtype, data + (panel * PANEL + r) * bytes, matrix->inputs, row);
+    if (matrix->kind == KIND_W8) {
+      quantize_w8(matrix, row, r, at);
     } else {
-      for (int64_t k = 0; k < matrix->inputs; k++) memcpy(at + (k * PANEL + r) * 2, row + k * 2, 2);
+      quantize_w4(matrix, row, r, at);
     }
   }
 }
@@ -292,7 +289,7 @@ const void* weft_matrix_data(const struct weft_matrix* matrix) { return matrix->
 
 struct weft_matrix* weft_matrix_wrap(
     int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t packing) {
-  if (!valid(dtype, outputs, inputs) || (uintptr_t)data % 64) return NULL;
+  if (!valid(dtype, outputs, inputs, packing) || (uintptr_t)data % 64) return NULL;
   struct weft_matrix* matrix = malloc(sizeof(*matrix));
   if (!matrix) return NULL;
   *matrix = matrix_of(dtype, outputs, inputs, packing);
@@ -302,7 +299,7 @@ struct weft_matrix* weft_matrix_wrap(
 
 struct weft_matrix* weft_matrix_pack(
     int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t packing) {
-  if (!valid(dtype, outputs, inputs)) return NULL;
+  if (!valid(dtype, outputs, inputs, packing)) return NULL;
   struct weft_matrix* matrix = malloc(sizeof(*matrix));
   float* row = malloc(sizeof(float) * (size_t)inputs);
   if (!matrix || !row) goto no_memory;
@@ -315,12 +312,12 @@ struct weft_matrix* weft_matrix_pack(
   madvise(matrix->data, matrix->mapped_bytes, MADV_HUGEPAGE);
   for (int64_t panel = 0; panel < matrix->panels; panel++) {
     uint8_t* at = matrix->data + panel * matrix->panel_bytes;
-    if (kind == KIND_W8) {
-      pack_w8(matrix, (enum weft_dtype)dtype, data, panel, row, at);
-    } else if (kind < KIND_W8) {
+    if (packing != WEFT_AS_FILE) {
+      pack_rows(matrix, dtype, data, panel, row, at);
+    } else if (kind < KIND_F32) {
       pack_groups(matrix, (enum weft_dtype)dtype, data, panel, at);
     } else {
-      pack_floats(matrix, data, panel, DTYPES[dtype].bytes, at);
+      pack_floats(matrix, data, panel, at);
     }
   }
   free(row);
@@ -329,22 +326,6 @@ no_memory:
   free(row);
   free(matrix);
   return NULL;
-}
-
-void weft_matrix_values(
-    const struct weft_matrix* matrix, int64_t first, int64_t count, int8_t* out) {
-  for (int64_t r = 0; r < count; r++) {
-    int64_t row = first + r;
-    const uint8_t* panel = matrix->data + row / PANEL * matrix->panel_bytes;
-    for (int64_t k = 0; k < matrix->inputs; k++) {
-      int value = row < matrix->outputs ? panel[k / 4 * 64 + row % PANEL * 4 + k % 4] - 128 : 0;
-      out[r * matrix->inputs + k] = (int8_t)value;
-    }
-  }
-}
-
-void weft_matrix_set_onednn(struct weft_matrix* matrix, const struct weft_onednn* onednn) {
-  matrix->onednn = onednn;
 }
 
 void weft_matrix_free(struct weft_matrix* matrix) {

@@ -28,8 +28,8 @@ void carve_activations(
   int64_t tiled_rows = divide_up(rows, TILE_ROWS) * TILE_ROWS;
   for (int form = 0; form < FORM_COUNT; form++) {
     int64_t bytes = groups * row_bytes((enum form)form);
-    out->own_bytes[form] = divide_up(FEW_ROWS * bytes, APART) * APART;
-    out->shared[form] = carve(carver, tiled_rows * (bytes + (int64_t)sizeof(float)));
+    out->own_bytes[form] = divide_up(FEW_ROWS * bytes + TILE_SLACK, APART) * APART;
+    out->shared[form] = carve(carver, tiled_rows * bytes + TILE_SLACK);
     out->own[form] = carve(carver, device->threads * out->own_bytes[form]);
   }
 }
@@ -46,14 +46,15 @@ int64_t phase_take(struct walk* walk, int64_t count, int64_t run, int64_t* end) 
 
 void phase_end(struct walk* walk) { device_barrier(walk->device); }
 
-static unsigned forms_of(const struct matmul* jobs, int count, int64_t rows) {
+static enum form form_for(const struct walk* walk, const struct weft_matrix* matrix) {
+  return matrix->kind == KIND_BF16 ? walk->kernels->bf16_form : form_of(matrix->kind);
+}
+
+static unsigned forms_of(const struct walk* walk, const struct matmul* jobs, int count) {
   unsigned forms = 0;
   for (int i = 0; i < count; i++) {
-    int64_t dense = dense_rows(&jobs[i], rows);
-    if (dense > 0) forms |= 1u << dense_form_of(jobs[i].matrix->kind);
-    if (dense == rows) continue;
-    forms |= 1u << form_of(jobs[i].matrix->kind);
-    if (jobs[i].up) forms |= 1u << form_of(jobs[i].up->kind);
+    forms |= 1u << form_for(walk, jobs[i].matrix);
+    if (jobs[i].up) forms |= 1u << form_for(walk, jobs[i].up);
   }
   return forms;
 }
@@ -78,11 +79,6 @@ static void prepare_rows(
     int64_t rows = tile_rows(left < TILE_ROWS ? left : TILE_ROWS);
     for (int form = 0; form < FORM_COUNT; form++) {
       if (!(forms >> form & 1)) continue;
-      if (is_dense((enum form)form)) {
-        walk->kernels->quantize(
-            (enum form)form, x, source->inputs, groups, tiles[form], source->rows, row);
-        continue;
-      }
       uint8_t* tile = tiles[form] + tile_offset((enum form)form, groups, start);
       walk->kernels->quantize(
           (enum form)form, x, source->inputs, groups, tile, rows, row - start);
@@ -97,7 +93,7 @@ static void prepare_rows(
 void prepare(
     struct walk* walk, const struct activations* activations, const struct source* source,
     struct matmul* jobs, int count) {
-  unsigned forms = forms_of(jobs, count, source->rows);
+  unsigned forms = forms_of(walk, jobs, count);
   uint8_t* tiles[FORM_COUNT];
   int few = source->rows <= FEW_ROWS;
   for (int form = 0; form < FORM_COUNT; form++) {
@@ -119,28 +115,38 @@ void prepare(
 }
 
 // Several runs a worker, so that one that is held up leaves its share to the others.
-static int64_t panels_a_run(const struct walk* walk, const struct matmul* jobs, int64_t panels) {
-  int64_t run = panels / (walk->device->threads * 6);
+static int64_t panels_a_run(const struct walk* walk, const struct matmul* jobs, int64_t items) {
+  int64_t run = items / (walk->device->threads * 6);
   if (form_of(jobs[0].matrix->kind) == FORM_FLOATS) run = divide_up(run, 4) * 4;
   return run < 1 ? 1 : run > 64 ? 64 : run;
 }
 
-void multiply(struct walk* walk, struct matmul* jobs, int count) {
-  int64_t panels = 0;
-  for (int i = 0; i < count; i++) {
-    jobs[i].first_row = dense_rows(&jobs[i], jobs[i].rows);
-    if (jobs[i].first_row > 0) multiply_dense(walk, &jobs[i], jobs[i].first_row);
-    panels += jobs[i].matrix->panels;
+// Rows of one block of the panels panel..end-1 of all jobs, one job after the other.
+static void multiply_panels(
+    struct walk* walk, const struct matmul* jobs, int64_t row, int64_t panel, int64_t end) {
+  for (const struct matmul* job = jobs; panel < end; job++) {
+    int64_t own = job->matrix->panels, until = end < own ? end : own;
+    int64_t left = job->rows - row, rows = left < BLOCK_ROWS ? left : BLOCK_ROWS;
+    if (panel < until) {
+      walk->kernels->matmul(job, panel, until, row, row + rows);
+      panel = until;
+    }
+    panel -= own;
+    end -= own;
   }
-  int64_t run = panels_a_run(walk, jobs, panels), end;
+}
+
+void multiply(struct walk* walk, struct matmul* jobs, int count) {
+  int64_t panels = 0, blocks = divide_up(jobs[0].rows, BLOCK_ROWS);
+  for (int i = 0; i < count; i++) panels += jobs[i].matrix->panels;
+  int64_t run = panels_a_run(walk, jobs, panels * blocks), end;
   phase_begin(walk);
-  for (int64_t panel; (panel = phase_take(walk, panels, run, &end)) >= 0;) {
-    int64_t start = 0;
-    for (int i = 0; i < count; i++) {
-      int64_t own = jobs[i].matrix->panels;
-      int64_t from = panel > start ? panel - start : 0, until = end - start < own ? end - start : own;
-      if (from < until && jobs[i].first_row < jobs[i].rows) walk->kernels->matmul(&jobs[i], from, until);
-      start += own;
+  for (int64_t item; (item = phase_take(walk, panels * blocks, run, &end)) >= 0;) {
+    while (item < end) {
+      int64_t block = item / panels, first = item % panels;
+      int64_t until = end - block * panels < panels ? end - block * panels : panels;
+      multiply_panels(walk, jobs, block * BLOCK_ROWS, first, until);
+      item += until - first;
     }
   }
   phase_end(walk);
@@ -176,5 +182,5 @@ int32_t weft_matmul(
   carve_activations(&carver, device, rows, matrix->inputs, &product.activations);
   device_run(device, run_product, &product);
   unmap_memory(carver.base, bytes);
-  return atomic_load(&device->failed) ? -4 : 0;
+  return 0;
 }

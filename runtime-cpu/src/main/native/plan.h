@@ -65,10 +65,4 @@ void prepare(
 // Runs the jobs, as one phase; ends with a barrier.
 void multiply(struct walk* walk, struct matmul* jobs, int count);
 
-// Whether oneDNN takes the job's first rows, and as many as it takes: whole buckets.
-int64_t dense_rows(const struct matmul* job, int64_t rows);
-
-// Runs those rows on this worker's slice of the outputs.
-void multiply_dense(struct walk* walk, const struct matmul* job, int64_t rows);
-
 #endif

@@ -56,6 +56,15 @@ INLINE i32x16 i_set(int32_t x) { return _mm512_set1_epi32(x); }
 INLINE i32x16 i_add(i32x16 x, i32x16 y) { return _mm512_add_epi32(x, y); }
 INLINE i32x16 i_sub(i32x16 x, i32x16 y) { return _mm512_sub_epi32(x, y); }
 INLINE i32x16 i_shift_left(i32x16 x, int bits) { return _mm512_slli_epi32(x, bits); }
+INLINE i32x16 i_high_halves(i32x16 x) {
+  return _mm512_and_si512(x, _mm512_set1_epi32((int32_t)0xffff0000));
+}
+INLINE f32x16 f_of_bits(i32x16 x) { return _mm512_castsi512_ps(x); }
+// Of the 16-bit halves of lanes, each by itself.
+INLINE i32x16 i_multiply_16(i32x16 x, i32x16 y) { return _mm512_mullo_epi16(x, y); }
+INLINE i32x16 i_load_u8(const uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)p));
+}
 INLINE i32x16 i_load(const void* p) { return _mm512_loadu_si512(p); }
 INLINE void i_store(void* p, i32x16 x) { _mm512_storeu_si512(p, x); }
 INLINE i32x16 i_low_nibbles(i32x16 x) { return _mm512_and_si512(x, _mm512_set1_epi8(15)); }
@@ -181,6 +190,20 @@ INLINE i32x16 i_sub(i32x16 x, i32x16 y) {
 }
 INLINE i32x16 i_shift_left(i32x16 x, int bits) {
   return BOTH(i32x16, _mm256_slli_epi32(x.a, bits), _mm256_slli_epi32(x.b, bits));
+}
+INLINE i32x16 i_high_halves(i32x16 x) {
+  __m256i mask = _mm256_set1_epi32((int32_t)0xffff0000);
+  return BOTH(i32x16, _mm256_and_si256(x.a, mask), _mm256_and_si256(x.b, mask));
+}
+INLINE f32x16 f_of_bits(i32x16 x) {
+  return BOTH(f32x16, _mm256_castsi256_ps(x.a), _mm256_castsi256_ps(x.b));
+}
+INLINE i32x16 i_multiply_16(i32x16 x, i32x16 y) {
+  return BOTH(i32x16, _mm256_mullo_epi16(x.a, y.a), _mm256_mullo_epi16(x.b, y.b));
+}
+INLINE i32x16 i_load_u8(const uint8_t* p) {
+  return BOTH(i32x16, _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)p)),
+      _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)(p + 8))));
 }
 INLINE i32x16 i_load(const void* p) {
   return BOTH(i32x16, _mm256_loadu_si256(p), _mm256_loadu_si256((const __m256i*)p + 1));

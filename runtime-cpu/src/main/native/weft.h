@@ -8,7 +8,7 @@
 #define WEFT_API __attribute__((visibility("default")))
 
 // Raised whenever a function or a struct below changes; the binding refuses another number.
-#define WEFT_ABI 8
+#define WEFT_ABI 9
 
 // Element types of model files: the order of dev.weft.runtime.tensor.DType.
 enum weft_dtype {
@@ -20,6 +20,7 @@ enum weft_dtype {
 enum weft_packing {
   WEFT_AS_FILE,  // at their own bit width
   WEFT_W8A8,     // int8 per output
+  WEFT_W4A8,     // LiquidQuant: int8 per output, then 4 bits in groups of 64 inputs
   WEFT_PACKING_COUNT
 };
 
@@ -54,7 +55,7 @@ WEFT_API void weft_matrix_free(struct weft_matrix* matrix);
 // The version of the packed layout, which is the same for every instruction set and does not depend
 // on where it lies: raised with every change of what weft_matrix_pack writes, so that packed bytes
 // kept in files are packed again.
-#define WEFT_LAYOUT 1
+#define WEFT_LAYOUT 2
 WEFT_API int32_t weft_layout(void);
 
 // The packed bytes, weft_matrix_bytes of them.
@@ -81,34 +82,6 @@ WEFT_API int64_t weft_matrix_bytes(int32_t dtype, int64_t outputs, int64_t input
 WEFT_API int32_t weft_matmul(
     struct weft_device* device, const struct weft_matrix* matrix, const float* x, int64_t rows,
     float* y);
-
-// The int8 values of a w8a8 matrix's outputs first..first+count-1, out[count][inputs].
-WEFT_API void weft_matrix_values(
-    const struct weft_matrix* matrix, int64_t first, int64_t count, int8_t* out);
-
-// A second way to multiply many rows: oneDNN's matmul, on worker i's slice of the outputs.
-#define WEFT_BUCKETS 4  // rows of a call: 32, 64, 128, 256
-
-struct weft_onednn_slice {
-  int64_t first, count;  // outputs; whole panels
-  void *stream, *weights;
-  void* out[2];  // [256][count] int32 or f32: scratch of the worker, for a product and its gate
-  struct {
-    void *primitive, *source, *destination, *scratchpad;  // null primitive: not to be used
-  } buckets[WEFT_BUCKETS];
-};
-
-struct weft_onednn {
-  int64_t slice_count;
-  const struct weft_onednn_slice* slices;
-  int32_t (*execute)(const void* primitive, void* stream, int32_t count, const void* arguments);
-  int32_t (*set_data_handle)(void* memory, void* data);
-  void (*set_threads)(int32_t threads);  // omp_set_num_threads: of the calling thread
-};
-
-// Gives a w8a8 or bf16 matrix its oneDNN (borrowed, with all that it points to); null takes it away.
-WEFT_API void weft_matrix_set_onednn(
-    struct weft_matrix* matrix, const struct weft_onednn* onednn);
 
 // Bytes of a row of `inputs` elements.
 int64_t weft_row_bytes(int32_t dtype, int64_t inputs);
@@ -172,7 +145,7 @@ WEFT_API int32_t weft_decoder_matrix(
 // The vector of a norm, or the bias of a projection.
 WEFT_API int32_t weft_decoder_vector(
     struct weft_decoder* decoder, int64_t layer, int32_t role, const float* values, int64_t count);
-// 0; -1 out of memory; -2 a part is missing; -3 a token or block is out of range; -4 oneDNN failed.
+// 0; -1 out of memory; -2 a part is missing; -3 a token or block is out of range.
 WEFT_API int32_t weft_decoder_step(struct weft_decoder* decoder, const struct weft_step* step);
 // Between steps: moves the contents of blocks, or copies them out and in, `stride` bytes apart.
 // 0; -3 a block or the stride is out of range.

@@ -8,7 +8,6 @@ import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.UnsupportedModelException;
 import dev.weft.runtime.cpu.memory.MemoryFile;
-import dev.weft.runtime.cpu.onednn.OneDnnEngine;
 import dev.weft.runtime.cpu.packed.PackedCache;
 import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.memory.ChunkMemory;
@@ -21,27 +20,21 @@ import dev.weft.runtime.tensor.Tensor;
 import dev.weft.runtime.weights.Weights;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /// Runs models with the kernels of `libweftcpu.so` on one team of threads.
 ///
-/// Weights keep their files' bit width, packed once; `w8a8` packs them as int8 per output. KV is
-/// float16, or int8 where a function asks for it. **A row's result does not depend on its batch,
-/// its chunk, the number of threads or the instruction set**: sums have one fixed order, and
-/// products of int8 are exact. One path is named because it cannot promise this: with oneDNN, bf16
-/// weights in steps of 32 rows and more ([dev.weft.runtime.cpu.onednn]). `w8a8` through oneDNN
-/// gives the small kernels' bits.
+/// Weights keep their files' bit width, packed once; `w8a8` packs them as int8 per output, `w4a8`
+/// by LiquidQuant. KV is float16, or int8 where a function asks for it. **A row's result does not
+/// depend on its batch, its chunk or the number of threads**: sums have one fixed order, and
+/// products of int8 are exact. Nor does it depend on the instruction set, but for bf16 weights: AMX
+/// rounds activations to bfloat16, the others do not.
 public final class CpuBackend implements Backend {
   private static final Set<Quantization> QUANTIZATIONS =
-      Set.copyOf(EnumSet.of(Quantization.NONE, Quantization.AUTO, Quantization.W8A8));
-
-  private static final Logger log = LoggerFactory.getLogger(CpuBackend.class);
+      Set.copyOf(
+          EnumSet.of(Quantization.NONE, Quantization.AUTO, Quantization.W8A8, Quantization.W4A8));
 
   private final CpuDevice device;
-  private final boolean oneDnn;
 
   /// Loads the native library and starts the team.
   ///
@@ -64,35 +57,14 @@ public final class CpuBackend implements Backend {
             options.threads(),
             options.cpus(),
             options.spins(),
-            () -> options.oneDnn() ? openOneDnn(files) : Optional.empty(),
             options.packedCache().map(where -> new PackedCache(where, library::unhurried)));
-    oneDnn = options.oneDnn();
-  }
-
-  private static Optional<OneDnnEngine> openOneDnn(NativeFiles files) {
-    try {
-      return Optional.of(
-          OneDnnEngine.open(
-              files.unpack(
-                  "onednn",
-                  List.of(
-                      "org/bytedeco/dnnl/linux-x86_64/libdnnl.so.3",
-                      "org/bytedeco/dnnl/linux-x86_64/libgomp.so.1"))));
-    } catch (NativeException e) {
-      log.atWarn()
-          .addKeyValue("reason", e.getMessage())
-          .log("no oneDNN: long prompts of bf16 and w8a8 models run on the small kernels");
-      return Optional.empty();
-    }
   }
 
   @Override
   public String name() {
     int threads = device.threads();
-    // Decision: what is not the same bits in every batch is named.
-    String bf16 = oneDnn ? ", oneDNN for bf16 prompts" : "";
-    return "cpu (%s%s, %d %s)"
-        .formatted(device.isa().label(), bf16, threads, threads == 1 ? "thread" : "threads");
+    return "cpu (%s, %d %s)"
+        .formatted(device.isa().label(), threads, threads == 1 ? "thread" : "threads");
   }
 
   @Override
@@ -113,8 +85,6 @@ public final class CpuBackend implements Backend {
         KvLayout kvLayout = KvLayouts.of(decoder, options.kvType());
         yield new Footprint(
             packedBytes(weights, NativeDecoder.projections(decoder), packing)
-                + PackedWeights.oneDnnBytes(
-                    device, weights, packing, NativeDecoder.projections(decoder))
                 + tableBytes(weights, List.of(TensorNames.TOKEN_EMBEDDING)),
             NativeDecoder.scratchBytes(device, decoder, options, kvLayout)
                 + CpuDecoder.logitsBytes(decoder, options),
@@ -123,8 +93,6 @@ public final class CpuBackend implements Backend {
       case EncoderSpec encoder ->
           new Footprint(
               packedBytes(weights, NativeEncoder.projections(encoder), packing)
-                  + PackedWeights.oneDnnBytes(
-                      device, weights, packing, NativeEncoder.projections(encoder))
                   + tableBytes(
                       weights,
                       List.of(
@@ -178,13 +146,10 @@ public final class CpuBackend implements Backend {
     return switch (options.quantization()) {
       case NONE, AUTO -> Packing.FILE;
       case W8A8 -> Packing.W8A8;
-      case W4A8 ->
-          throw new UnsupportedModelException(
-              "this CPU runtime has no kernels for w4a8 yet; it can do none, auto and w8a8"
-                  + " (4-bit GGUF files keep their 4 bits with none)");
+      case W4A8 -> Packing.W4A8;
       case FP8 ->
           throw new UnsupportedModelException(
-              "CPUs have no 8-bit floating point; this runtime can do none, auto and w8a8");
+              "CPUs have no 8-bit floating point; this runtime can do none, auto, w8a8 and w4a8");
     };
   }
 

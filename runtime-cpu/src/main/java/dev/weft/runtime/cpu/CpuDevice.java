@@ -2,7 +2,6 @@ package dev.weft.runtime.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
-import dev.weft.runtime.cpu.onednn.OneDnnEngine;
 import dev.weft.runtime.cpu.packed.PackedCache;
 import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.tensor.Tensor;
@@ -10,7 +9,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Supplier;
 
 /// A team of native workers with its kernels; the thread that runs steps is one of them. Matrices,
 /// decoders and encoders are made here and must be closed before it.
@@ -19,17 +17,13 @@ final class CpuDevice implements AutoCloseable {
   private final Isa isa;
   private final int threads;
   private final MemorySegment address;
-  private final Supplier<Optional<OneDnnEngine>> openOneDnn;
   private final Optional<PackedCache> packedCache;
-  private Optional<OneDnnEngine> oneDnn = Optional.empty();
-  private boolean oneDnnAsked;
 
   /// @throws NativeException when the machine does not have the instruction set
   CpuDevice(WeftCpu library, Isa isa, int threads, List<Integer> cpus, int spins) {
-    this(library, isa, threads, cpus, spins, Optional::empty, Optional.empty());
+    this(library, isa, threads, cpus, spins, Optional.empty());
   }
 
-  /// @param openOneDnn called at most once, when a model can use it
   /// @param packedCache where packed weights are kept
   CpuDevice(
       WeftCpu library,
@@ -37,11 +31,9 @@ final class CpuDevice implements AutoCloseable {
       int threads,
       List<Integer> cpus,
       int spins,
-      Supplier<Optional<OneDnnEngine>> openOneDnn,
       Optional<PackedCache> packedCache) {
     this.library = library;
     this.packedCache = packedCache;
-    this.openOneDnn = openOneDnn;
     this.isa = isa;
     this.threads = threads;
     if (isa.code() > library.isa()) {
@@ -54,16 +46,6 @@ final class CpuDevice implements AutoCloseable {
               : scratch.allocateFrom(JAVA_INT, cpus.stream().mapToInt(Integer::intValue).toArray());
       address = library.deviceOpen(isa.code(), threads, list, cpus.size(), spins);
     }
-  }
-
-  /// oneDNN, opened when it is first asked for: it takes time and memory that most models do not
-  /// need.
-  synchronized Optional<OneDnnEngine> oneDnn() {
-    if (!oneDnnAsked) {
-      oneDnn = openOneDnn.get();
-      oneDnnAsked = true;
-    }
-    return oneDnn;
   }
 
   /// Where packed weights are kept, if they are.
@@ -109,9 +91,8 @@ final class CpuDevice implements AutoCloseable {
   }
 
   @Override
-  public synchronized void close() {
+  public void close() {
     library.deviceClose(address);
-    oneDnn.ifPresent(OneDnnEngine::close);
     packedCache.ifPresent(PackedCache::close);
   }
 }

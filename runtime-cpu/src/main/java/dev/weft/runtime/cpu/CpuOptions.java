@@ -13,7 +13,6 @@ import java.util.Optional;
 /// @param cpus processors to pin workers to, in turn; empty pins none
 /// @param isa the instruction set; empty chooses the best of this machine
 /// @param spins how often a waiting worker looks again before it parks
-/// @param oneDnn whether oneDNN may multiply many rows of bf16 and w8a8 weights
 /// @param packedCache where packed weights are kept for the next load; empty keeps none
 public record CpuOptions(
     Path nativesDirectory,
@@ -21,7 +20,6 @@ public record CpuOptions(
     List<Integer> cpus,
     Optional<Isa> isa,
     int spins,
-    boolean oneDnn,
     Optional<PackedCache.Settings> packedCache) {
   /// About a tenth of a millisecond: longer than the gap between two decode steps.
   public static final int DEFAULT_SPINS = 2000;
@@ -37,8 +35,8 @@ public record CpuOptions(
   }
 
   /// As many threads as the process may run at once, unpinned. `WEFT_CPU_ISA` (avx2, avx512-vnni,
-  /// amx), `WEFT_CPU_SPINS`, `WEFT_CPU_ONEDNN` (on, off) and `WEFT_CPU_PACKED_CACHE` (off, or
-  /// bytes, such as 20G) override the rest.
+  /// amx), `WEFT_CPU_SPINS` and `WEFT_CPU_PACKED_CACHE` (off, or bytes, such as 20G) override the
+  /// rest.
   public static CpuOptions of(Path home, int threads, Map<String, String> environment) {
     return new CpuOptions(
         home.resolve("natives"),
@@ -46,18 +44,16 @@ public record CpuOptions(
         List.of(),
         Optional.ofNullable(environment.get("WEFT_CPU_ISA")).map(Isa::ofLabel),
         Integer.parseInt(environment.getOrDefault("WEFT_CPU_SPINS", String.valueOf(DEFAULT_SPINS))),
-        !environment.getOrDefault("WEFT_CPU_ONEDNN", "on").equals("off"),
         PackedCache.Settings.of(
             home.resolve("cache").resolve("packed"),
             Optional.ofNullable(environment.get("WEFT_CPU_PACKED_CACHE"))));
   }
 
   public CpuOptions withCpus(List<Integer> pinned) {
-    return new CpuOptions(nativesDirectory, threads, pinned, isa, spins, oneDnn, packedCache);
+    return new CpuOptions(nativesDirectory, threads, pinned, isa, spins, packedCache);
   }
 
   public CpuOptions withIsa(Isa chosen) {
-    return new CpuOptions(
-        nativesDirectory, threads, cpus, Optional.of(chosen), spins, oneDnn, packedCache);
+    return new CpuOptions(nativesDirectory, threads, cpus, Optional.of(chosen), spins, packedCache);
   }
 }

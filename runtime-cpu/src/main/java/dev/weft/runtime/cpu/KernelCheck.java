@@ -17,7 +17,10 @@ import java.util.List;
 /// float32 sums differs.
 final class KernelCheck {
   private static final int OUTPUTS = 40;
-  private static final List<Integer> ROW_COUNTS = List.of(1, 5, 17);
+
+  /// One row, and tiles of every path: few rows and many, whole tiles and what is left over.
+  private static final List<Integer> ROW_COUNTS = List.of(1, 5, 12, 25);
+
   private static final double TOLERANCE = 1e-4;
 
   private KernelCheck() {}
@@ -27,8 +30,10 @@ final class KernelCheck {
     Tensor part = firstRows(tensor, Math.min(OUTPUTS, tensor.shape().rowCount()));
     float[] weights = Dequantizer.all(part);
     int inputs = Math.toIntExact(part.shape().rowLength());
-    if (packing == Packing.W8A8) {
-      quantizeRows(weights, inputs);
+    switch (packing) {
+      case FILE -> {}
+      case W8A8 -> quantizeRows(weights, inputs);
+      case W4A8 -> LiquidQuant.round(weights, inputs);
     }
     // A device of one thread, this one: the real one may be in the middle of a step.
     try (Arena scratch = Arena.ofConfined();

@@ -49,7 +49,7 @@ final class NativeDecoder implements AutoCloseable {
       KvLayout kvLayout,
       long kvAddress,
       Packing packing) {
-    PackedWeights packed = new PackedWeights(device, weights, packing, projections(spec));
+    PackedWeights packed = new PackedWeights(device, weights, packing);
     try (Arena scratch = Arena.ofConfined()) {
       Tensor table =
           packed.table(TensorNames.TOKEN_EMBEDDING, spec.vocabularySize(), spec.hiddenSize());

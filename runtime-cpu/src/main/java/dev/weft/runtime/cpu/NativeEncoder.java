@@ -39,7 +39,7 @@ final class NativeEncoder implements AutoCloseable {
       Weights weights,
       CompileOptions options,
       Packing packing) {
-    PackedWeights packed = new PackedWeights(device, weights, packing, projections(spec));
+    PackedWeights packed = new PackedWeights(device, weights, packing);
     try (Arena scratch = Arena.ofConfined()) {
       int hidden = spec.hiddenSize();
       Tensor tokens = packed.table(TensorNames.TOKEN_EMBEDDING, spec.vocabularySize(), hidden);

@@ -47,18 +47,6 @@ final class PackedMatrix implements AutoCloseable {
     return library.matrixData(address).reinterpret(bytes).asReadOnly();
   }
 
-  /// The int8 values of a `w8a8` matrix, `[outputs][inputs]`.
-  MemorySegment values(long outputs, long inputs, Arena arena) {
-    MemorySegment values = arena.allocate(outputs * inputs);
-    library.matrixValues(address, 0, outputs, values);
-    return values;
-  }
-
-  /// Lets oneDNN multiply many rows; the struct must outlive this.
-  void multiplyManyRowsBy(MemorySegment oneDnn) {
-    library.matrixSetOneDnn(address, oneDnn);
-  }
-
   MemorySegment address() {
     return address;
   }

@@ -1,7 +1,5 @@
 package dev.weft.runtime.cpu;
 
-import dev.weft.runtime.cpu.onednn.OneDnnModel;
-import dev.weft.runtime.cpu.onednn.WeightType;
 import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tensor.Shape;
 import dev.weft.runtime.tensor.Tensor;
@@ -9,15 +7,10 @@ import dev.weft.runtime.weights.ModelFormatException;
 import dev.weft.runtime.weights.Weights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 
 /// A model's weights as one executable needs them: matrices packed, tables borrowed from the files.
 /// Closing frees what was packed. Not thread-safe.
@@ -26,7 +19,6 @@ final class PackedWeights implements AutoCloseable {
   private final Weights weights;
   private final Packing packing;
   private final Arena arena = Arena.ofShared();
-  private final Optional<OneDnnModel> oneDnn;
   private Optional<MatrixPacker.Packed> packed = Optional.empty();
   private Optional<Thread> reading = Optional.empty();
 
@@ -50,56 +42,10 @@ final class PackedWeights implements AutoCloseable {
     void set(Projection projection, MemorySegment matrix);
   }
 
-  /// @param projections all that will be packed
-  PackedWeights(CpuDevice device, Weights weights, Packing packing, List<Projection> projections) {
+  PackedWeights(CpuDevice device, Weights weights, Packing packing) {
     this.device = device;
     this.weights = weights;
     this.packing = packing;
-    int widest = widestSlice(device, weights, packing, projections);
-    oneDnn =
-        widest == 0
-            ? Optional.empty()
-            : device.oneDnn().map(engine -> new OneDnnModel(engine, device.threads(), widest));
-  }
-
-  /// What oneDNN takes beside the packed matrices: its own copies, and scratch of the workers.
-  static long oneDnnBytes(
-      CpuDevice device, Weights weights, Packing packing, List<Projection> projections) {
-    int widest = widestSlice(device, weights, packing, projections);
-    if (widest == 0 || device.oneDnn().isEmpty()) {
-      return 0;
-    }
-    long copies =
-        projections.stream()
-            .filter(each -> weightType(each, weights, packing).isPresent())
-            .mapToLong(
-                each -> (long) each.outputs() * each.inputs() * (packing == Packing.W8A8 ? 1 : 2))
-            .sum();
-    return copies + 2L * device.threads() * OneDnnModel.scratchBytes(widest);
-  }
-
-  /// The most outputs that one worker multiplies through oneDNN; 0 when it is of no use here.
-  private static int widestSlice(
-      CpuDevice device, Weights weights, Packing packing, List<Projection> projections) {
-    return projections.stream()
-        .filter(each -> weightType(each, weights, packing).isPresent())
-        .mapToInt(each -> OneDnnModel.sliceOutputs(each.outputs(), device.threads()))
-        .max()
-        .orElse(0);
-  }
-
-  /// What oneDNN can multiply. Not the model's own output: few rows ask for it.
-  private static Optional<WeightType> weightType(
-      Projection projection, Weights weights, Packing packing) {
-    if (projection.layer() < 0 || !OneDnnModel.supports(projection.outputs())) {
-      return Optional.empty();
-    }
-    if (packing == Packing.W8A8) {
-      return Optional.of(WeightType.INT8);
-    }
-    return weights.tensor(projection.weightName()).dtype() == DType.BF16
-        ? Optional.of(WeightType.BF16)
-        : Optional.empty();
   }
 
   /// Packs projections, or maps what was packed before, and hands them to `target`. One matrix of
@@ -113,7 +59,6 @@ final class PackedWeights implements AutoCloseable {
     for (int i = 0; i < tensors.size(); i++) {
       target.set(projections.get(i), made.matrices().get(i).address());
     }
-    oneDnn.ifPresent(model -> addOneDnn(model, projections, made));
   }
 
   /// Begins to read the weights that the system has dropped from memory, and returns at once.
@@ -139,50 +84,6 @@ final class PackedWeights implements AutoCloseable {
         Thread.currentThread().interrupt();
       }
     });
-  }
-
-  /// Makes oneDNN's copies, on as many threads as the device has.
-  private void addOneDnn(
-      OneDnnModel model, List<Projection> projections, MatrixPacker.Packed made) {
-    try (ExecutorService threads =
-        Executors.newFixedThreadPool(
-            device.threads(), Thread.ofPlatform().name("weft-onednn-", 0).daemon().factory())) {
-      List<CompletableFuture<Void>> added = new ArrayList<>();
-      for (int i = 0; i < projections.size(); i++) {
-        Projection projection = projections.get(i);
-        PackedMatrix matrix = made.matrices().get(i);
-        weightType(projection, weights, packing)
-            .ifPresent(type ->
-                added.add(
-                    CompletableFuture.runAsync(
-                        () -> addOneDnn(model, type, projection, checked(projection), matrix),
-                        threads)));
-      }
-      added.forEach(CompletableFuture::join);
-    } catch (CompletionException e) {
-      if (e.getCause() instanceof RuntimeException cause) {
-        throw cause;
-      }
-      throw e;
-    }
-  }
-
-  private void addOneDnn(
-      OneDnnModel model,
-      WeightType type,
-      Projection projection,
-      Tensor tensor,
-      PackedMatrix matrix) {
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment rowMajor =
-          switch (type) {
-            case INT8 -> matrix.values(projection.outputs(), projection.inputs(), scratch);
-            case BF16 -> Natives.inNativeMemory(tensor.data(), scratch);
-          };
-      model
-          .add(type, projection.inputs(), projection.outputs(), rowMajor)
-          .ifPresent(matrix::multiplyManyRowsBy);
-    }
   }
 
   private void checkKernels(List<Projection> projections) {
@@ -233,7 +134,6 @@ final class PackedWeights implements AutoCloseable {
   public void close() {
     awaitReading();
     packed.ifPresent(MatrixPacker.Packed::close);
-    oneDnn.ifPresent(OneDnnModel::close);
     arena.close();
   }
 }

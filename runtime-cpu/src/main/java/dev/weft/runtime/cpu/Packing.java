@@ -5,7 +5,9 @@ enum Packing {
   /// At the file's own bit width.
   FILE(0),
   /// int8 per output.
-  W8A8(1);
+  W8A8(1),
+  /// LiquidQuant: int8 per output, then 4 bits in groups of 64 inputs.
+  W4A8(2);
 
   private final int code;
 

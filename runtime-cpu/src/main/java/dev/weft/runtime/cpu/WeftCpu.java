@@ -14,7 +14,7 @@ import java.nio.file.Path;
 /// [NativeException] or null addresses' exceptions here and nowhere else.
 final class WeftCpu {
   /// What `weft_abi` must return: raised with every change of the header.
-  static final int ABI = 8;
+  static final int ABI = 9;
 
   private final MethodHandle isa;
   private final MethodHandle deviceOpen;
@@ -28,8 +28,6 @@ final class WeftCpu {
   private final MethodHandle matrixWrap;
   private final MethodHandle matrixFree;
   private final MethodHandle matrixBytes;
-  private final MethodHandle matrixValues;
-  private final MethodHandle matrixSetOneDnn;
   private final MethodHandle matmul;
   private final MethodHandle dequantize;
   private final MethodHandle decoderBytes;
@@ -72,8 +70,6 @@ final class WeftCpu {
     matrixFree = library.procedure("weft_matrix_free", ADDRESS);
     matrixBytes =
         library.function("weft_matrix_bytes", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
-    matrixValues = library.procedure("weft_matrix_values", ADDRESS, JAVA_LONG, JAVA_LONG, ADDRESS);
-    matrixSetOneDnn = library.procedure("weft_matrix_set_onednn", ADDRESS, ADDRESS);
     matmul =
         library.function("weft_matmul", JAVA_INT, ADDRESS, ADDRESS, ADDRESS, JAVA_LONG, ADDRESS);
     dequantize =
@@ -243,22 +239,6 @@ final class WeftCpu {
       return (long) matrixBytes.invokeExact(dtype, outputs, inputs, packing);
     } catch (Throwable t) {
       throw failed("weft_matrix_bytes", t);
-    }
-  }
-
-  void matrixValues(MemorySegment matrix, long first, long count, MemorySegment out) {
-    try {
-      matrixValues.invokeExact(matrix, first, count, out);
-    } catch (Throwable t) {
-      throw failed("weft_matrix_values", t);
-    }
-  }
-
-  void matrixSetOneDnn(MemorySegment matrix, MemorySegment oneDnn) {
-    try {
-      matrixSetOneDnn.invokeExact(matrix, oneDnn);
-    } catch (Throwable t) {
-      throw failed("weft_matrix_set_onednn", t);
     }
   }
 
@@ -489,7 +469,6 @@ final class WeftCpu {
       case -3 ->
           throw NativeException.status(
               function, status, "a token, a block or the number of rows is out of range");
-      case -4 -> throw NativeException.status(function, status, "oneDNN failed");
       default -> throw NativeException.status(function, status, "unknown");
     }
   }

@@ -1,7 +1,7 @@
 /// The CPU backend and the CPU runtime's main.
 ///
 /// A step is one native call over all layers and rows ([dev.weft.runtime.cpu.CpuDecoder]); the
-/// library is C in `src/main/native`, compiled by the build for AVX2 and for AVX-512 VNNI, and
+/// library is C in `src/main/native`, compiled by the build for AVX2, AVX-512 VNNI and AMX, and
 /// chosen by what the processor says. The one idea is the panel: 16 outputs of a projection over
 /// all its inputs, so that a lane of a vector is an output and its sum has one order.
 ///
@@ -13,10 +13,10 @@
 /// output 15  b b b b | b b b b |
 /// ```
 ///
-/// Activations are int8 in groups of 32 (of a row with `w8a8`); a group's product is an exact
-/// int32, scaled and added in float32 group by group. KV is float16 in blocks, keys transposed
-/// within a block, so that a vector is 16 keys; a context is split every 256 tokens or so, at
-/// places that depend on nothing but the position, and the parts merge in order.
+/// Activations are int8 in groups of 32; a group's product is an exact int32, scaled and added in
+/// float32 group by group. KV is float16 in blocks, keys transposed within a block, so that a
+/// vector is 16 keys; a context is split every 256 tokens or so, at places that depend on nothing
+/// but the position, and the parts merge in order.
 @NullMarked
 package dev.weft.runtime.cpu;
 

@@ -13,7 +13,7 @@ class CpuAdapterContractTest {
   class AsInTheFile extends AdapterContractTest {
     @Override
     protected Backend open() {
-      return CpuDevices.withoutOneDnn();
+      return CpuDevices.backend();
     }
 
     /// KV in float16, as without adapters.

@@ -135,12 +135,10 @@ class CpuDecoderTest {
 
   @Test
   void refusesQuantizationsWithTheReason() {
-    for (Quantization quantization : List.of(Quantization.W4A8, Quantization.FP8)) {
-      var options = new CompileOptions(quantization, 128, 20, 64, 4);
-      assertThatThrownBy(() -> backend.footprint(model.spec(), model.weights(), options))
-          .isInstanceOf(UnsupportedModelException.class)
-          .hasMessageContaining("it can do none, auto and w8a8".substring(6));
-    }
+    var options = new CompileOptions(Quantization.FP8, 128, 20, 64, 4);
+    assertThatThrownBy(() -> backend.footprint(model.spec(), model.weights(), options))
+        .isInstanceOf(UnsupportedModelException.class)
+        .hasMessageContaining("can do none, auto, w8a8 and w4a8");
   }
 
   @Test

@@ -35,31 +35,12 @@ final class CpuDevices {
             List.of(),
             Optional.of(isa),
             CpuOptions.DEFAULT_SPINS,
-            true,
-            Optional.empty()));
-  }
-
-  static CpuBackend withoutOneDnn() {
-    return new CpuBackend(
-        new CpuOptions(
-            NATIVES,
-            2,
-            List.of(),
-            Optional.empty(),
-            CpuOptions.DEFAULT_SPINS,
-            false,
             Optional.empty()));
   }
 
   static CpuBackend backend() {
     return new CpuBackend(
         new CpuOptions(
-            NATIVES,
-            2,
-            List.of(),
-            Optional.empty(),
-            CpuOptions.DEFAULT_SPINS,
-            true,
-            Optional.empty()));
+            NATIVES, 2, List.of(), Optional.empty(), CpuOptions.DEFAULT_SPINS, Optional.empty()));
   }
 }

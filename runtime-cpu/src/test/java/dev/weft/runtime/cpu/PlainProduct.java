@@ -18,27 +18,40 @@ final class PlainProduct {
   static float[] weights(Tensor tensor, Packing packing) {
     float[] weights = Dequantizer.all(tensor);
     int inputs = Math.toIntExact(tensor.shape().rowLength());
-    if (packing == Packing.W8A8) {
-      for (int start = 0; start < weights.length; start += inputs) {
-        round(weights, start, start + inputs);
+    switch (packing) {
+      case FILE -> {}
+      case W8A8 -> {
+        for (int start = 0; start < weights.length; start += inputs) {
+          round(weights, start, start + inputs);
+        }
       }
+      case W4A8 -> LiquidQuant.round(weights, inputs);
     }
     return weights;
   }
 
   /// Activations as the kernel for this type holds them.
-  static float[] activations(float[] x, int inputs, DType type, Packing packing) {
+  static float[] activations(float[] x, int inputs, DType type, Packing packing, Isa isa) {
     float[] rounded = x.clone();
-    if (!type.quantized() && packing == Packing.FILE) {
-      return rounded;
-    }
-    int step = packing == Packing.FILE ? GROUP : inputs;
-    for (int row = 0; row < x.length; row += inputs) {
-      for (int start = row; start < row + inputs; start += step) {
-        round(rounded, start, Math.min(start + step, row + inputs));
+    if (type.quantized() || packing != Packing.FILE) {
+      for (int row = 0; row < x.length; row += inputs) {
+        for (int start = row; start < row + inputs; start += GROUP) {
+          round(rounded, start, Math.min(start + GROUP, row + inputs));
+        }
+      }
+    } else if (type == DType.BF16 && isa == Isa.AMX) {
+      for (int i = 0; i < x.length; i++) {
+        rounded[i] = toBf16(x[i]);
       }
     }
     return rounded;
+  }
+
+  /// Nearest, ties to even; subnormal numbers are zeros to AMX.
+  private static float toBf16(float x) {
+    int bits = Float.floatToRawIntBits(x);
+    int rounded = (bits + 0x7fff + (bits >>> 16 & 1)) & 0xffff0000;
+    return Math.abs(x) < Float.MIN_NORMAL ? 0 : Float.intBitsToFloat(rounded);
   }
 
   /// To whole multiples of a 127th of the largest.
