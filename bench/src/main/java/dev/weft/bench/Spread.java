@@ -24,7 +24,7 @@ public record Spread(double median, double smallest, double largest, int count) 
     return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
   }
 
-  static double percentileOf(Collection<Double> values, double fraction) {
+  public static double percentileOf(Collection<Double> values, double fraction) {
     double[] sorted = values.stream().mapToDouble(Double::doubleValue).toArray();
     Arrays.sort(sorted);
     return percentile(sorted, fraction);

@@ -1,6 +1,5 @@
-package dev.weft.bench;
+package dev.weft.bench.load;
 
-import dev.weft.bench.LoadGenerator.Target;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -8,9 +7,10 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /// A server process under measurement. Closing it ends the process.
-abstract sealed class BenchServer implements AutoCloseable permits LlamaServer, WeftRuntime {
-  private static final Duration START_TIMEOUT = Duration.ofMinutes(2);
-  private static final long POLL_MILLIS = 5;
+public abstract sealed class BenchServer implements AutoCloseable
+    permits LlamaServer, WeftRuntime {
+  private static final Duration START_TIMEOUT = Duration.ofMinutes(3);
+  private static final long POLL_MILLIS = 3;
 
   private final Process process;
   private final Path log;
@@ -21,8 +21,12 @@ abstract sealed class BenchServer implements AutoCloseable permits LlamaServer, 
         new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
   }
 
-  /// Where to send requests, once it answers.
-  abstract Target target() throws IOException, InterruptedException;
+  /// Waits until it answers, with its model loaded; says where to send requests.
+  public abstract Target target() throws IOException, InterruptedException;
+
+  public final ProcessHandle process() {
+    return process.toHandle();
+  }
 
   /// Something that becomes true while a server starts.
   interface Condition {

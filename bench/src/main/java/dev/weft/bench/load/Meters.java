@@ -1,0 +1,32 @@
+package dev.weft.bench.load;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/// A reading of a server's meters in Prometheus' text format.
+public record Meters(Map<String, Double> values) {
+  public Meters {
+    values = Map.copyOf(values);
+  }
+
+  static Meters parse(String text) {
+    Map<String, Double> values = new HashMap<>();
+    for (String line : text.split("\n")) {
+      int space = line.lastIndexOf(' ');
+      if (!line.startsWith("#") && space > 0) {
+        values.put(line.substring(0, space), Double.parseDouble(line.substring(space + 1)));
+      }
+    }
+    return new Meters(values);
+  }
+
+  /// The sum of all meters of that name whose labels hold each of the texts.
+  public double sum(String name, String... labels) {
+    return values.entrySet().stream()
+        .filter(entry -> entry.getKey().equals(name) || entry.getKey().startsWith(name + "{"))
+        .filter(entry -> List.of(labels).stream().allMatch(entry.getKey()::contains))
+        .mapToDouble(Map.Entry::getValue)
+        .sum();
+  }
+}
