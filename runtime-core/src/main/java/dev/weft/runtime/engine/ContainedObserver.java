@@ -36,6 +36,16 @@ final class ContainedObserver implements EngineObserver {
   }
 
   @Override
+  public void onPrefixes(RevisionId revision, long reusedTokens, long evictedBlocks) {
+    contain(() -> observer.onPrefixes(revision, reusedTokens, evictedBlocks));
+  }
+
+  @Override
+  public void onDrafted(RevisionId revision, int drafted, int accepted) {
+    contain(() -> observer.onDrafted(revision, drafted, accepted));
+  }
+
+  @Override
   public void onEnded(RevisionId revision, Ended ended) {
     contain(() -> observer.onEnded(revision, ended));
   }

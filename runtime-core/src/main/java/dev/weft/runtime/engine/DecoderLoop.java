@@ -11,12 +11,14 @@ import dev.weft.runtime.engine.EngineObserver.Outcome;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.memory.BlockPool;
+import dev.weft.runtime.memory.BlockSupply;
 import dev.weft.runtime.sampling.SampledToken;
+import dev.weft.runtime.scheduling.KvBlocks;
 import dev.weft.runtime.scheduling.Sequence;
+import dev.weft.runtime.scheduling.StepBudget;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import dev.weft.runtime.scheduling.StepPlanner;
 import dev.weft.runtime.tokenizer.Tokenizer;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -26,12 +28,8 @@ import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// A decoder at work: plans a step, runs it, and tells each listener what it brought.
-///
-/// When a step fails, its parts are run again one by one: what fails alone is to blame and ends,
-/// the others go on. That is safe because a part that did not succeed has not advanced its
-/// sequence, and computing it again writes the same keys and values to the same places.
-final class DecoderLoop implements Engine.DecoderInstance, Work {
+/// A decoder at work: plans a step, has it run, and tells each listener what it brought.
+final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requests {
   private static final Logger log = LoggerFactory.getLogger(DecoderLoop.class);
 
   private final RevisionId revision;
@@ -40,9 +38,11 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   private final DecoderOptions options;
   private final EngineObserver observer;
   private final DeviceThread device;
-  private final BlockPool pool;
+  private final KvBlocks blocks;
   private final StepPlanner planner;
   private final StepPace pace;
+  private final StepRunner runner;
+  private final ReuseCount reuse = new ReuseCount();
 
   /// All that have not ended, in order of arrival.
   private final Map<Sequence, Generation> generations = new LinkedHashMap<>();
@@ -70,19 +70,23 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     this.options = options;
     this.observer = observer;
     this.device = device;
-    pool = new BlockPool(options.kvBlockCount());
+    blocks =
+        new KvBlocks(
+            executable.kvLayout().blockTokens(),
+            new BlockPool(options.kvBlockCount()),
+            BlockSupply.NONE,
+            this::release);
     planner =
         new StepPlanner(
             new StepPlanner.Settings(
-                executable.kvLayout().blockTokens(),
                 options.maxBatchTokens(),
                 options.maxSequences(),
                 settings.growthTokens(),
                 settings.maxScoredRows()),
-            pool,
-            this::release);
+            blocks);
     plain = entrance(revision, StepBatch.Entry.NO_ADAPTER, options.maxWaiting());
     pace = new StepPace(options.maxBatchTokens());
+    runner = new StepRunner(revision, executable, observer, device, pace, this);
     load = measure();
   }
 
@@ -125,7 +129,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
       return new Submission.Rejected(
           Submission.Rejected.Code.NEVER_FITS,
           "%d tokens do not fit into the KV memory of %d blocks of %d tokens"
-              .formatted(length, pool.blockCount(), executable.kvLayout().blockTokens()));
+              .formatted(length, blocks.capacity(), executable.kvLayout().blockTokens()));
     }
     if (closing || entrance.closed()) {
       return rejectedClosing();
@@ -223,13 +227,15 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   @Override
   public void turn() {
     endCancelledAndOverdue();
-    var plan = planner.plan(pace.rows());
+    generations.values().forEach(Generation::draft);
+    var plan = planner.plan(StepBudget.ofRows(pace.rows()));
     plan.preempted().forEach(_ -> observer.onPreempted(revision));
+    reuse.tell();
     long now = device.nanoTime();
-    plan.parts().forEach(part -> generation(part).markStarted(now));
+    plan.parts().forEach(part -> of(part.sequence()).markStarted(now));
     load = measure();
     if (!plan.parts().isEmpty()) {
-      step(plan.parts(), now);
+      runner.run(plan.parts());
     }
     load = measure();
   }
@@ -251,96 +257,32 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     }
   }
 
-  private Generation generation(Part part) {
-    Generation generation = generations.get(part.sequence());
+  @Override
+  public Generation of(Sequence sequence) {
+    Generation generation = generations.get(sequence);
     if (generation == null) {
       throw new IllegalStateException("a sequence was planned after its end");
     }
     return generation;
   }
 
-  private void step(List<Part> parts, long start) {
-    List<StepResult.Entry> results;
+  @Override
+  public void fail(Part part) {
+    end(of(part.sequence()), Outcome.INTERNAL, "a step of the model failed");
+  }
+
+  /// A failure in here is this sequence's alone.
+  @Override
+  public void take(Part part, StepResult.Entry result, long now) {
+    Generation generation = of(part.sequence());
     try {
-      results = forward(parts);
-    } catch (RuntimeException | Error e) {
-      stepFailed(parts, e);
-      return;
-    }
-    int decodeRows = 0;
-    int rows = 0;
-    for (Part part : parts) {
-      decodeRows += part.decodes() ? 1 : 0;
-      rows += part.count();
-    }
-    long now = device.nanoTime();
-    pace.took(rows, now - start);
-    observer.onStep(
-        revision,
-        new EngineObserver.Step(
-            Duration.ofNanos(now - start), parts.size(), decodeRows, rows - decodeRows));
-    for (int i = 0; i < results.size(); i++) {
-      take(parts.get(i), results.get(i), now);
-    }
-  }
-
-  private void stepFailed(List<Part> parts, Throwable cause) {
-    observer.onStepFailed(revision, cause);
-    if (parts.size() == 1) {
-      Generation generation = generation(parts.getFirst());
-      log.atError()
-          .setCause(cause)
-          .addKeyValue("revision", revision)
-          .addKeyValue("request", generation.request().id())
-          .log("a step failed; its request ends");
-      end(generation, Outcome.INTERNAL, "a step of the model failed");
-      return;
-    }
-    log.atWarn()
-        .setCause(cause)
-        .addKeyValue("revision", revision)
-        .addKeyValue("sequences", parts.size())
-        .log("a step failed; its sequences are tried one by one");
-    for (Part part : parts) {
-      step(List.of(part), device.nanoTime());
-    }
-  }
-
-  private List<StepResult.Entry> forward(List<Part> parts) {
-    var entries = new ArrayList<StepBatch.Entry>(parts.size());
-    for (Part part : parts) {
-      Generation generation = generation(part);
-      Sequence sequence = part.sequence();
-      entries.add(
-          new StepBatch.Entry(
-              sequence.tokens(part.from(), part.count()),
-              part.from(),
-              sequence.blocks().toArray(),
-              part.samples() ? List.of(generation.sampleRequest()) : List.of(),
-              generation.wantsLogits(part.from(), part.count()),
-              generation.entrance().adapter()));
-    }
-    var results = executable.forward(new StepBatch(entries)).await().entries();
-    if (results.size() != entries.size()) {
-      throw new IllegalStateException(
-          "%d entries gave %d results".formatted(entries.size(), results.size()));
-    }
-    return results;
-  }
-
-  /// Takes what a step brought for one sequence. A failure in here is this sequence's alone.
-  private void take(Part part, StepResult.Entry result, long now) {
-    Generation generation = generation(part);
-    try {
-      if (generation.wantsLogits(part.from(), part.count())) {
+      if (generation.wantsLogits(part)) {
         generation.score(part.from(), result.logits());
       }
+      boolean samples = part.samples();
       part.sequence().advance(part.count());
-      if (part.from() + part.count() == part.sequence().length()) {
-        if (result.sampled().isEmpty()) {
-          throw new IllegalStateException("the step chose no token");
-        }
-        tell(generation, result.sampled().getFirst(), now);
+      if (samples) {
+        tellAll(generation, part, result.sampled(), now);
       }
     } catch (RuntimeException | Error e) {
       log.atError()
@@ -352,7 +294,28 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     }
   }
 
-  private void tell(Generation generation, SampledToken sampled, long now) {
+  /// The first token follows from the text, each further one from a draft that proved right.
+  private void tellAll(Generation generation, Part part, List<SampledToken> sampled, long now) {
+    if (sampled.isEmpty()) {
+      throw new IllegalStateException("the step chose no token");
+    }
+    int told = 0;
+    for (SampledToken token : sampled) {
+      if (told++ > 0) {
+        generation.sequence().advance(1);
+      }
+      if (tell(generation, token, now)) {
+        break;
+      }
+    }
+    if (part.drafts() > 0) {
+      generation.checked(part.drafts(), told - 1);
+      observer.onDrafted(revision, part.drafts(), told - 1);
+    }
+  }
+
+  /// Returns whether the generation is over.
+  private boolean tell(Generation generation, SampledToken sampled, long now) {
     if (generation.firstToken() && generation.request().scorePrompt()) {
       generation.listener().onPromptScored(generation.scores());
     }
@@ -361,6 +324,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
       generation.listener().onTokens(advance.text(), advance.tokens());
     }
     advance.end().ifPresent(outcome -> end(generation, outcome, ""));
+    return advance.end().isPresent();
   }
 
   /// Frees what the generation holds, and then says that it is over, so that whoever hears of it
@@ -412,13 +376,29 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     }
   }
 
+  /// Tells the observer what the prefix cache has done since it was last told.
+  private final class ReuseCount {
+    private long reusedTokens;
+    private long evictedBlocks;
+
+    void tell() {
+      long reused = blocks.reusedTokens() - reusedTokens;
+      long evicted = blocks.evictedBlocks() - evictedBlocks;
+      if (reused > 0 || evicted > 0) {
+        reusedTokens += reused;
+        evictedBlocks += evicted;
+        observer.onPrefixes(revision, reused, evicted);
+      }
+    }
+  }
+
   private Engine.Load measure() {
     return new Engine.Load(
         planner.runningCount(),
         planner.waitingCount(),
-        planner.plannedBlocks(),
-        pool.usedCount(),
-        pool.blockCount(),
+        blocks.planned(),
+        blocks.actual(),
+        blocks.capacity(),
         executable.kvLayout().blockTokens());
   }
 
@@ -438,7 +418,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     endAll(_ -> true);
     device.remove(this);
     try {
-      pool.checkIntegrity();
+      blocks.checkNothingIsHeld();
     } finally {
       executable.close();
     }

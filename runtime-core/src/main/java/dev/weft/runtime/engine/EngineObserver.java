@@ -22,12 +22,18 @@ public interface EngineObserver {
   /// A sequence lost its blocks to an older one and will be computed again.
   default void onPreempted(RevisionId revision) {}
 
+  /// The prefix cache knew tokens of prompts, and dropped blocks that were needed for others.
+  default void onPrefixes(RevisionId revision, long reusedTokens, long evictedBlocks) {}
+
+  /// A step has checked a draft, of which the first tokens were right.
+  default void onDrafted(RevisionId revision, int drafted, int accepted) {}
+
   /// A generation is over.
   default void onEnded(RevisionId revision, Ended ended) {}
 
   /// One step.
   ///
-  /// @param decodeRows rows that continue a generation
+  /// @param decodeRows rows that continue a generation, drafts included
   /// @param prefillRows rows of prompts
   record Step(Duration duration, int sequences, int decodeRows, int prefillRows) {}
 

@@ -1,5 +1,6 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.engine.EngineObserver.Ended;
 import dev.weft.runtime.engine.EngineObserver.Outcome;
 import dev.weft.runtime.engine.GenerationListener.Usage;
@@ -7,10 +8,13 @@ import dev.weft.runtime.sampling.LogProbabilities;
 import dev.weft.runtime.sampling.SampleRequest;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.scheduling.Sequence;
+import dev.weft.runtime.scheduling.StepPlan.Part;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 
@@ -25,6 +29,7 @@ final class Generation implements Engine.Submission.Admitted {
   private final Tokenizer.IncrementalDecoder decoder;
   private final StopStrings stops;
   private final List<SampledToken> scores = new ArrayList<>();
+  private final PromptLookup lookup;
   private final long submittedNanos;
   private long startedNanos;
   private long firstTokenNanos;
@@ -45,10 +50,12 @@ final class Generation implements Engine.Submission.Admitted {
         new Sequence(
             request.promptTokens(),
             Math.addExact(request.promptTokens().length, request.maxTokens()),
-            request.scorePrompt());
+            request.scorePrompt(),
+            entrance.adapter());
     endTokens = tokenizer.endTokens();
     decoder = tokenizer.incrementalDecoder(true);
     stops = new StopStrings(request.stop());
+    lookup = new PromptLookup(request.promptLookupTokens());
     submittedNanos = nowNanos;
   }
 
@@ -103,17 +110,74 @@ final class Generation implements Engine.Submission.Admitted {
     entrance.leave(started);
   }
 
-  /// Asks for the token after those that there are.
-  SampleRequest sampleRequest() {
-    boolean endBlocked = !request.ignoreEnd() && completionTokens < request.minTokens();
-    return new SampleRequest(
-        request.sampling(), sequence.length(), sequence, endBlocked ? endTokens : Set.of());
+  /// The rows of a part, as a step wants them.
+  StepBatch.Entry entry(Part part) {
+    int[] rows = sequence.tokens(part.from(), part.count());
+    int[] draft = Arrays.copyOf(sequence.draft(), part.drafts());
+    if (part.drafts() > 0) {
+      rows = Arrays.copyOf(rows, part.rows());
+      System.arraycopy(draft, 0, rows, part.count(), part.drafts());
+    }
+    return new StepBatch.Entry(
+        rows,
+        part.from(),
+        sequence.blocks().toArray(),
+        part.samples() ? sampleRequests(draft) : List.of(),
+        wantsLogits(part),
+        entrance.adapter());
   }
 
-  /// Whether rows from `from` on still have to be scored: those computed again after a preemption
-  /// have been.
-  boolean wantsLogits(int from, int count) {
-    return request.scorePrompt() && scores.size() < lastScored(from, count);
+  /// Asks for the token after those that there are, and for those after each token of the draft.
+  private List<SampleRequest> sampleRequests(int[] draft) {
+    var requests = new ArrayList<SampleRequest>(1 + draft.length);
+    for (int drafted = 0; drafted <= draft.length; drafted++) {
+      boolean endBlocked = !request.ignoreEnd() && completionTokens + drafted < request.minTokens();
+      requests.add(
+          new SampleRequest(
+              request.sampling(),
+              sequence.length() + drafted,
+              drafted == 0 ? sequence : new DraftedHistory(sequence, draft, drafted),
+              endBlocked ? endTokens : Set.of()));
+    }
+    return requests;
+  }
+
+  /// A sequence as it is if the first tokens of its draft are right.
+  @SuppressWarnings("ArrayRecordComponent")
+  private record DraftedHistory(Sequence sequence, int[] draft, int drafted)
+      implements SampleRequest.TokenHistory {
+    @Override
+    public int promptLength() {
+      return sequence.promptLength();
+    }
+
+    @Override
+    public int length() {
+      return sequence.length() + drafted;
+    }
+
+    @Override
+    public int token(int index) {
+      int beyond = index - sequence.length();
+      return beyond < 0 ? sequence.token(index) : draft[Objects.checkIndex(beyond, drafted)];
+    }
+  }
+
+  /// Guesses how the text goes on, if the request wants that.
+  void draft() {
+    if (sequence.decoding()) {
+      sequence.draft(lookup.draft(sequence));
+    }
+  }
+
+  /// Says how much of a draft was right.
+  void checked(int drafted, int accepted) {
+    lookup.checked(drafted, accepted);
+  }
+
+  /// Whether rows still have to be scored: those computed again after a preemption have been.
+  boolean wantsLogits(Part part) {
+    return request.scorePrompt() && scores.size() < lastScored(part.from(), part.count());
   }
 
   /// The number of scores that rows up to `from + count` complete: a row scores the token after it,
@@ -172,7 +236,7 @@ final class Generation implements Engine.Submission.Admitted {
   }
 
   Usage usage() {
-    return new Usage(sequence.promptLength(), 0, completionTokens);
+    return new Usage(sequence.promptLength(), sequence.reusedTokens(), completionTokens);
   }
 
   Ended summary(Outcome outcome, long nowNanos) {

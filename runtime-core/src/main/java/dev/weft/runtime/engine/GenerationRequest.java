@@ -14,6 +14,8 @@ import java.util.Optional;
 /// @param stop strings that end the generation and are not part of the text
 /// @param ignoreEnd whether end tokens are ordinary ones
 /// @param scorePrompt whether the listener gets the prompt's own log-probabilities
+/// @param promptLookupTokens the most tokens to guess from the prompt and the text so far, and to
+///   check in one step; 0 guesses none. The answer is the same
 /// @param deadline time, from submission, until the first token must have come
 @SuppressWarnings("ArrayRecordComponent")
 public record GenerationRequest(
@@ -25,6 +27,7 @@ public record GenerationRequest(
     List<String> stop,
     boolean ignoreEnd,
     boolean scorePrompt,
+    int promptLookupTokens,
     Optional<Duration> deadline) {
   public GenerationRequest {
     stop = List.copyOf(stop);
@@ -36,6 +39,9 @@ public record GenerationRequest(
     }
     if (minTokens < 0) {
       throw new IllegalArgumentException("minTokens is negative: " + minTokens);
+    }
+    if (promptLookupTokens < 0) {
+      throw new IllegalArgumentException("promptLookupTokens is negative: " + promptLookupTokens);
     }
     if (stop.contains("")) {
       throw new IllegalArgumentException("a stop string is empty");

@@ -1,24 +1,40 @@
 package dev.weft.runtime.scheduling;
 
 import dev.weft.runtime.memory.BlockTable;
+import dev.weft.runtime.memory.PrefixCache;
 import dev.weft.runtime.sampling.SampleRequest.TokenHistory;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /// The tokens of one request, how many of them the KV cache holds, and in which blocks. Used by one
 /// thread.
 public final class Sequence implements TokenHistory {
+  private static final int[] NO_DRAFT = {};
+
   private final int promptLength;
   private final int maxLength;
   private final boolean scored;
+  private final long cacheKey;
   private final BlockTable blocks = new BlockTable();
   private int[] tokens;
   private int length;
   private int computed;
+  private int everComputed;
+  private int reused;
   private int plannedBlocks;
+  private int[] draft = NO_DRAFT;
+  private PrefixCache.@Nullable Path path;
+
+  /// A sequence of the model as it is.
+  public Sequence(int[] promptTokens, int maxLength, boolean scored) {
+    this(promptTokens, maxLength, scored, 0);
+  }
 
   /// @param maxLength the most tokens that it can reach, prompt included
   /// @param scored whether the logits of its prompt are wanted, so that its chunks must be short
-  public Sequence(int[] promptTokens, int maxLength, boolean scored) {
+  /// @param cacheKey what its keys and values depend on beside its tokens, as [PrefixCache] wants
+  ///   it
+  public Sequence(int[] promptTokens, int maxLength, boolean scored, long cacheKey) {
     if (promptTokens.length == 0 || maxLength <= promptTokens.length) {
       throw new IllegalArgumentException(
           "a prompt of %d tokens cannot reach %d".formatted(promptTokens.length, maxLength));
@@ -28,6 +44,7 @@ public final class Sequence implements TokenHistory {
     promptLength = tokens.length;
     this.maxLength = maxLength;
     this.scored = scored;
+    this.cacheKey = cacheKey;
   }
 
   @Override
@@ -56,6 +73,15 @@ public final class Sequence implements TokenHistory {
     return scored;
   }
 
+  public long cacheKey() {
+    return cacheKey;
+  }
+
+  /// Prompt tokens that it never had to compute, because the prefix cache knew them.
+  public int reusedTokens() {
+    return reused;
+  }
+
   /// Tokens whose keys and values the cache holds.
   public int computed() {
     return computed;
@@ -79,6 +105,22 @@ public final class Sequence implements TokenHistory {
       tokens = Arrays.copyOf(tokens, Math.min(maxLength, Math.max(16, 2 * length)));
     }
     tokens[length++] = token;
+    draft = NO_DRAFT;
+  }
+
+  /// A guess of the tokens that follow; a step may check it.
+  public int[] draft() {
+    return draft;
+  }
+
+  /// Sets the guess for the next step.
+  public void draft(int[] tokens) {
+    draft = tokens;
+  }
+
+  /// Whether it is past its prompt.
+  public boolean decoding() {
+    return computed >= promptLength;
   }
 
   /// Says that a step has computed the next `count` tokens.
@@ -88,6 +130,28 @@ public final class Sequence implements TokenHistory {
           "%d + %d of %d tokens computed".formatted(computed, count, length));
     }
     computed += count;
+    everComputed = Math.max(everComputed, computed);
+  }
+
+  /// Says that the cache has given the next `count` tokens. Returns how many of these are tokens of
+  /// the prompt that it never computed.
+  int reuse(int count) {
+    int before = everComputed;
+    advance(count);
+    int saved = Math.max(0, Math.min(computed, promptLength) - before);
+    reused += saved;
+    return saved;
+  }
+
+  PrefixCache.Path path() {
+    if (path == null) {
+      throw new IllegalStateException("the sequence is not running");
+    }
+    return path;
+  }
+
+  void enter(PrefixCache.Path begin) {
+    path = begin;
   }
 
   /// Tokens that the cache does not hold yet.
@@ -105,6 +169,8 @@ public final class Sequence implements TokenHistory {
 
   void forget() {
     computed = 0;
+    draft = NO_DRAFT;
     plannedBlocks = 0;
+    path = null;
   }
 }

@@ -12,9 +12,18 @@ public record StepPlan(List<Part> parts, List<Sequence> preempted) {
     preempted = List.copyOf(preempted);
   }
 
-  /// The rows of one sequence: tokens `from` up to `from + count`.
-  public record Part(Sequence sequence, int from, int count) {
-    /// Whether the last row is the sequence's last token, so that the next one can be chosen.
+  /// The rows of one sequence: tokens `from` up to `from + count`, and behind them the first
+  /// `drafts` tokens of its draft.
+  public record Part(Sequence sequence, int from, int count, int drafts) {
+    public Part(Sequence sequence, int from, int count) {
+      this(sequence, from, count, 0);
+    }
+
+    public int rows() {
+      return count + drafts;
+    }
+
+    /// Whether the sequence's last token is among the rows, so that the next one can be chosen.
     public boolean samples() {
       return from + count == sequence.length();
     }

@@ -43,6 +43,22 @@ final class EngineMetrics implements EngineObserver {
   }
 
   @Override
+  public void onPrefixes(RevisionId revision, long reusedTokens, long evictedBlocks) {
+    count("weft.runtime.prefix.hit.tokens", revision, reusedTokens);
+    count("weft.runtime.prefix.evicted.blocks", revision, evictedBlocks);
+  }
+
+  @Override
+  public void onDrafted(RevisionId revision, int drafted, int accepted) {
+    count("weft.runtime.speculation.drafted.tokens", revision, drafted);
+    count("weft.runtime.speculation.accepted.tokens", revision, accepted);
+  }
+
+  private void count(String name, RevisionId revision, long amount) {
+    registry.counter(name, tags(revision)).increment(amount);
+  }
+
+  @Override
   public void onEnded(RevisionId revision, Ended ended) {
     Timer.builder("weft.engine.queue.time")
         .description("Time from a request's submission to its first step")

@@ -185,6 +185,7 @@ final class GenerationRoutes {
         generation.stop(),
         generation.ignoreEnd(),
         choice.score(),
+        generation.promptLookupTokens(),
         deadline(context));
   }
 

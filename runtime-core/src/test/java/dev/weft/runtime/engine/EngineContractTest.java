@@ -16,6 +16,8 @@ import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.TinyModels;
+import dev.weft.runtime.sampling.SampledToken;
+import dev.weft.runtime.sampling.SamplingParameters;
 import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import dev.weft.runtime.tokenizer.Tokenizers;
@@ -23,10 +25,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -42,6 +46,9 @@ public abstract class EngineContractTest {
 
   private final List<AutoCloseable> open = new ArrayList<>();
   private final AtomicInteger preemptions = new AtomicInteger();
+  private final AtomicLong evictions = new AtomicLong();
+  private final AtomicInteger drafted = new AtomicInteger();
+  private final AtomicInteger accepted = new AtomicInteger();
   private final ConcurrentLinkedQueue<String> kinds = new ConcurrentLinkedQueue<>();
   private final ConcurrentLinkedQueue<Integer> steps = new ConcurrentLinkedQueue<>();
 
@@ -85,6 +92,93 @@ public abstract class EngineContractTest {
       assertThat(runTogether(instance, requests)).as("with preemptions").isEqualTo(alone);
     }
     assertThat(preemptions.get()).isPositive();
+  }
+
+  /// Texts that begin alike, one after the other and together, with room for all and with too
+  /// little.
+  @Test
+  void aKnownPrefixChangesNoAnswer() {
+    var requests = new ArrayList<Requests>();
+    for (int i = 0; i < 8; i++) {
+      int shared = 20 * (i % 4);
+      int[] own = tokens(7 + i, 50 + i);
+      int[] prompt = IntStream.concat(IntStream.of(tokens(shared, 9)), IntStream.of(own)).toArray();
+      var request = Requests.of(prompt).maxTokens(40).ignoringEnd();
+      requests.add(i % 2 == 0 ? request : request.seed(i));
+    }
+    var fresh = new ArrayList<List<Integer>>();
+    for (var request : requests) {
+      try (var instance = instance(64, 128, 256)) {
+        var end = request.run(instance);
+        assertThat(end.usage().orElseThrow().cachedTokens()).isZero();
+        fresh.add(end.ids());
+      }
+    }
+    for (int blocks : new int[] {64, 12, 8}) {
+      try (var instance = instance(blocks, 128, 0)) {
+        var again = new ArrayList<List<Integer>>();
+        int known = 0;
+        for (var request : requests) {
+          var end = request.run(instance);
+          known += end.usage().orElseThrow().cachedTokens();
+          again.add(end.ids());
+        }
+        assertThat(again).as("one after the other, %d blocks", blocks).isEqualTo(fresh);
+        assertThat(known).isPositive();
+        assertThat(runTogether(instance, requests))
+            .as("together, %d blocks", blocks)
+            .isEqualTo(fresh);
+        assertThat(runTogether(instance, requests.reversed())).isEqualTo(fresh.reversed());
+        assertThat(instance.load().blocksActual()).isZero();
+      }
+    }
+    assertThat(evictions.get()).isPositive();
+    assertThat(preemptions.get()).isPositive();
+  }
+
+  @Test
+  void guessingAheadChangesNoAnswer() {
+    var penalised = new SamplingParameters(0.7, 40, 0.95, 0.01, 0.4, 0.3, 1.1, Map.of(7, 1f), 5, 3);
+    var requests = new ArrayList<Requests>();
+    for (int i = 0; i < 6; i++) {
+      // Texts that repeat themselves, so that there is something to guess from.
+      int[] piece = tokens(11, i);
+      int[] prompt = IntStream.range(0, 40).map(t -> piece[t % piece.length]).toArray();
+      var request = Requests.of(prompt).maxTokens(50).minTokens(10);
+      requests.add(
+          switch (i % 3) {
+            case 0 -> request;
+            case 1 -> request.seed(i);
+            default -> request.sampling(penalised);
+          });
+    }
+    var guessing = requests.stream().map(request -> request.guessing(6)).toList();
+    try (var instance = instance(64, 128, 256)) {
+      var plain = new ArrayList<List<SampledToken>>();
+      requests.forEach(request -> plain.add(request.run(instance).tokens()));
+      assertThat(drafted.get()).isZero();
+
+      for (int i = 0; i < requests.size(); i++) {
+        assertThat(guessing.get(i).run(instance).tokens()).as("%d", i).isEqualTo(plain.get(i));
+      }
+      var listeners = guessing.stream().map(request -> request.submitTo(instance)).toList();
+      for (int i = 0; i < requests.size(); i++) {
+        assertThat(listeners.get(i).await().tokens()).isEqualTo(plain.get(i));
+      }
+    }
+    assertThat(drafted.get()).isGreaterThan(accepted.get());
+    assertThat(accepted.get()).as("a greedy tiny model repeats itself").isPositive();
+    var alone = requests.stream().map(this::runAlone).toList();
+    try (var instance = instance(10, 16, 0)) {
+      assertThat(runTogether(instance, guessing)).as("with preemptions").isEqualTo(alone);
+    }
+    assertThat(preemptions.get()).isPositive();
+  }
+
+  private List<Integer> runAlone(Requests request) {
+    try (var instance = instance(64, 128, 256)) {
+      return request.run(instance).ids();
+    }
   }
 
   @Test
@@ -300,6 +394,17 @@ public abstract class EngineContractTest {
           @Override
           public void onPreempted(RevisionId revision) {
             preemptions.incrementAndGet();
+          }
+
+          @Override
+          public void onPrefixes(RevisionId revision, long reusedTokens, long evictedBlocks) {
+            evictions.addAndGet(evictedBlocks);
+          }
+
+          @Override
+          public void onDrafted(RevisionId revision, int guessed, int right) {
+            drafted.addAndGet(guessed);
+            accepted.addAndGet(right);
           }
 
           @Override

@@ -25,8 +25,9 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 
 /// A thousand requests from several threads against a cache that is too small: cancellations,
-/// deadlines, stop strings, failing steps, listeners that throw. Every request ends exactly once,
-/// those that finish have the answer that they would have had alone, and no block is left behind.
+/// deadlines, shared prefixes, drafts, stop strings, failing steps, listeners that throw. Every
+/// request ends exactly once, those that finish have the answer that they would have had alone, and
+/// no block is left behind.
 class EngineStormTest {
   private static final RevisionId REVISION = new RevisionId(new FunctionName("storm"), 1);
   private static final int REQUESTS = 1_000;
@@ -39,11 +40,26 @@ class EngineStormTest {
   void nothingIsLeftBehind(@ForAll long seed) throws InterruptedException {
     var preemptions = new AtomicInteger();
     var ended = new AtomicInteger();
+    var reused = new AtomicLong();
+    var evicted = new AtomicLong();
+    var guessed = new AtomicLong();
     var observer =
         new EngineObserver() {
           @Override
           public void onPreempted(RevisionId revision) {
             preemptions.incrementAndGet();
+          }
+
+          @Override
+          public void onPrefixes(RevisionId revision, long reusedTokens, long evictedBlocks) {
+            reused.addAndGet(reusedTokens);
+            evicted.addAndGet(evictedBlocks);
+          }
+
+          @Override
+          public void onDrafted(RevisionId revision, int drafted, int accepted) {
+            assertThat(accepted).isBetween(0, drafted);
+            guessed.addAndGet(accepted);
           }
 
           @Override
@@ -81,6 +97,9 @@ class EngineStormTest {
       check(sent);
       assertThat(ended.get()).isEqualTo(sent.size());
       assertThat(preemptions.get()).isPositive();
+      assertThat(reused.get()).isPositive();
+      assertThat(evicted.get()).isPositive();
+      assertThat(guessed.get()).isPositive();
       assertThat(instance.load().busy()).isFalse();
       assertThat(instance.load().blocksActual()).isZero();
       assertThat(instance.load().blocksPlanned()).isZero();
@@ -110,13 +129,19 @@ class EngineStormTest {
   }
 
   private static Requests request(SplittableRandom random, boolean poisoned) {
-    int[] prompt = random.ints(1 + random.nextInt(40), 'a', 'z').toArray();
+    // Many begin alike, and some repeat themselves.
+    int alike = random.nextInt(30);
+    int[] prompt = random.ints(1 + alike + random.nextInt(10), 'a', 'z').toArray();
+    Arrays.setAll(prompt, i -> i < alike ? 'a' + i % 3 : prompt[i]);
     if (poisoned) {
       prompt[random.nextInt(prompt.length)] = '!';
     }
     var request = Requests.of(prompt).maxTokens(1 + random.nextInt(80));
     if (random.nextInt(3) == 0) {
       request = request.seed(random.nextLong());
+    }
+    if (random.nextInt(3) == 0) {
+      request = request.guessing(1 + random.nextInt(8));
     }
     if (random.nextInt(3) == 0) {
       request = request.stop("e", "ab");
@@ -153,7 +178,11 @@ class EngineStormTest {
           assertThat(end.text()).isEqualTo(expected.text());
           assertThat(end.ids()).isEqualTo(expected.ids());
           assertThat(end.prompt()).isEqualTo(expected.prompt());
-          assertThat(end.usage()).isEqualTo(expected.usage());
+          var used = end.usage().orElseThrow();
+          var usedAlone = expected.usage().orElseThrow();
+          assertThat(used.promptTokens()).isEqualTo(usedAlone.promptTokens());
+          assertThat(used.completionTokens()).isEqualTo(usedAlone.completionTokens());
+          assertThat(used.cachedTokens()).isBetween(0, used.promptTokens() - 1);
         }
       }
     }
@@ -175,6 +204,7 @@ class EngineStormTest {
         request.stop(),
         request.ignoreEnd(),
         request.scorePrompt(),
+        0,
         Optional.empty());
   }
 

@@ -18,10 +18,11 @@ public record Requests(
     List<String> stop,
     boolean ignoreEnd,
     boolean scorePrompt,
+    int promptLookupTokens,
     Optional<Duration> deadline) {
   public static Requests of(int... prompt) {
     return new Requests(
-        prompt, SamplingParameters.GREEDY, 32, 0, List.of(), false, false, Optional.empty());
+        prompt, SamplingParameters.GREEDY, 32, 0, List.of(), false, false, 0, Optional.empty());
   }
 
   /// A prompt for [ByteTokenizer].
@@ -30,43 +31,123 @@ public record Requests(
   }
 
   public Requests maxTokens(int value) {
-    return new Requests(prompt, sampling, value, minTokens, stop, ignoreEnd, scorePrompt, deadline);
+    return new Requests(
+        prompt,
+        sampling,
+        value,
+        minTokens,
+        stop,
+        ignoreEnd,
+        scorePrompt,
+        promptLookupTokens,
+        deadline);
   }
 
   public Requests minTokens(int value) {
-    return new Requests(prompt, sampling, maxTokens, value, stop, ignoreEnd, scorePrompt, deadline);
+    return new Requests(
+        prompt,
+        sampling,
+        maxTokens,
+        value,
+        stop,
+        ignoreEnd,
+        scorePrompt,
+        promptLookupTokens,
+        deadline);
   }
 
   public Requests stop(String... value) {
     return new Requests(
-        prompt, sampling, maxTokens, minTokens, List.of(value), ignoreEnd, scorePrompt, deadline);
+        prompt,
+        sampling,
+        maxTokens,
+        minTokens,
+        List.of(value),
+        ignoreEnd,
+        scorePrompt,
+        promptLookupTokens,
+        deadline);
   }
 
   public Requests ignoringEnd() {
-    return new Requests(prompt, sampling, maxTokens, minTokens, stop, true, scorePrompt, deadline);
+    return new Requests(
+        prompt,
+        sampling,
+        maxTokens,
+        minTokens,
+        stop,
+        true,
+        scorePrompt,
+        promptLookupTokens,
+        deadline);
   }
 
   /// Scores the prompt, with alternatives.
   public Requests scored(int alternatives) {
     var scoring = new SamplingParameters(0, 0, 1, 0, 0, 0, 1, Map.of(), 0, alternatives);
-    return new Requests(prompt, scoring, maxTokens, minTokens, stop, ignoreEnd, true, deadline);
+    return new Requests(
+        prompt, scoring, maxTokens, minTokens, stop, ignoreEnd, true, promptLookupTokens, deadline);
   }
 
   public Requests deadline(Duration value) {
     return new Requests(
-        prompt, sampling, maxTokens, minTokens, stop, ignoreEnd, scorePrompt, Optional.of(value));
+        prompt,
+        sampling,
+        maxTokens,
+        minTokens,
+        stop,
+        ignoreEnd,
+        scorePrompt,
+        promptLookupTokens,
+        Optional.of(value));
   }
 
   /// Samples at temperature 1.
   public Requests seed(long seed) {
     var sampled = new SamplingParameters(1, 0, 1, 0, 0, 0, 1, Map.of(), seed, -1);
     return new Requests(
-        prompt, sampled, maxTokens, minTokens, stop, ignoreEnd, scorePrompt, deadline);
+        prompt,
+        sampled,
+        maxTokens,
+        minTokens,
+        stop,
+        ignoreEnd,
+        scorePrompt,
+        promptLookupTokens,
+        deadline);
+  }
+
+  public Requests sampling(SamplingParameters value) {
+    return new Requests(
+        prompt,
+        value,
+        maxTokens,
+        minTokens,
+        stop,
+        ignoreEnd,
+        scorePrompt,
+        promptLookupTokens,
+        deadline);
+  }
+
+  /// Guesses so many tokens at a time.
+  public Requests guessing(int tokens) {
+    return new Requests(
+        prompt, sampling, maxTokens, minTokens, stop, ignoreEnd, scorePrompt, tokens, deadline);
   }
 
   public GenerationRequest build() {
     return new GenerationRequest(
-        "test", prompt, sampling, maxTokens, minTokens, stop, ignoreEnd, scorePrompt, deadline);
+        "test",
+        prompt,
+        sampling,
+        maxTokens,
+        minTokens,
+        stop,
+        ignoreEnd,
+        scorePrompt,
+        promptLookupTokens,
+        deadline);
   }
 
   /// Submits it and fails unless it is admitted.

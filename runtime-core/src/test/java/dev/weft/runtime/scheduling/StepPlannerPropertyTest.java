@@ -3,6 +3,7 @@ package dev.weft.runtime.scheduling;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.runtime.memory.BlockPool;
+import dev.weft.runtime.memory.BlockSupply;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -27,9 +28,10 @@ class StepPlannerPropertyTest {
       @ForAll @IntRange(max = 16) int growthTokens) {
     var random = new SplittableRandom(seed);
     var pool = new BlockPool(blocks);
+    var kv = new KvBlocks(BLOCK_TOKENS, pool, BlockSupply.NONE, _ -> {});
     int maxRows = maxSequences + extraRows;
-    var settings = new StepPlanner.Settings(BLOCK_TOKENS, maxRows, maxSequences, growthTokens, 2);
-    var planner = new StepPlanner(settings, pool, _ -> {});
+    var settings = new StepPlanner.Settings(maxRows, maxSequences, growthTokens, 2);
+    var planner = new StepPlanner(settings, kv);
     var alive = new ArrayList<Sequence>();
     int submitted = 0;
     int steps = 0;
@@ -44,7 +46,7 @@ class StepPlannerPropertyTest {
         planner.remove(alive.remove(random.nextInt(alive.size())));
       }
       var plan = planner.plan();
-      checkBounds(plan, planner, pool, settings, alive);
+      checkBounds(plan, planner, kv, settings, alive);
       for (Part part : plan.parts()) {
         if (random.nextInt(20) > 0) {
           run(part, planner, alive);
@@ -53,9 +55,10 @@ class StepPlannerPropertyTest {
       assertThat(++steps).as("it ends").isLessThan(20_000);
     }
     assertThat(alive).isEmpty();
-    assertThat(pool.usedCount()).isZero();
-    assertThat(planner.plannedBlocks()).isZero();
-    pool.checkIntegrity();
+    assertThat(kv.actual()).isZero();
+    assertThat(kv.planned()).isZero();
+    assertThat(pool.usedCount()).isEqualTo(kv.cached());
+    kv.checkNothingIsHeld();
   }
 
   private static Sequence arrival(SplittableRandom random, int blocks) {
@@ -80,14 +83,14 @@ class StepPlannerPropertyTest {
   private static void checkBounds(
       StepPlan plan,
       StepPlanner planner,
-      BlockPool pool,
+      KvBlocks kv,
       StepPlanner.Settings settings,
       List<Sequence> alive) {
     assertThat(plan.parts().isEmpty()).as("a step does something").isEqualTo(alive.isEmpty());
     int rows = plan.parts().stream().mapToInt(Part::count).sum();
     assertThat(rows).isLessThanOrEqualTo(settings.maxBatchTokens());
     assertThat(planner.runningCount()).isLessThanOrEqualTo(settings.maxSequences());
-    assertThat(planner.plannedBlocks()).isBetween(pool.usedCount(), pool.blockCount());
+    assertThat(kv.planned()).isBetween(kv.actual(), kv.capacity());
     var seen = new HashSet<Sequence>();
     for (Part part : plan.parts()) {
       assertThat(seen.add(part.sequence())).isTrue();

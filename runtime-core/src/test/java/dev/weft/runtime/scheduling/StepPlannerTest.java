@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.runtime.memory.BlockPool;
+import dev.weft.runtime.memory.BlockSupply;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -12,7 +13,9 @@ import org.junit.jupiter.api.Test;
 
 /// Blocks of four tokens; steps are applied by hand.
 class StepPlannerTest {
+  private int sequences;
   private final List<Integer> released = new ArrayList<>();
+  private KvBlocks blocks = new KvBlocks(4, new BlockPool(0), BlockSupply.NONE, _ -> {});
 
   @Test
   void decodesComeBeforePrefillAndPrefillIsCutToTheBudget() {
@@ -34,16 +37,20 @@ class StepPlannerTest {
     for (int i = 0; i < 10; i++) {
       planner.add(sequence(1, 4));
     }
-    assertThat(apply(planner.plan(4))).as("one row each, none decodes yet").hasSize(8);
+    assertThat(apply(planner.plan(StepBudget.ofRows(4))))
+        .as("one row each, none decodes yet")
+        .hasSize(8);
+    apply(planner.plan(StepBudget.ofRows(4)));
     var fresh = sequence(24, 26);
     planner.add(fresh);
 
-    var parts = apply(planner.plan(5));
+    var parts = apply(planner.plan(StepBudget.ofRows(5)));
 
-    assertThat(parts.stream().filter(Part::decodes)).hasSize(8);
+    assertThat(parts.stream().filter(Part::decodes)).hasSize(10);
     assertThat(parts.stream().filter(part -> !part.decodes()).mapToInt(Part::count).sum())
         .isEqualTo(8);
-    assertThat(planner.plan(30).parts().stream().mapToInt(Part::count).sum()).isEqualTo(28);
+    assertThat(planner.plan(StepBudget.ofRows(30)).parts().stream().mapToInt(Part::count).sum())
+        .isEqualTo(26);
   }
 
   @Test
@@ -108,7 +115,7 @@ class StepPlannerTest {
     planner.add(second);
 
     assertThat(planner.plan().parts()).extracting(Part::sequence).containsExactly(first);
-    assertThat(planner.plannedBlocks()).isEqualTo(3);
+    assertThat(blocks.planned()).isEqualTo(3);
     assertThat(planner.waitingCount()).isEqualTo(1);
   }
 
@@ -119,7 +126,7 @@ class StepPlannerTest {
 
     planner.plan();
 
-    assertThat(planner.plannedBlocks()).as("five tokens are ever computed").isEqualTo(2);
+    assertThat(blocks.planned()).as("five tokens are ever computed").isEqualTo(2);
   }
 
   @Test
@@ -131,7 +138,7 @@ class StepPlannerTest {
     planner.add(newer);
     // Each plans two blocks; two are left.
     apply(planner.plan());
-    assertThat(planner.plannedBlocks()).isEqualTo(4);
+    assertThat(blocks.planned()).isEqualTo(4);
 
     for (int i = 0; i < 8; i++) {
       assertThat(planner.plan().preempted()).isEmpty();
@@ -140,7 +147,7 @@ class StepPlannerTest {
 
     assertThat(old.length()).isEqualTo(13);
     assertThat(newer.length()).isEqualTo(13);
-    assertThat(planner.plannedBlocks()).isEqualTo(6);
+    assertThat(blocks.planned()).isEqualTo(6);
   }
 
   @Test
@@ -159,11 +166,14 @@ class StepPlannerTest {
     assertThat(apply(plan)).containsExactly(new Part(old, 8, 1));
     assertThat(newest.computed()).isZero();
     assertThat(newest.length()).as("what it generated stays").isEqualTo(9);
-    assertThat(released).containsExactly(2, 3);
+    assertThat(released)
+        .as("the block that is complete stays until it is needed")
+        .containsExactly(3);
+    assertThat(blocks.cached()).isEqualTo(1);
   }
 
   @Test
-  void thePreemptedComesBackFirstAndIsComputedAgain() {
+  void thePreemptedComesBackFirstAndComputesWhatWasDropped() {
     var planner = planner(4, 16, 4, 0);
     var old = sequence(7, 16);
     var newest = sequence(7, 16);
@@ -177,7 +187,7 @@ class StepPlannerTest {
     planner.remove(old);
 
     assertThat(planner.plan().parts())
-        .containsExactly(new Part(newest, 0, 9), new Part(later, 0, 1));
+        .containsExactly(new Part(newest, 4, 5), new Part(later, 0, 1));
   }
 
   @Test
@@ -194,8 +204,10 @@ class StepPlannerTest {
     planner.remove(running);
 
     assertThat(planner.idle()).isTrue();
-    assertThat(planner.plannedBlocks()).isZero();
-    assertThat(released).containsExactly(0, 1);
+    assertThat(blocks.planned()).isZero();
+    assertThat(released).containsExactly(1);
+    blocks.checkNothingIsHeld();
+    assertThat(released).containsExactly(1, 0);
   }
 
   @Test
@@ -208,15 +220,22 @@ class StepPlannerTest {
     assertThatThrownBy(() -> planner(4, 3, 4, 0)).hasMessageContaining("cannot serve");
   }
 
-  private StepPlanner planner(int blocks, int maxBatchTokens, int maxSequences, int growthTokens) {
+  private StepPlanner planner(int count, int maxBatchTokens, int maxSequences, int growthTokens) {
+    blocks =
+        new KvBlocks(
+            4,
+            new BlockPool(count),
+            BlockSupply.NONE,
+            gone -> Arrays.stream(gone).forEach(released::add));
     return new StepPlanner(
-        new StepPlanner.Settings(4, maxBatchTokens, maxSequences, growthTokens, 3),
-        new BlockPool(blocks),
-        gone -> Arrays.stream(gone).forEach(released::add));
+        new StepPlanner.Settings(maxBatchTokens, maxSequences, growthTokens, 3), blocks);
   }
 
-  private static Sequence sequence(int promptLength, int maxLength) {
-    return new Sequence(new int[promptLength], maxLength, false);
+  /// Begins like no other.
+  private Sequence sequence(int promptLength, int maxLength) {
+    int[] prompt = new int[promptLength];
+    Arrays.fill(prompt, ++sequences);
+    return new Sequence(prompt, maxLength, false);
   }
 
   /// Does what a successful step does.

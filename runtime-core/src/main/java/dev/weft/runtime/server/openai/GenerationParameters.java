@@ -13,10 +13,11 @@ import java.util.OptionalLong;
 
 /// What chat and completion requests have in common: how to sample, when to stop, how to answer.
 /// Ranges are OpenAI's; `top_k`, `min_p`, `repetition_penalty`, `min_tokens` and `ignore_eos` are
-/// vLLM's, with its meaning.
+/// vLLM's, with its meaning; `speculation` is ours.
 ///
 /// @param maxTokens empty when the request leaves it to the server
 /// @param choices `n`: answers to make, each with a seed of its own
+/// @param promptLookupTokens `speculation.prompt_lookup_tokens`; 0 for no speculation
 /// @param sampling everything but the seed, which is a choice's own
 public record GenerationParameters(
     OptionalInt maxTokens,
@@ -24,6 +25,7 @@ public record GenerationParameters(
     int choices,
     List<String> stop,
     boolean ignoreEnd,
+    int promptLookupTokens,
     SamplingParameters sampling,
     OptionalLong seed,
     Streaming streaming) {
@@ -31,6 +33,7 @@ public record GenerationParameters(
   static final int MAX_STOPS = 4;
   static final int MAX_STOP_LENGTH = 1_000;
   static final int MAX_TOP_LOGPROBS = 20;
+  static final int MAX_PROMPT_LOOKUP_TOKENS = 32;
   private static final int MAX_LOGIT_BIASES = 1_024;
   private static final double SMALLEST_TOP_P = 1e-9;
 
@@ -95,6 +98,7 @@ public record GenerationParameters(
         parameters.smallInteger("n", 1, MAX_CHOICES).orElse(1),
         parameters.strings("stop", MAX_STOPS, MAX_STOP_LENGTH),
         parameters.flag("ignore_eos"),
+        promptLookupTokens(parameters),
         sampling,
         parameters.integer("seed", Long.MIN_VALUE, Long.MAX_VALUE),
         streaming(parameters));
@@ -143,6 +147,18 @@ public record GenerationParameters(
           .ifPresent(bias -> biasByToken.put(Integer.valueOf(token), (float) bias));
     }
     return biasByToken;
+  }
+
+  private static int promptLookupTokens(Parameters parameters) {
+    Optional<JsonNode> speculation = parameters.node("speculation");
+    if (speculation.isEmpty()) {
+      return 0;
+    }
+    Parameters members = Parameters.of("speculation", speculation.get());
+    int tokens =
+        members.smallInteger("prompt_lookup_tokens", 0, MAX_PROMPT_LOOKUP_TOKENS).orElse(0);
+    members.refuseOthers();
+    return tokens;
   }
 
   private static Streaming streaming(Parameters parameters) {

@@ -1,0 +1,243 @@
+package dev.weft.runtime.scheduling;
+
+import dev.weft.runtime.memory.BlockMoves;
+import dev.weft.runtime.memory.BlockPool;
+import dev.weft.runtime.memory.BlockSupply;
+import dev.weft.runtime.memory.PrefixCache;
+import java.util.function.Consumer;
+
+/// The KV blocks of one instance, as its planner sees them: who has how many, who may have how
+/// many, and what is kept for those to come. Used by one thread, but for [#canEverHold].
+///
+/// Every running sequence has a *plan*, the most blocks that it may hold. What plans promise beyond
+/// what sequences hold never exceeds the blocks that are free or hold idle prefixes, so growing
+/// within a plan cannot fail.
+///
+/// ```
+///   capacity | held by sequences, a shared block once | promised | unplanned            |
+///                                                     | free, or idle in the prefix cache |
+/// ```
+public final class KvBlocks {
+  private final int tokensPerBlock;
+  private final BlockPool pool;
+  private final PrefixCache prefixes;
+  private final BlockSupply supply;
+  private final Consumer<int[]> onRelease;
+  private int promised;
+  private long reusedTokens;
+  private long evictedBlocks;
+
+  /// @param supply where more blocks come from
+  /// @param onRelease hears of blocks that hold nothing any more
+  public KvBlocks(
+      int tokensPerBlock, BlockPool pool, BlockSupply supply, Consumer<int[]> onRelease) {
+    if (tokensPerBlock < 1) {
+      throw new IllegalArgumentException(tokensPerBlock + " tokens a block");
+    }
+    this.tokensPerBlock = tokensPerBlock;
+    this.pool = pool;
+    this.supply = supply;
+    this.onRelease = onRelease;
+    prefixes = new PrefixCache(pool, tokensPerBlock);
+  }
+
+  int blocksFor(int tokens) {
+    return Math.ceilDiv(tokens, tokensPerBlock);
+  }
+
+  public int capacity() {
+    return pool.blockCount();
+  }
+
+  /// Whether so many tokens fit when one sequence has all blocks that there can be.
+  public boolean canEverHold(int tokens) {
+    return blocksFor(tokens) <= pool.blockCount() + supply.reachable();
+  }
+
+  /// Blocks that sequences hold.
+  public int actual() {
+    return pool.usedCount() - prefixes.idleBlocks();
+  }
+
+  /// Blocks that sequences hold or may come to hold.
+  public int planned() {
+    return actual() + promised;
+  }
+
+  /// Idle prefixes that would be dropped if their blocks were needed.
+  public int cached() {
+    return prefixes.idleBlocks();
+  }
+
+  /// Prompt tokens, so far, that were not computed because they were known.
+  public long reusedTokens() {
+    return reusedTokens;
+  }
+
+  /// Blocks of prefixes dropped so far.
+  public long evictedBlocks() {
+    return evictedBlocks;
+  }
+
+  private int unplanned() {
+    return pool.blockCount() - planned();
+  }
+
+  /// Gives a sequence that holds nothing a plan of `blocks`, and what is known of its tokens; or
+  /// changes nothing and returns false when there are not so many blocks.
+  boolean tryAdmit(Sequence sequence, int blocks) {
+    sequence.enter(prefixes.enter(sequence.cacheKey()));
+    int known = follow(sequence);
+    if (!tryPlan(sequence, blocks)) {
+      pool.release(sequence.blocks());
+      prefixes.leave(sequence.path());
+      sequence.forget();
+      return false;
+    }
+    reusedTokens += sequence.reuse(known);
+    return true;
+  }
+
+  /// Raises a sequence's plan to `blocks`, if need be with blocks from elsewhere, or changes
+  /// nothing and returns false.
+  boolean tryPlan(Sequence sequence, int blocks) {
+    int missing = blocks - planOf(sequence) - unplanned();
+    if (missing > 0) {
+      int come = supply.grow(missing);
+      if (come > 0) {
+        pool.setCapacity(pool.blockCount() + come);
+      }
+    }
+    return tryPlanOwn(sequence, blocks);
+  }
+
+  /// The same with the blocks that there are.
+  boolean tryPlanOwn(Sequence sequence, int blocks) {
+    if (blocks - planOf(sequence) > unplanned()) {
+      return false;
+    }
+    setPlan(sequence, Math.max(blocks, sequence.plannedBlocks()));
+    return true;
+  }
+
+  private static int planOf(Sequence sequence) {
+    return Math.max(sequence.plannedBlocks(), sequence.blocks().size());
+  }
+
+  /// Lowers a sequence's plan to what its tokens need.
+  void giveUpGrowth(Sequence sequence) {
+    int needed = Math.max(blocksFor(sequence.length()), sequence.blocks().size());
+    setPlan(sequence, Math.min(sequence.plannedBlocks(), needed));
+  }
+
+  private void setPlan(Sequence sequence, int blocks) {
+    promised -= promise(sequence);
+    sequence.plan(blocks);
+    promised += promise(sequence);
+  }
+
+  private static int promise(Sequence sequence) {
+    return Math.max(0, sequence.plannedBlocks() - sequence.blocks().size());
+  }
+
+  /// Gives a sequence the blocks for `tokens` tokens, within its plan.
+  void grow(Sequence sequence, int tokens) {
+    int blocks = blocksFor(tokens);
+    if (blocks > sequence.plannedBlocks()) {
+      throw new IllegalStateException(
+          "%d blocks needed, %d planned".formatted(blocks, sequence.plannedBlocks()));
+    }
+    int missing = blocks - sequence.blocks().size() - pool.freeCount();
+    if (missing > 0) {
+      evict(missing);
+    }
+    promised -= promise(sequence);
+    boolean grown = pool.tryGrow(sequence.blocks(), blocks);
+    promised += promise(sequence);
+    if (!grown) {
+      throw new IllegalStateException(
+          "%d blocks planned, %d free".formatted(blocks, pool.freeCount()));
+    }
+  }
+
+  private void evict(int count) {
+    int[] evicted = prefixes.evict(count);
+    evictedBlocks += evicted.length;
+    release(evicted);
+  }
+
+  private void release(int[] blocks) {
+    if (blocks.length > 0) {
+      onRelease.accept(blocks);
+    }
+  }
+
+  /// Takes over what became known of a running sequence's next tokens, from others that went ahead.
+  void reuse(Sequence sequence) {
+    if (sequence.computed() == sequence.path().length() * tokensPerBlock
+        && sequence.blocks().size() == sequence.path().length()) {
+      promised -= promise(sequence);
+      int known = follow(sequence);
+      promised += promise(sequence);
+      reusedTokens += sequence.reuse(known);
+    }
+  }
+
+  /// Follows known blocks of all tokens but the last one: the token after it is chosen from its
+  /// row. Nothing is known of a prompt whose every row is asked for. Returns the tokens.
+  private int follow(Sequence sequence) {
+    int from = sequence.computed();
+    int next = from;
+    while (!sequence.scored()
+        && next + tokensPerBlock < sequence.length()
+        && prefixes.tryFollow(
+            sequence.path(), sequence.tokens(next, tokensPerBlock), sequence.blocks())) {
+      next += tokensPerBlock;
+    }
+    return next - from;
+  }
+
+  /// Keeps the blocks that a sequence has completed for others, and takes back those beyond its
+  /// tokens, in which drafts were checked and found wrong.
+  void settle(Sequence sequence) {
+    int next = sequence.path().length();
+    for (; (next + 1) * tokensPerBlock <= sequence.computed(); next++) {
+      int[] tokens = sequence.tokens(next * tokensPerBlock, tokensPerBlock);
+      release(prefixes.add(sequence.path(), tokens, sequence.blocks()));
+    }
+    promised -= promise(sequence);
+    release(pool.shrink(sequence.blocks(), blocksFor(sequence.length())));
+    promised += promise(sequence);
+  }
+
+  /// Takes all blocks of a sequence back. What it completed stays known until it is in the way.
+  void free(Sequence sequence) {
+    settle(sequence);
+    promised -= promise(sequence);
+    int[] released = pool.release(sequence.blocks());
+    prefixes.leave(sequence.path());
+    sequence.forget();
+    release(released);
+  }
+
+  /// Lowers the capacity, dropping as many idle prefixes as that takes; the caller moves blocks'
+  /// contents. Throws [IllegalStateException] when more blocks are [planned][#planned].
+  public BlockMoves shrinkTo(int capacity) {
+    if (capacity < planned()) {
+      throw new IllegalStateException(
+          "%d blocks are planned, more than %d".formatted(planned(), capacity));
+    }
+    evict(Math.max(0, pool.usedCount() - capacity));
+    return pool.shrinkTo(capacity);
+  }
+
+  /// Drops all idle prefixes and throws unless every block is free then. For an instance's end.
+  public void checkNothingIsHeld() {
+    evict(prefixes.idleBlocks());
+    pool.checkIntegrity();
+    if (pool.usedCount() > 0 || promised != 0) {
+      throw new IllegalStateException(
+          "%d blocks are held and %d promised at the end".formatted(pool.usedCount(), promised));
+    }
+  }
+}

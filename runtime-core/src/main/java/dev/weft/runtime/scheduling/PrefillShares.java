@@ -1,0 +1,67 @@
+package dev.weft.runtime.scheduling;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+
+/// Divides what a step has left for prompts among these. A quarter goes to the oldest, so that it
+/// ends however many shorter ones arrive, in at most four times the time that it would take alone;
+/// the rest goes to those nearest to their first token (shortest remaining first), so that a short
+/// prompt does not wait behind a long one.
+final class PrefillShares {
+  /// Rows of the oldest prompt in every step, whatever they cost: fewer would read the weights for
+  /// next to nothing.
+  static final int LEAST_ROWS = 8;
+
+  private static final int OLDEST_SHARE = 4;
+
+  private final StepBudget budget;
+  private final int maxScoredRows;
+  private int rows;
+  private double nanos;
+
+  /// @param rows that prompts may have in this step
+  PrefillShares(StepBudget budget, int rows, int maxScoredRows) {
+    this.budget = budget;
+    this.maxScoredRows = maxScoredRows;
+    this.rows = rows;
+    nanos = budget.nanos();
+  }
+
+  /// The rows of each prompt, in the order given.
+  ///
+  /// @param prompts the oldest first
+  int[] divide(List<Sequence> prompts) {
+    int[] chunks = new int[prompts.size()];
+    if (prompts.isEmpty()) {
+      return chunks;
+    }
+    chunks[0] = oldest(prompts.getFirst());
+    var shortestFirst = new ArrayList<Integer>();
+    for (int i = 0; i < chunks.length; i++) {
+      shortestFirst.add(i);
+    }
+    shortestFirst.sort(Comparator.comparingInt(i -> prompts.get(i).pending()));
+    for (int i : shortestFirst) {
+      chunks[i] += take(prompts.get(i), chunks[i], rows, nanos);
+    }
+    return chunks;
+  }
+
+  private int oldest(Sequence sequence) {
+    int share = take(sequence, 0, Math.ceilDiv(rows, OLDEST_SHARE), nanos / OLDEST_SHARE);
+    // The least that it gets costs what it costs.
+    return share + take(sequence, share, LEAST_ROWS - share, Double.POSITIVE_INFINITY);
+  }
+
+  private int take(Sequence sequence, int already, int mostRows, double mostNanos) {
+    int chunk = sequence.scored() ? maxScoredRows : Integer.MAX_VALUE;
+    int wanted = Math.min(chunk, sequence.pending()) - already;
+    int most = Math.max(0, Math.min(wanted, Math.min(rows, mostRows)));
+    int position = sequence.computed() + already;
+    int taken = budget.rowsWithin(mostNanos, position, most);
+    rows -= taken;
+    nanos = Math.max(0, nanos - budget.cost(position, taken));
+    return taken;
+  }
+}

@@ -1,0 +1,41 @@
+package dev.weft.runtime.scheduling;
+
+/// What one step may cost, and what rows cost: `rowNanos` each and `contextNanos` for every token
+/// before it that a row attends to.
+///
+/// @param rows the most rows
+/// @param nanos the time that the rows of prompts may take
+public record StepBudget(int rows, double nanos, double rowNanos, double contextNanos) {
+  public StepBudget {
+    if (rows < 0 || !(nanos >= 0) || !(rowNanos >= 0) || !(contextNanos >= 0)) {
+      throw new IllegalArgumentException(
+          "%d rows in %s ns at %s and %s".formatted(rows, nanos, rowNanos, contextNanos));
+    }
+  }
+
+  /// A budget of rows alone.
+  public static StepBudget ofRows(int rows) {
+    return new StepBudget(rows, 0, 0, 0);
+  }
+
+  /// What `count` rows cost, the first of which is at `position`.
+  double cost(int position, int count) {
+    double context = (double) count * position + count * (count - 1.0) / 2;
+    return count * rowNanos + context * contextNanos;
+  }
+
+  /// The most rows from `position` on that cost no more than `left`, up to `wanted`.
+  int rowsWithin(double left, int position, int wanted) {
+    int low = 0;
+    int high = wanted;
+    while (low < high) {
+      int middle = (low + high + 1) >>> 1;
+      if (cost(position, middle) <= left) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return low;
+  }
+}
