@@ -1,5 +1,6 @@
 package dev.weft.runtime.backend;
 
+import dev.weft.runtime.model.AdapterWeights;
 import java.lang.foreign.MemorySegment;
 
 /// A compiled decoder. Only the device's thread calls it, but for [#adapterBytes] and

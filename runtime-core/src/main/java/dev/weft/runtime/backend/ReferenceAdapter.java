@@ -1,5 +1,6 @@
 package dev.weft.runtime.backend;
 
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.TensorNames;
 import java.util.HashMap;
 import java.util.Map;

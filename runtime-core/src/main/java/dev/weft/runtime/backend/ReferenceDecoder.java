@@ -2,6 +2,7 @@ package dev.weft.runtime.backend;
 
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.memory.VirtualTensor;
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.TensorNames;
 import dev.weft.runtime.sampling.HostSampler;

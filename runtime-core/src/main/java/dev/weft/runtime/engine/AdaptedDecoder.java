@@ -1,7 +1,7 @@
 package dev.weft.runtime.engine;
 
 import dev.weft.functions.RevisionId;
-import dev.weft.runtime.backend.AdapterWeights;
+import dev.weft.runtime.model.AdapterWeights;
 
 /// A decoder with one of its adapters.
 final class AdaptedDecoder implements Engine.DecoderInstance {

@@ -1,7 +1,6 @@
 package dev.weft.runtime.engine;
 
 import dev.weft.functions.RevisionId;
-import dev.weft.runtime.backend.AdapterWeights;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.backend.StepResult;
@@ -12,6 +11,7 @@ import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.memory.BlockPool;
 import dev.weft.runtime.memory.BlockSupply;
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.scheduling.KvBlocks;
 import dev.weft.runtime.scheduling.Sequence;

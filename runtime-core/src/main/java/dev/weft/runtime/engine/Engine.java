@@ -1,9 +1,9 @@
 package dev.weft.runtime.engine;
 
 import dev.weft.functions.RevisionId;
-import dev.weft.runtime.backend.AdapterWeights;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.List;

@@ -35,6 +35,9 @@ final class LlamaFamily {
               "mlp.down_proj", "ffn_down"),
           List.of(Pattern.compile("model\\.layers\\.\\d+\\.self_attn\\.rotary_emb\\.inv_freq")));
 
+  /// The architecture whose GGUF files turn neighbouring elements of a head.
+  static final Optional<String> INTERLEAVED = Optional.of("llama");
+
   private static final ConfigKey VOCABULARY = new ConfigKey("vocab_size", "vocab_size");
   private static final ConfigKey CONTEXT =
       new ConfigKey("max_position_embeddings", "context_length");

@@ -47,14 +47,9 @@ public final class ModelFiles {
     if (safetensors.isPresent()) {
       return new HuggingFaceModel(directory).open(safetensors.get());
     }
-    List<Path> ggufs = files.stream().filter(file -> name(file).endsWith(".gguf")).toList();
-    if (ggufs.size() > 1) {
-      throw new ModelFormatException(
-          "%s: the directory has %d GGUF files (%s ...); name one of them"
-              .formatted(name(directory), ggufs.size(), name(ggufs.getFirst())));
-    }
-    if (ggufs.size() == 1) {
-      return openGguf(ggufs.getFirst());
+    Optional<Path> gguf = onlyGguf(directory, files);
+    if (gguf.isPresent()) {
+      return openGguf(gguf.get());
     }
     Optional<Path> pickle = files.stream().filter(file -> isPickle(name(file))).findFirst();
     if (pickle.isPresent()) {
@@ -62,6 +57,21 @@ public final class ModelFiles {
     }
     throw new ModelFormatException(
         "%s: the directory holds neither safetensors nor a GGUF file".formatted(name(directory)));
+  }
+
+  /// The one GGUF file of a directory, if it has any.
+  static Optional<Path> onlyGguf(Path directory) {
+    return onlyGguf(directory, list(directory));
+  }
+
+  private static Optional<Path> onlyGguf(Path directory, List<Path> files) {
+    List<Path> ggufs = files.stream().filter(file -> name(file).endsWith(".gguf")).toList();
+    if (ggufs.size() > 1) {
+      throw new ModelFormatException(
+          "%s: the directory has %d GGUF files (%s ...); name one of them"
+              .formatted(name(directory), ggufs.size(), name(ggufs.getFirst())));
+    }
+    return ggufs.stream().findFirst();
   }
 
   /// The index, the single file, or empty where there is neither.

@@ -113,7 +113,9 @@ final class HubSource implements Source {
     }
     boolean configured =
         choice.path().endsWith(".gguf")
-            || choice.files().stream().anyMatch(file -> file.name().equals("config.json"));
+            || choice.files().stream()
+                .anyMatch(file ->
+                    file.name().equals("config.json") || file.name().equals("adapter_config.json"));
     return configured ? Optional.of(new Plan(commit.orElseThrow(), choice)) : Optional.empty();
   }
 

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.functions.Quantization;
 import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.ModelPackage;

@@ -2,6 +2,7 @@ package dev.weft.runtime.backend;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.sampling.HostSampler;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;

@@ -1,5 +1,6 @@
 package dev.weft.runtime.backend;
 
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tensor.Dequantizer;

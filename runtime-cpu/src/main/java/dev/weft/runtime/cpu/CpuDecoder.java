@@ -2,7 +2,6 @@ package dev.weft.runtime.cpu;
 
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
-import dev.weft.runtime.backend.AdapterWeights;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.KvLayout;
@@ -10,6 +9,7 @@ import dev.weft.runtime.backend.PendingStep;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.backend.StepResult;
 import dev.weft.runtime.memory.VirtualTensor;
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.sampling.HostSampler;
 import dev.weft.runtime.sampling.SampleRequest;

@@ -1,7 +1,7 @@
 package dev.weft.runtime.cpu;
 
-import dev.weft.runtime.backend.AdapterWeights;
-import dev.weft.runtime.backend.AdapterWeights.Delta;
+import dev.weft.runtime.model.AdapterWeights;
+import dev.weft.runtime.model.AdapterWeights.Delta;
 import dev.weft.runtime.model.DecoderSpec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -3,10 +3,10 @@ package dev.weft.runtime.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
-import dev.weft.runtime.backend.AdapterWeights;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.KvType;
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.TensorNames;
 import dev.weft.runtime.tensor.Tensor;

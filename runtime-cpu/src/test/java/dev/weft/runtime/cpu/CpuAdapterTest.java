@@ -3,10 +3,10 @@ package dev.weft.runtime.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.functions.Quantization;
-import dev.weft.runtime.backend.AdapterWeights;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderDriver;
 import dev.weft.runtime.backend.RandomAdapters;
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.ModelPackage;

@@ -1,7 +1,5 @@
-package dev.weft.runtime.backend;
+package dev.weft.runtime.model;
 
-import dev.weft.runtime.model.DecoderSpec;
-import dev.weft.runtime.model.TensorNames;
 import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tensor.Shape;
 import dev.weft.runtime.tensor.Tensor;
