@@ -11,9 +11,11 @@ void start_panel(const struct weft_matrix* matrix, uint8_t* panel);
 void quantize_w8(const struct weft_matrix* matrix, const float* row, int64_t r, uint8_t* panel);
 
 // Puts in row `r` by LiquidQuant (arXiv 2509.01229): Q = round(w / scale) in [-119, 119] with
-// scale = highest / 119; then in groups of 64 inputs Q is about q * s + m, with m the group's
-// lowest, s = round((highest - m) / 15) in [1, 16] and q in [0, 15]. a = 128 + m, so that
-// q * s + a is an unsigned byte: w = scale * (q * s + a - 128).
+// scale = highest / 119; then in groups of 64 inputs Q is about q * s + m, with s in [1, 16] and q
+// in [0, 15]. a = 128 + m, so that q * s + a is an unsigned byte: w = scale * (q * s + a - 128).
+// The paper takes the group's lowest for m and round((highest - lowest) / 15) for s. So does this,
+// unless an s or m near by leaves a smaller squared error: measured with SmolLM2, the paper's cost
+// 53 % of perplexity, these 31, round-to-nearest in groups of 64 with a scale and a minimum 38.
 void quantize_w4(const struct weft_matrix* matrix, const float* row, int64_t r, uint8_t* panel);
 
 #endif

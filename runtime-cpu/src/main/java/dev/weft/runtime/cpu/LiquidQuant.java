@@ -2,15 +2,22 @@ package dev.weft.runtime.cpu;
 
 import java.util.Arrays;
 
-/// LiquidQuant as its paper has it (arXiv 2509.01229), in plain Java: what `w4a8` makes of weights.
+/// LiquidQuant (arXiv 2509.01229) in plain Java: what `w4a8` makes of weights.
 ///
-/// Level 1, per output: int8 in [-119, 119]. Level 2, per group of 64 inputs: 4 bits `q`, with a
-/// byte `s` in [1, 16] and a byte `a = 128 + lowest`. The protective range leaves room for the
-/// error of level 2, so that `q * s + a` always is an unsigned byte and four of them multiply and
-/// add as one 32-bit word.
+/// Level 1, per output: int8 in [-119, 119]. Level 2, per group of 64 inputs: 4 bits `q`, a byte
+/// `s` in [1, 16] and a byte `a = 128 + m`. The protective range leaves room for the error of level
+/// 2, so that `q * s + a` always is an unsigned byte and four of them multiply and add as one word.
+///
+/// The paper takes the group's lowest for `m` and `round((highest - lowest) / 15)` for `s`. So does
+/// this, unless others near by leave a smaller squared error.
 final class LiquidQuant {
   static final int GROUP = 64;
   static final int PROTECTED = 119;
+
+  /// How far from the paper's parameters to look: `s` smaller, `m` higher by halves of `s`.
+  private static final int NARROWER = 4;
+
+  private static final int SHIFTS = 4;
   private static final float SMALLEST = 1e-30f;
 
   private LiquidQuant() {}
@@ -22,6 +29,16 @@ final class LiquidQuant {
     /// `q * s + a`, 0 to 255: the int8 value plus 128.
     int unsigned(int index) {
       return q[index] * s + a;
+    }
+
+    /// Of what becomes of the values.
+    int squaredError(int[] values) {
+      int sum = 0;
+      for (int i = 0; i < q.length; i++) {
+        int error = unsigned(i) - 128 - values[i];
+        sum += error * error;
+      }
+      return sum;
     }
   }
 
@@ -41,18 +58,38 @@ final class LiquidQuant {
 
   /// Level 2 of a group's int8 values.
   static Group quantize(int[] values) {
-    int lowest = PROTECTED;
-    int highest = -PROTECTED;
-    for (int value : values) {
-      lowest = Math.min(lowest, value);
-      highest = Math.max(highest, value);
+    int lowest = Arrays.stream(values).min().orElseThrow();
+    int range = Arrays.stream(values).max().orElseThrow() - lowest;
+    Group best = papers(values);
+    int leastError = best.squaredError(values);
+    int widest = Math.ceilDiv(range, 15);
+    for (int s = widest; s >= Math.max(1, widest - NARROWER); s--) {
+      for (int shift = 0; shift <= SHIFTS; shift++) {
+        int m = lowest + s * shift / 2;
+        Group group = group(values, s, m);
+        int error = group.squaredError(values);
+        if (m + 15 * s <= 127 && error < leastError) {
+          best = group;
+          leastError = error;
+        }
+      }
     }
-    int s = Math.clamp((long) Math.rint((highest - lowest) / 15f), 1, 16);
+    return best;
+  }
+
+  /// Level 2 by the paper's formula.
+  static Group papers(int[] values) {
+    int lowest = Arrays.stream(values).min().orElseThrow();
+    int highest = Arrays.stream(values).max().orElseThrow();
+    return group(values, Math.clamp((long) Math.rint((highest - lowest) / 15f), 1, 16), lowest);
+  }
+
+  private static Group group(int[] values, int s, int m) {
     int[] q = new int[values.length];
     for (int i = 0; i < q.length; i++) {
-      q[i] = Math.min(15, (int) Math.rint((values[i] - lowest) / (float) s));
+      q[i] = Math.clamp((long) Math.rint((values[i] - m) * (1 / (float) s)), 0, 15);
     }
-    return new Group(q, s, 128 + lowest);
+    return new Group(q, s, 128 + m);
   }
 
   /// Puts in each weight's place what it becomes.
