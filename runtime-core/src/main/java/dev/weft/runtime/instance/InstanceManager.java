@@ -213,6 +213,7 @@ public final class InstanceManager implements AutoCloseable {
       unload(slot.revision.id(), true);
     }
     loads.shutdownNow();
+    loader.close();
     publisher.close();
   }
 

@@ -21,6 +21,7 @@ import dev.weft.runtime.model.ModelPackage;
 import dev.weft.runtime.model.ModelSpec;
 import dev.weft.runtime.tokenizer.ChatTemplate;
 import dev.weft.runtime.tokenizer.Tokenizer;
+import dev.weft.runtime.tokenizer.TokenizerSource;
 import dev.weft.runtime.tokenizer.Tokenizers;
 import dev.weft.runtime.tokenizer.template.ChatTemplates;
 import dev.weft.runtime.weights.Weights;
@@ -31,15 +32,24 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 
 /// Makes a [Resident] of a model's files: opens and checks them, measures, gets memory, compiles.
 /// What a failed load took is given back before its exception leaves.
-final class ModelLoader {
+final class ModelLoader implements AutoCloseable {
   private final Backend backend;
   private final DeviceMemory memory;
   private final ChunkPool chunks;
   private final InstanceSettings settings;
+  private final SharedTokenizers tokenizers =
+      new SharedTokenizers(SharedTokenizers.IDLE_TOKENS_MAX);
+  private final ExecutorService tokenizerThreads =
+      Executors.newThreadPerTaskExecutor(
+          Thread.ofPlatform().name("weft-tokenizer-", 0).daemon().factory());
 
   ModelLoader(Backend backend, DeviceMemory memory, ChunkPool chunks, InstanceSettings settings) {
     this.backend = backend;
@@ -57,8 +67,11 @@ final class ModelLoader {
     phase.accept(Phase.VERIFYING);
     try (var undo = new UndoStack()) {
       ModelPackage files = undo.add(ModelFiles.open(path));
+      // The longest part of a load whose weights are mapped: it goes on beside all the rest.
+      CompletableFuture<Tokenizer> tokenizer =
+          CompletableFuture.supplyAsync(() -> tokenizer(files), tokenizerThreads);
+      undo.onUndo(() -> tokenizer.thenAccept(Tokenizer::close).exceptionally(_ -> null).join());
       Measured measured = measure(revision.spec(), files);
-      Tokenizer tokenizer = undo.add(Tokenizers.open(files.tokenizer()));
       DeviceMemory.Granted granted =
           memory.reserve(revision.id(), measured.fit(), settings.kvGrant());
       undo.add(granted.reservation());
@@ -70,7 +83,7 @@ final class ModelLoader {
               revision,
               new Resident.Parts(
                   files,
-                  tokenizer,
+                  join(tokenizer),
                   executable,
                   measured.footprint(),
                   granted.reservation(),
@@ -82,11 +95,36 @@ final class ModelLoader {
     }
   }
 
+  private Tokenizer tokenizer(ModelPackage files) {
+    return tokenizers.open(files.vocabularyFiles(), () -> Tokenizers.open(files.tokenizer()));
+  }
+
+  private static <T> T join(CompletableFuture<T> future) {
+    try {
+      return future.join();
+    } catch (CompletionException e) {
+      if (e.getCause() instanceof RuntimeException cause) {
+        throw cause;
+      }
+      throw e;
+    }
+  }
+
   /// What the files at `path` would need here.
   Measured measure(FunctionSpec spec, Path path) {
     try (ModelPackage files = ModelFiles.open(path)) {
-      return measure(spec, files);
+      Measured measured = measure(spec, files);
+      // Whoever asks wants to know whether it would load, too.
+      TokenizerSource _ = files.tokenizer();
+      return measured;
     }
+  }
+
+  /// Lets go of what is kept for models that may come back.
+  @Override
+  public void close() {
+    tokenizers.close();
+    tokenizerThreads.close();
   }
 
   /// Reads every weight once, so that the page cache has it.

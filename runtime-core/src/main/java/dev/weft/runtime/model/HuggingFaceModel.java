@@ -4,12 +4,15 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.weft.runtime.tokenizer.TokenizerSource;
 import dev.weft.runtime.weights.ModelFormatException;
 import dev.weft.runtime.weights.SafetensorsWeights;
+import dev.weft.runtime.weights.SourceFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /// Opens a directory in the layout of transformers and sentence-transformers.
 final class HuggingFaceModel {
@@ -41,7 +44,8 @@ final class HuggingFaceModel {
       ModelSpec spec = family.spec().apply(new ModelInput(reader, weights, Optional.of(directory)));
       TensorRequirement.check(
           fileName, family.tensors().apply(spec), weights, unreadable(files, family.names()));
-      return new ModelPackage(spec, weights, tokenizer(tokenizer), chatTemplate());
+      TokenizerSource.Json source = tokenizer(tokenizer);
+      return new ModelPackage(spec, weights, () -> source, vocabularyFiles(source), chatTemplate());
     } catch (RuntimeException e) {
       files.close();
       throw e;
@@ -85,6 +89,19 @@ final class HuggingFaceModel {
   private TokenizerSource.Json tokenizer(Path tokenizerJson) {
     return new TokenizerSource.Json(
         tokenizerJson, optional(TOKENIZER_CONFIG), optional("generation_config.json"));
+  }
+
+  /// All of them, or none when one cannot be told from others.
+  private static List<SourceFile> vocabularyFiles(TokenizerSource.Json source) {
+    List<Path> paths =
+        Stream.of(
+                Optional.of(source.tokenizerJson()),
+                source.tokenizerConfig(),
+                source.generationConfig())
+            .flatMap(Optional::stream)
+            .toList();
+    List<SourceFile> files = paths.stream().flatMap(path -> SourceFile.of(path).stream()).toList();
+    return files.size() == paths.size() ? files : List.of();
   }
 
   /// `chat_template.jinja`, or else what `tokenizer_config.json` holds: one template or several

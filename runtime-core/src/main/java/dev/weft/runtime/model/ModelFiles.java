@@ -12,7 +12,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /// Opens a model's files, whichever format they are in, and checks them against each other: after
-/// that, every tensor that the model computes with is there in its shape. Nothing is loaded yet.
+/// that, every tensor that the model computes with is there in its shape. Nothing is loaded yet,
+/// and the vocabulary not even read.
 public final class ModelFiles {
   private static final int ENTRIES_MAX = 10_000;
   private static final String INDEX = "model.safetensors.index.json";
@@ -114,7 +115,8 @@ public final class ModelFiles {
       return new ModelPackage(
           spec,
           file,
-          GgufTokenizer.read(file.fileName(), file.metadata(), spec.vocabularySize()),
+          () -> GgufTokenizer.read(file.fileName(), file.metadata(), spec.vocabularySize()),
+          file.files(),
           file.metadata().string("tokenizer.chat_template"));
     } catch (RuntimeException e) {
       file.close();

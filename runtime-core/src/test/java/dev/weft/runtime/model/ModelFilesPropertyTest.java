@@ -147,6 +147,7 @@ class ModelFilesPropertyTest {
   private static Outcome openAndRead(Path model) {
     try (ModelPackage opened = ModelFiles.open(model)) {
       opened.weights().names().forEach(name -> Dequantizer.all(opened.weights().tensor(name)));
+      assertThat(opened.tokenizer()).isNotNull();
       return Outcome.OPENED;
     } catch (ModelFormatException e) {
       assertThat(e.getMessage()).isNotBlank().doesNotContain(home.toString());
