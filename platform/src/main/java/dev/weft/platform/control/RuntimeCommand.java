@@ -15,9 +15,15 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /// The command line of a runtime process.
+///
+/// The heap starts small and goes back to what is in use after each collection: loading a model
+/// fills it for a moment. The AOT cache is made by the runtime's build and lies beside its jars;
+/// the JVM ignores one that does not fit.
 ///
 /// @param build differs when the software on the class path differs, so that a runtime of another
 ///   build is never adopted
@@ -25,6 +31,9 @@ record RuntimeCommand(List<String> words, String build) {
   private static final List<String> JVM_FLAGS =
       List.of(
           "-XX:+UseSerialGC",
+          "-Xms32m",
+          "-XX:MinHeapFreeRatio=10",
+          "-XX:MaxHeapFreeRatio=30",
           "-XX:+ExitOnOutOfMemoryError",
           "--enable-native-access=ALL-UNNAMED",
           "--sun-misc-unsafe-memory-access=allow");
@@ -45,7 +54,8 @@ record RuntimeCommand(List<String> words, String build) {
     words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     words.addAll(JVM_FLAGS);
     words.add("-Xmx" + runtime.heap());
-    words.addAll(List.of("-cp", classpath, runtime.mainClass()));
+    aotCache(classpath).ifPresent(cache -> words.add("-XX:AOTCache=" + cache));
+    words.addAll(List.of("-cp", expanded(classpath), runtime.mainClass()));
     words.addAll(List.of("--device", device.value()));
     words.addAll(List.of("--host", "127.0.0.1", "--port", "0"));
     words.addAll(List.of("--home", home.root().toString()));
@@ -71,6 +81,29 @@ record RuntimeCommand(List<String> words, String build) {
                     + " the installation"));
   }
 
+  /// The cache beside the jars, if the class path is a directory of them and has one.
+  private static Optional<Path> aotCache(String classpath) {
+    return directory(classpath).map(app -> app.resolve("runtime.aot")).filter(Files::exists);
+  }
+
+  private static Optional<Path> directory(String classpath) {
+    return classpath.endsWith("/*") && !classpath.contains(File.pathSeparator)
+        ? Optional.of(Path.of(classpath.substring(0, classpath.length() - 2)))
+        : Optional.empty();
+  }
+
+  /// The jars by name, in the order in which the AOT cache was made: a wildcard has none.
+  private static String expanded(String classpath) {
+    return directory(classpath)
+        .map(app ->
+            filesOf(app).stream()
+                .map(Path::toString)
+                .filter(file -> file.endsWith(".jar"))
+                .collect(Collectors.joining(File.pathSeparator)))
+        .filter(jars -> !jars.isEmpty())
+        .orElse(classpath);
+  }
+
   /// A digest of names, sizes and times of everything on the class path, and of the options.
   private static String fingerprint(String classpath, List<String> words) {
     try {
@@ -94,12 +127,14 @@ record RuntimeCommand(List<String> words, String build) {
     }
   }
 
-  private static List<Path> filesOf(Path path) throws IOException {
+  private static List<Path> filesOf(Path path) {
     if (!Files.isDirectory(path)) {
       return Files.exists(path) ? List.of(path) : List.of();
     }
     try (Stream<Path> files = Files.list(path)) {
       return files.filter(Files::isRegularFile).sorted().toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read the runtime's class path " + path, e);
     }
   }
 }

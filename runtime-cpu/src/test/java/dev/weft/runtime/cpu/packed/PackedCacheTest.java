@@ -221,9 +221,9 @@ class PackedCacheTest {
   @Test
   void twoMayKeepTheSameAtOnce() throws IOException {
     PackedContents contents = contents(1, "FILE");
-    try (PackedCache one = cache(1 << 30);
-        PackedCache other = cache(1 << 30);
-        PackedFile first = write(one, contents, 5);
+    PackedCache one = cache(1 << 30);
+    PackedCache other = cache(1 << 30);
+    try (PackedFile first = write(one, contents, 5);
         PackedFile second = write(other, contents, 5)) {
       one.close();
       other.close();
