@@ -15,7 +15,6 @@ import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.scheduling.KvBlocks;
 import dev.weft.runtime.scheduling.Sequence;
-import dev.weft.runtime.scheduling.StepBudget;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import dev.weft.runtime.scheduling.StepPlanner;
 import dev.weft.runtime.tokenizer.Tokenizer;
@@ -40,7 +39,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
   private final DeviceThread device;
   private final KvBlocks blocks;
   private final StepPlanner planner;
-  private final StepPace pace;
+  private final PrefillPace pace;
   private final StepRunner runner;
   private final ReuseCount reuse = new ReuseCount();
 
@@ -85,7 +84,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
                 settings.maxScoredRows()),
             blocks);
     plain = entrance(revision, StepBatch.Entry.NO_ADAPTER, options.maxWaiting());
-    pace = new StepPace(options.maxBatchTokens());
+    pace = new PrefillPace(options.maxBatchTokens());
     runner = new StepRunner(revision, executable, observer, device, pace, this);
     load = measure();
   }
@@ -228,7 +227,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
   public void turn() {
     endCancelledAndOverdue();
     generations.values().forEach(Generation::draft);
-    var plan = planner.plan(StepBudget.ofRows(pace.rows()));
+    var plan = planner.plan(pace.next(planner.decoding() || device.othersHaveWork(this)));
     plan.preempted().forEach(_ -> observer.onPreempted(revision));
     reuse.tell();
     long now = device.nanoTime();

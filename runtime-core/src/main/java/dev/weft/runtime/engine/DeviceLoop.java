@@ -255,6 +255,16 @@ public final class DeviceLoop implements Engine {
     }
 
     @Override
+    public boolean othersHaveWork(Work instance) {
+      for (Work other : instances) {
+        if (other != instance && other.hasWork()) {
+          return true;
+        }
+      }
+      return false;
+    }
+
+    @Override
     public long nanoTime() {
       return clock.getAsLong();
     }

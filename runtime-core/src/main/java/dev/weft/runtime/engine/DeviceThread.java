@@ -12,6 +12,10 @@ interface DeviceThread {
   /// Takes an instance out of the round. On the device's thread.
   void remove(Work instance);
 
+  /// Whether another instance has work, which waits while this one runs a step. On the device's
+  /// thread.
+  boolean othersHaveWork(Work instance);
+
   /// The time now, from the engine's clock.
   long nanoTime();
 }

@@ -2,7 +2,7 @@ package dev.weft.runtime.engine;
 
 import java.util.concurrent.TimeUnit;
 
-/// How many rows a step of one instance may have, so that it takes about a second on this machine.
+/// How many rows a step of an encoder may have, so that it takes about a second on this machine.
 ///
 /// What a row costs differs by a factor of thousands between models and machines, and no step can
 /// be interrupted: one that takes long holds up every stream of the device, cancellations and

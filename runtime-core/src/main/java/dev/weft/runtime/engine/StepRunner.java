@@ -24,7 +24,7 @@ final class StepRunner {
   private final DecoderExecutable executable;
   private final EngineObserver observer;
   private final DeviceThread device;
-  private final StepPace pace;
+  private final PrefillPace pace;
   private final Requests requests;
 
   /// Those for whom steps are run.
@@ -43,7 +43,7 @@ final class StepRunner {
       DecoderExecutable executable,
       EngineObserver observer,
       DeviceThread device,
-      StepPace pace,
+      PrefillPace pace,
       Requests requests) {
     this.revision = revision;
     this.executable = executable;
@@ -89,7 +89,7 @@ final class StepRunner {
       decodeRows += part.decodes() ? part.rows() : 0;
       rows += part.rows();
     }
-    pace.took(rows, nanos);
+    pace.took(parts, nanos);
     observer.onStep(
         revision,
         new EngineObserver.Step(

@@ -19,13 +19,13 @@ public record StepBudget(int rows, double nanos, double rowNanos, double context
   }
 
   /// What `count` rows cost, the first of which is at `position`.
-  double cost(int position, int count) {
+  public double cost(int position, int count) {
     double context = (double) count * position + count * (count - 1.0) / 2;
     return count * rowNanos + context * contextNanos;
   }
 
   /// The most rows from `position` on that cost no more than `left`, up to `wanted`.
-  int rowsWithin(double left, int position, int wanted) {
+  public int rowsWithin(double left, int position, int wanted) {
     int low = 0;
     int high = wanted;
     while (low < high) {

@@ -287,7 +287,7 @@ class DeviceLoopTest extends DeviceLoopFixture {
     var decoder =
         fake(this::answer)
             .beforeStep(batch -> {
-              long took = batch.rowCount() * Duration.ofMillis(20).toNanos();
+              long took = batch.rowCount() * Duration.ofMillis(5).toNanos();
               longest.accumulateAndGet(took, Math::max);
               nanos.addAndGet(took);
             });
@@ -296,8 +296,8 @@ class DeviceLoopTest extends DeviceLoopFixture {
     var end = Requests.ask("x".repeat(400)).run(instance);
 
     assertThat(end.text()).isEqualTo("echo");
-    assertThat(Duration.ofNanos(longest.get())).isLessThanOrEqualTo(Duration.ofSeconds(2));
-    assertThat(decoder.mostRows()).as("it grows from the first few rows").isEqualTo(50);
+    assertThat(Duration.ofNanos(longest.get())).isLessThanOrEqualTo(Duration.ofMillis(250));
+    assertThat(decoder.mostRows()).as("it grows from the first few rows").isBetween(40, 50);
   }
 
   @Test

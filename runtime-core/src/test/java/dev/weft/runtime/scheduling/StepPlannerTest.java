@@ -220,13 +220,206 @@ class StepPlannerTest {
     assertThatThrownBy(() -> planner(4, 3, 4, 0)).hasMessageContaining("cannot serve");
   }
 
+  @Test
+  void aShortPromptDoesNotWaitBehindALongOneWhichStillEnds() {
+    var planner = planner(200, 40, 4, 0);
+    var large = sequence(200, 210);
+    planner.add(large);
+    apply(planner.plan());
+    var small = sequence(28, 30);
+    planner.add(small);
+
+    assertThat(apply(planner.plan()))
+        .containsExactlyInAnyOrder(new Part(large, 40, 12), new Part(small, 0, 28));
+    assertThat(apply(planner.plan()))
+        .containsExactlyInAnyOrder(new Part(small, 28, 1), new Part(large, 52, 39));
+  }
+
+  @Test
+  void aStepsTimeBoundsItsPromptsByWhereTheyAre() {
+    var planner = planner(400, 500, 4, 0);
+    var far = sequence(1_200, 1_210);
+    planner.add(far);
+    apply(planner.plan());
+    apply(planner.plan());
+    var near = sequence(150, 160);
+    planner.add(near);
+
+    // A row costs 1 and twice that behind 1,000 tokens.
+    var parts = apply(planner.plan(new StepBudget(500, 240, 1, 0.001)));
+
+    assertThat(parts.stream().filter(p -> p.sequence() == near).findFirst().orElseThrow().count())
+        .isEqualTo(150);
+    assertThat(parts.stream().filter(p -> p.sequence() == far).findFirst().orElseThrow().count())
+        .as("a quarter of the time, and what is left of it")
+        .isBetween(36, 40);
+    assertThat(apply(planner.plan(new StepBudget(500, 0, 1, 0.001))))
+        .as("the oldest always gets on")
+        .contains(new Part(far, parts.getFirst().from() + parts.getFirst().count(), 8));
+  }
+
+  @Test
+  void textsThatBeginAlikeShareBlocks() {
+    var planner = planner(8, 40, 4, 0);
+    int[] prompt = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    var first = new Sequence(prompt, 14, false);
+    planner.add(first);
+    apply(planner.plan());
+    var second = new Sequence(prompt, 14, false);
+    var other = new Sequence(prompt, 14, false, 77);
+    planner.add(second);
+    planner.add(other);
+
+    var parts = apply(planner.plan());
+
+    assertThat(parts)
+        .containsExactlyInAnyOrder(
+            new Part(first, 10, 1), new Part(second, 8, 2), new Part(other, 0, 10));
+    assertThat(second.blocks().block(0)).isEqualTo(first.blocks().block(0));
+    assertThat(second.reusedTokens()).isEqualTo(8);
+    assertThat(blocks.actual()).as("3 and 1 and, with another key, 3").isEqualTo(7);
+    planner.remove(first);
+    planner.remove(second);
+    planner.remove(other);
+    assertThat(blocks.actual()).isZero();
+    assertThat(blocks.cached()).isEqualTo(4);
+    blocks.checkNothingIsHeld();
+  }
+
+  @Test
+  void thoseThatBeginTogetherShareWhatTheFirstHasComputed() {
+    var planner = planner(40, 12, 4, 0);
+    int[] prompt = new int[21];
+    Arrays.setAll(prompt, i -> i);
+    var first = new Sequence(prompt, 30, false);
+    var second = new Sequence(prompt, 30, false);
+    planner.add(first);
+    planner.add(second);
+
+    int steps = 0;
+    while (first.length() == 21 || second.length() == 21) {
+      apply(planner.plan());
+      steps++;
+    }
+
+    assertThat(steps).isLessThan(4);
+    assertThat(second.reusedTokens() + first.reusedTokens()).isPositive();
+  }
+
+  @Test
+  void idlePrefixesGoBeforeAnybodyIsPreempted() {
+    var planner = planner(4, 16, 4, 0);
+    var gone = sequence(12, 14);
+    planner.add(gone);
+    apply(planner.plan());
+    planner.remove(gone);
+    assertThat(blocks.cached()).isEqualTo(3);
+    var old = sequence(7, 16);
+    planner.add(old);
+    for (int i = 0; i < 9; i++) {
+      assertThat(planner.plan().preempted()).isEmpty();
+      apply(planner.plan());
+    }
+
+    assertThat(old.length()).isEqualTo(16);
+    assertThat(blocks.evictedBlocks()).isEqualTo(3);
+  }
+
+  @Test
+  void moreBlocksAreAskedForBeforeAnybodyIsPreempted() {
+    var supply = new Supply(3);
+    var planner = planner(4, 16, 4, 0, supply);
+    var old = sequence(7, 26);
+    var newest = sequence(7, 26);
+    planner.add(old);
+    planner.add(newest);
+    for (int i = 0; i < 6; i++) {
+      var plan = planner.plan();
+      assertThat(plan.preempted()).isEmpty();
+      apply(plan);
+    }
+    assertThat(supply.left).isEqualTo(1);
+    assertThat(blocks.capacity()).isEqualTo(6);
+    assertThat(planner.canEverFit(29)).isTrue();
+    assertThat(planner.canEverFit(30)).isFalse();
+  }
+
+  /// Lends one block at a time.
+  private static final class Supply implements BlockSupply {
+    private int left;
+
+    Supply(int blocks) {
+      left = blocks;
+    }
+
+    @Override
+    public int grow(int blocks) {
+      return left > 0 && left-- > 0 ? 1 : 0;
+    }
+
+    @Override
+    public int reachable() {
+      return left;
+    }
+  }
+
+  @Test
+  void whatIsSpareCanGoElsewhere() {
+    var planner = planner(10, 16, 4, 8);
+    var gone = sequence(8, 20);
+    var stays = sequence(9, 20);
+    planner.add(gone);
+    planner.add(stays);
+    apply(planner.plan());
+    apply(planner.plan());
+    planner.remove(gone);
+    assertThat(blocks.cached()).isEqualTo(2);
+
+    int spare = planner.spareBlocks();
+    var moves = planner.shrinkTo(10 - spare);
+
+    assertThat(spare).isEqualTo(7);
+    assertThat(moves.count()).isPositive();
+    assertThat(stays.blocks().toArray()).containsOnly(0, 1, 2);
+    assertThat(blocks.cached()).isZero();
+    assertThatThrownBy(() -> planner.shrinkTo(2)).hasMessageContaining("planned");
+    assertThat(apply(planner.plan())).hasSize(1);
+  }
+
+  @Test
+  void draftsTakeWhatIsLeftAndNothingElse() {
+    var planner = planner(4, 16, 4, 0);
+    var sequence = sequence(7, 16);
+    planner.add(sequence);
+    apply(planner.plan());
+    sequence.draft(new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9});
+
+    assertThat(planner.plan().parts())
+        .as("15 are ever computed")
+        .containsExactly(new Part(sequence, 7, 1, 7));
+    assertThat(blocks.actual()).isEqualTo(4);
+    assertThat(planner.plan(StepBudget.ofRows(4)).parts())
+        .containsExactly(new Part(sequence, 7, 1, 3));
+    sequence.draft(new int[0]);
+    assertThat(planner.plan().parts()).containsExactly(new Part(sequence, 7, 1));
+    assertThat(blocks.actual()).as("blocks of drafts come back").isEqualTo(2);
+
+    var other = sequence(7, 12);
+    planner.add(other);
+    apply(planner.plan());
+    sequence.draft(new int[] {1, 2, 3, 4, 5});
+    assertThat(planner.plan().preempted()).isEmpty();
+  }
+
   private StepPlanner planner(int count, int maxBatchTokens, int maxSequences, int growthTokens) {
+    return planner(count, maxBatchTokens, maxSequences, growthTokens, BlockSupply.NONE);
+  }
+
+  private StepPlanner planner(
+      int count, int maxBatchTokens, int maxSequences, int growthTokens, BlockSupply supply) {
     blocks =
         new KvBlocks(
-            4,
-            new BlockPool(count),
-            BlockSupply.NONE,
-            gone -> Arrays.stream(gone).forEach(released::add));
+            4, new BlockPool(count), supply, gone -> Arrays.stream(gone).forEach(released::add));
     return new StepPlanner(
         new StepPlanner.Settings(maxBatchTokens, maxSequences, growthTokens, 3), blocks);
   }

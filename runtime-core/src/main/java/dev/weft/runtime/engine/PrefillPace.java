@@ -1,0 +1,105 @@
+package dev.weft.runtime.engine;
+
+import dev.weft.runtime.scheduling.StepBudget;
+import dev.weft.runtime.scheduling.StepPlan.Part;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+/// How much of the prompts a step of one instance may compute, so that it takes a bounded time on
+/// this machine: short while somebody reads along, for whom a step is the pause between two words;
+/// longer when prompts are all there is, which reads the weights less often.
+///
+/// What a row costs differs by a factor of thousands between models and machines, and grows with
+/// the tokens before it. It is measured as steps go by, at two places: near the beginning of a text
+/// and far from it. The line through both is what the next step is planned with. No step can be
+/// interrupted, so the first is small, and those after it grow by a bounded factor. Used by one
+/// thread.
+final class PrefillPace {
+  /// Rows of the first prompts' step: less would read the weights for too few.
+  static final int FIRST_ROWS = 16;
+
+  static final long BESIDE_READERS_NANOS = TimeUnit.MILLISECONDS.toNanos(80);
+  static final long ALONE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
+
+  private static final int GROWTH = 4;
+
+  /// A row's context from which on it is far from the beginning.
+  private static final int FAR = 1_024;
+
+  /// Until it is measured, this many tokens before it are taken to cost as much as a row itself.
+  private static final double GUESSED_CONTEXT = 2_000;
+
+  private final int maxRows;
+  private final Mean near = new Mean();
+  private final Mean far = new Mean();
+  private double decodeNanos;
+  private int mostRows = FIRST_ROWS / GROWTH;
+
+  /// What rows of about the same context cost, by recent steps.
+  private static final class Mean {
+    private static final double WEIGHT = 0.4;
+
+    private double context;
+    private double rowNanos;
+    private boolean known;
+
+    void add(double newContext, double newRowNanos) {
+      double weight = known ? WEIGHT : 1;
+      context += weight * (newContext - context);
+      rowNanos += weight * (newRowNanos - rowNanos);
+      known = true;
+    }
+  }
+
+  /// @param maxRows what no step exceeds
+  PrefillPace(int maxRows) {
+    this.maxRows = maxRows;
+  }
+
+  /// What the next step may cost.
+  ///
+  /// @param readers whether a pause is felt: by a sequence that continues, here or in another
+  ///   instance of the device
+  StepBudget next(boolean readers) {
+    double nanos = readers ? Math.max(0, BESIDE_READERS_NANOS - decodeNanos) : ALONE_NANOS;
+    int rows = (int) Math.min(maxRows, (long) GROWTH * mostRows);
+    if (!near.known && !far.known) {
+      return StepBudget.ofRows(rows);
+    }
+    double contextNanos = contextNanos();
+    Mean nearest = near.known ? near : far;
+    double rowNanos = Math.max(0, nearest.rowNanos - contextNanos * nearest.context);
+    return new StepBudget(rows, nanos, rowNanos, contextNanos);
+  }
+
+  private double contextNanos() {
+    if (near.known && far.known) {
+      return Math.max(0, (far.rowNanos - near.rowNanos) / (far.context - near.context));
+    }
+    Mean only = near.known ? near : far;
+    return only.rowNanos / (GUESSED_CONTEXT + only.context);
+  }
+
+  /// Says what a step took.
+  void took(List<Part> parts, long nanos) {
+    int rows = 0;
+    double context = 0;
+    boolean decodes = false;
+    for (Part part : parts) {
+      if (part.decodes()) {
+        decodes = true;
+      } else {
+        rows += part.count();
+        context += part.count() * (part.from() + (part.count() - 1) / 2.0);
+      }
+    }
+    if (rows == 0) {
+      decodeNanos += (decodeNanos == 0 ? 1 : 0.2) * (nanos - decodeNanos);
+    } else if (rows >= Math.min(FIRST_ROWS, maxRows) / 2) {
+      // Fewer rows cost what reading the weights costs, which says nothing of a row.
+      mostRows = Math.max(mostRows, rows);
+      double rowNanos = Math.max(0, nanos - (decodes ? decodeNanos : 0)) / rows;
+      (context / rows < FAR ? near : far).add(context / rows, rowNanos);
+    }
+  }
+}
