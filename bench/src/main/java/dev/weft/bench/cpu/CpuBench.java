@@ -23,7 +23,16 @@ import java.util.function.Function;
 /// [--results DIR]`, or `--render DIR`, which makes the report of a directory anew. See `bench/README.md`.
 public final class CpuBench {
   private static final List<Part> PARTS =
-      List.of(new DecodePart(), new PrefillPart());
+      List.of(
+          new DecodePart(),
+          new PrefillPart(),
+          new HttpPart(),
+          new LongPromptPart(),
+          new StartPart(),
+          new SharingPart(),
+          new NeighbourPart(),
+          new PerplexityPart(),
+          new FootprintPart());
   private static final int DEFAULT_ROUNDS = 3;
 
   private CpuBench() {}
@@ -94,6 +103,14 @@ public final class CpuBench {
       new Results(arguments.render().get(), names()).render();
       return;
     }
+    // Interrupted, it leaves no server behind.
+    Runtime.getRuntime()
+        .addShutdownHook(
+            Thread.ofPlatform()
+                .unstarted(() ->
+                    ProcessHandle.current()
+                        .descendants()
+                        .forEach(ProcessHandle::destroyForcibly)));
     Path directory = arguments.results().orElseGet(CpuBench::defaultResults);
     boolean whole = run(arguments, new Results(directory, names()));
     System.out.println(directory.resolve("results.md"));

@@ -1,0 +1,210 @@
+package dev.weft.bench.cpu;
+
+import dev.weft.bench.Spread;
+import dev.weft.bench.load.LoadGenerator;
+import dev.weft.bench.load.LoadGenerator.Load;
+import dev.weft.bench.load.Meters;
+import dev.weft.bench.load.WeftRuntime;
+import dev.weft.bench.models.ModelShape;
+import dev.weft.bench.report.Finding;
+import dev.weft.bench.report.PartRecorder;
+import dev.weft.functions.Quantization;
+import dev.weft.functions.instance.InstanceStatus;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+
+/// Two and four functions in one runtime with little KV memory, of which one has all the traffic,
+/// against a runtime that has its share of the memory alone (a static split).
+final class SharingPart implements Part {
+  private static final ModelShape SHAPE = ModelShape.SMOLLM2_135M;
+  private static final String BATCH = "sequences running while others wait";
+  private static final String SPEED = "decode while others wait, tok/s";
+  private static final String STALLS = "stalls for memory, % of step time";
+  private static final String WEFT = "weft";
+
+  private static final int PROMPT = 128;
+  private static final int OUTPUT = 192;
+  private static final int CONTEXT = 512;
+
+  /// Sequences that a function's own share of KV memory holds.
+  private static final int SHARE = 6;
+
+  private static final int CLIENTS_PER_PLACE = 3;
+  private static final int SAMPLE_MILLIS = 100;
+
+  @Override
+  public String name() {
+    return "sharing";
+  }
+
+  @Override
+  public String title() {
+    return "Functions that share a runtime";
+  }
+
+  /// What was seen while the memory was the limit.
+  private record Seen(double batch, double tokensPerSecond, double stallShare) {}
+
+  @Override
+  public void run(Setting setting, PartRecorder recorder) throws IOException, InterruptedException {
+    long kvBytes = (long) SHARE * (PROMPT + OUTPUT) * kvTokenBytes();
+    recorder.remark(
+        "%s in 8 bits; KV memory for %d sequences of %d + %d tokens a function, %d clients of the"
+                .formatted(SHAPE.name(), SHARE, PROMPT, OUTPUT, CLIENTS_PER_PLACE * SHARE)
+            + " busy one for each function in the runtime. Batch and speed are means over the time"
+            + " in which requests waited.");
+    long fixedBytes = fixedBytes(setting);
+    for (int round = 0; round < setting.rounds(); round++) {
+      for (int functions : new int[] {1, 2, 4}) {
+        String label = label(functions);
+        Seen seen = burst(setting, functions, functions * (fixedBytes + kvBytes));
+        recorder.add(label, BATCH, 1, WEFT, seen.batch());
+        recorder.add(label, SPEED, 0, WEFT, seen.tokensPerSecond());
+        recorder.add(label, STALLS, 2, WEFT, 100 * seen.stallShare());
+      }
+    }
+    judge(setting, recorder, 2, 1.9);
+    judge(setting, recorder, 4, 3.5);
+  }
+
+  private static String label(int functions) {
+    return functions == 1 ? "static split: its share alone" : functions + " functions, one busy";
+  }
+
+  private static long kvTokenBytes() {
+    return 2L * 2 * SHAPE.layers() * SHAPE.kvHeads() * SHAPE.headSize();
+  }
+
+  /// What a function takes beside KV, as the runtime itself plans it.
+  private static long fixedBytes(Setting setting) throws IOException, InterruptedException {
+    WeftRuntime.Function function = function(setting, 0);
+    try (WeftRuntime runtime = runtime(setting, Optional.empty())) {
+      runtime.load(function);
+      InstanceStatus.Blocks blocks = runtime.instance(function).orElseThrow().blocks();
+      long kv = (long) blocks.capacity() * blocks.tokensPerBlock() * kvTokenBytes();
+      return runtime.status().memory().plannedBytes() - kv;
+    }
+  }
+
+  private static WeftRuntime.Function function(Setting setting, int number) {
+    Path file = Servers.bits(SHAPE).file(setting.models(), SHAPE);
+    return new WeftRuntime.Function("model-" + number, file, Quantization.AUTO, CONTEXT);
+  }
+
+  private static WeftRuntime runtime(Setting setting, Optional<Long> memory) throws IOException {
+    return WeftRuntime.start(
+        new WeftRuntime.Options(
+            setting.requireRuntime(),
+            Files.createDirectories(setting.work().resolve("sharing")),
+            setting.threads(),
+            memory,
+            List.of(),
+            setting.work().resolve("weft-sharing.log")));
+  }
+
+  private static Seen burst(Setting setting, int functions, long memory)
+      throws IOException, InterruptedException {
+    LoadGenerator generator = new LoadGenerator();
+    try (WeftRuntime runtime = runtime(setting, Optional.of(memory))) {
+      List<WeftRuntime.Function> all =
+          IntStream.range(0, functions).mapToObj(number -> function(setting, number)).toList();
+      for (WeftRuntime.Function function : all) {
+        runtime.load(function);
+        // Everyone has used some of its share before one wants more.
+        generator.run(runtime.target(function), new Load(2, 1, PROMPT, 8));
+      }
+      Load load = new Load(functions * SHARE * CLIENTS_PER_PLACE, 1, PROMPT, OUTPUT);
+      try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+        var target = runtime.target(all.getFirst());
+        Future<?> running = threads.submit(() -> generator.run(target, load));
+        List<Sample> samples = watch(runtime, all.getFirst(), running);
+        running.get();
+        return seen(samples);
+      } catch (ExecutionException e) {
+        throw new IllegalStateException("the burst failed", e.getCause());
+      }
+    }
+  }
+
+  private record Sample(long nanos, int running, Meters meters) {}
+
+  /// Samples while requests wait.
+  private static List<Sample> watch(
+      WeftRuntime runtime, WeftRuntime.Function busy, Future<?> running)
+      throws IOException, InterruptedException {
+    List<Sample> samples = new ArrayList<>();
+    while (!running.isDone()) {
+      Optional<InstanceStatus> instance = runtime.instance(busy);
+      if (instance.isPresent() && instance.get().waitingRequests() > 0) {
+        samples.add(
+            new Sample(System.nanoTime(), instance.get().runningRequests(), runtime.meters()));
+      }
+      Thread.sleep(SAMPLE_MILLIS);
+    }
+    return samples;
+  }
+
+  private static Seen seen(List<Sample> samples) {
+    if (samples.size() < 4) {
+      throw new IllegalStateException(
+          "requests waited in %d samples only: memory was not the limit".formatted(samples.size()));
+    }
+    Meters first = samples.getFirst().meters();
+    Meters last = samples.getLast().meters();
+    double seconds = (samples.getLast().nanos() - samples.getFirst().nanos()) / 1e9;
+    double steps = grown(first, last, "weft_engine_step_duration_seconds_sum");
+    return new Seen(
+        Spread.of(samples.stream().map(sample -> (double) sample.running()).toList()).median(),
+        grown(first, last, "weft_engine_step_rows_sum", "kind=\"decode\"") / seconds,
+        grown(first, last, "weft_runtime_memory_stall_seconds_sum") / steps);
+  }
+
+  private static double grown(Meters first, Meters last, String name, String... labels) {
+    return last.sum(name, labels) - first.sum(name, labels);
+  }
+
+  private static void judge(
+      Setting setting, PartRecorder recorder, int functions, double batchTarget) {
+    double batch = recorder.median(label(functions), BATCH, WEFT).orElseThrow();
+    double alone = recorder.median(label(1), BATCH, WEFT).orElseThrow();
+    double speed = recorder.median(label(functions), SPEED, WEFT).orElseThrow();
+    double speedAlone = recorder.median(label(1), SPEED, WEFT).orElseThrow();
+    String who = "6. %d functions, one bursting: ".formatted(functions);
+    String key = "6/%d/".formatted(functions);
+    recorder.find(
+        Finding.atLeast(
+            key + "batch",
+            who + "running batch against a static split",
+            batch / alone,
+            batchTarget,
+            " x"));
+    // A step reads the weights once and the KV of each sequence.
+    double weights = Servers.bits(SHAPE).fileBytes(setting.models(), SHAPE);
+    double kv = (PROMPT + OUTPUT / 2.0) * kvTokenBytes();
+    double allowed =
+        speedAlone * (batch / alone) * (weights + alone * kv) / (weights + batch * kv);
+    recorder.find(
+        Finding.atLeast(
+            key + "speed",
+            who + "tokens/s against what the bytes a step at that batch allow",
+            speed / allowed,
+            0.9,
+            " x"));
+    recorder.find(
+        Finding.atMost(
+            key + "stalls",
+            who + "stalls, share of step time",
+            recorder.median(label(functions), STALLS, WEFT).orElseThrow(),
+            1,
+            " %"));
+  }
+}
