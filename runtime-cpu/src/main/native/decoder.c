@@ -10,10 +10,12 @@ static struct part* part(const struct weft_decoder* d, int64_t layer, int role) 
   return &d->parts[(layer < 0 ? d->config.layers : layer) * WEFT_ROLE_COUNT + role];
 }
 
-// A worker's room for one attention tile: queries, scores, keys of queries, and a partial result.
+// A worker's room for one attention tile: keys of queries, queries, a partial result, scores, and a
+// head.
 static int64_t attention_scratch_bytes(const struct weft_decoder* d) {
   int64_t vectors = blocks_per_split(d) * divide_up(d->config.block_tokens, PANEL);
-  int64_t floats = TILE_ROWS * d->config.head_size + vectors * TILE_ROWS * PANEL + partial_floats(d);
+  int64_t floats = (TILE_ROWS + 1) * d->config.head_size + vectors * TILE_ROWS * PANEL +
+      partial_floats(d);
   return divide_up(floats * 4 + 2 * TILE_ROWS * 8, APART) * APART;
 }
 
@@ -97,6 +99,7 @@ void weft_decoder_free(struct weft_decoder* d) {
   free(d->parts);
   free(d->frequencies);
   free(d->tasks);
+  free(d->joins);
   free(d->partials);
   decoder_free_adapters(d);
   unmap_memory(d->memory, d->memory_bytes);
@@ -167,50 +170,6 @@ static void embed(struct weft_decoder* d, struct walk* walk) {
   phase_end(walk);
 }
 
-static int64_t sequence_of(const struct weft_step* step, int64_t row) {
-  int64_t low = 0, high = step->sequences - 1;
-  while (low < high) {
-    int64_t middle = (low + high + 1) / 2;
-    if (step->row_offsets[middle] <= row) low = middle; else high = middle - 1;
-  }
-  return low;
-}
-
-// Turns one KV head's keys and queries of a row, and stores K and V.
-static void place_row(
-    struct weft_decoder* d, struct walk* walk, int64_t layer, int64_t row, int64_t kv_head) {
-  const struct weft_decoder_config* c = &d->config;
-  const struct weft_step* step = d->step;
-  int64_t size = c->head_size, group = c->heads / c->kv_heads, pairs = c->rope_dimensions / 2;
-  const float *cosine = d->cosine + row * pairs, *sine = d->sine + row * pairs;
-  float* q = d->qkv + row * qkv_width(d);
-  float* k = q + query_width(d) + kv_head * size;
-  float* v = k + kv_width(d);
-  float scale = (float)(1 / sqrt((double)size));
-  walk->kernels->rope(k, cosine, sine, pairs, c->rope_interleaved != 0);
-  for (int64_t head = kv_head * group; head < (kv_head + 1) * group; head++) {
-    walk->kernels->rope(q + head * size, cosine, sine, pairs, c->rope_interleaved != 0);
-    for (int64_t i = 0; i < size; i++) q[head * size + i] *= scale;
-  }
-  int64_t position = step->positions[row], sequence = sequence_of(step, row);
-  int32_t block = step->blocks[step->block_offsets[sequence] + position / c->block_tokens];
-  walk->kernels->kv_write(&d->kv, kv_address(&d->kv, block, layer, kv_head),
-      position % c->block_tokens, k, v);
-}
-
-static void place(struct weft_decoder* d, struct walk* walk, int64_t layer) {
-  int64_t end;
-  phase_begin(walk);
-  int64_t items = d->step->rows * d->config.kv_heads;
-  int64_t run = max64(1, min64(16, items / (walk->device->threads * 2)));
-  for (int64_t item; (item = phase_take(walk, items, run, &end)) >= 0;) {
-    for (; item < end; item++) {
-      place_row(d, walk, layer, item / d->config.kv_heads, item % d->config.kv_heads);
-    }
-  }
-  phase_end(walk);
-}
-
 static void run_layer(struct weft_decoder* d, struct walk* walk, int64_t layer) {
   const struct weft_decoder_config* c = &d->config;
   int64_t rows = d->step->rows, wide = qkv_width(d);
@@ -230,7 +189,6 @@ static void run_layer(struct weft_decoder* d, struct walk* walk, int64_t layer) 
   prepare(walk, &d->activations, &source, jobs, 3);
   decoder_adapt(d, walk, layer, WEFT_QUERY, &source, jobs, 3);
   multiply(walk, jobs, 3);
-  place(d, walk, layer);
   decoder_attend(d, walk, layer);
 
   source = (struct source){.x = d->attention, .stride = query_width(d), .rows = rows,

@@ -11,13 +11,17 @@ struct part {
   float* vector;  // a bias, or a norm's weight
 };
 
-// One tile of queries over one split, or over all of them when its sequence has many tiles.
+// One tile of queries over one split of the keys, or over all of them when its sequence has many
+// tiles. Where a tile is its whole sequence, its tasks store the keys and values that their splits
+// hold: nobody else reads these.
 struct attention_task {
   int32_t sequence, kv_head;
   int64_t first_query, queries;
   int64_t first_block, end_block;
   int32_t splits;     // of the tile; partial results lie side by side
   int32_t split;      // this one; -1 for all
+  int32_t stores;
+  int32_t join;       // counts the tile's splits that are done
   float* partial;     // [highest 16][total 16][out 16][padded head size]; null when split is -1
 };
 
@@ -58,7 +62,8 @@ struct weft_decoder {
   int64_t task_count, task_room;
   float* partials;
   int64_t partial_room;
-  int has_splits;
+  atomic_int* joins;  // [task_room]
+  int64_t rows_to_store;
   struct step_adapters adapters;
 };
 
@@ -83,7 +88,8 @@ static inline int64_t partial_floats(const struct weft_decoder* d) {
 // Cuts the step's attention into tasks; 0 when memory is out.
 int decoder_make_tasks(struct weft_decoder* d);
 
-// Runs the tasks on one layer, as one phase or two.
+// Stores the layer's keys and values and runs the tasks, as one phase, or as two where a sequence
+// has many rows.
 void decoder_attend(struct weft_decoder* d, struct walk* walk, int64_t layer);
 
 // Gathers the step's rows by adapter; 0 when memory is out.

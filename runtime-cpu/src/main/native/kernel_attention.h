@@ -6,6 +6,9 @@
 
 #define SPLIT_KEYS 256
 
+// So few queries do too little with a key to hide its way from memory.
+#define FEW_QUERIES 8
+
 enum element { ELEMENT_F32, ELEMENT_F16, ELEMENT_I8 };
 
 // One vector of keys: k is [head_size][k_stride], v is [keys][v_stride].
@@ -14,6 +17,7 @@ struct key_vector {
   const uint16_t *k_scales, *v_scales;  // f16, one a key; of int8 only
   int64_t position;  // of lane 0
   int64_t count;     // lanes that hold keys
+  const uint8_t* ahead;  // what to ask memory for before it is read, or null
 };
 
 struct key_split {
@@ -21,7 +25,14 @@ struct key_split {
   struct key_vector vector[SPLIT_KEYS];
   int64_t k_stride, v_stride;
   int64_t head_size, padded_head_size;
+  int64_t ahead_bytes;
 };
+
+// Blocks lie anywhere: the hardware's own prefetch does not find the next one.
+INLINE void ask_for(const uint8_t* at, int64_t bytes) {
+  if (!at) return;
+  for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch((const char*)at + i, _MM_HINT_T0);
+}
 
 // Not an initialiser: that would clear all vectors.
 static void describe(
@@ -197,6 +208,7 @@ static void attend_split(
   float split_highest[TILE_ROWS], split_total[TILE_ROWS];
   float split_out[TILE_ROWS * split->padded_head_size] __attribute__((aligned(64)));
   for (int64_t n = 0; n < split->vectors; n++) {
+    if (n + 1 < split->vectors) ask_for(split->vector[n + 1].ahead, split->ahead_bytes);
     parts[rows].scores(split, &split->vector[n], q, scores + n * rows * LANES);
   }
   for (int64_t i = 0; i < queries; i++) {
@@ -217,7 +229,9 @@ static void attend(const struct attention_tile* tile) {
   const struct kv_shape* kv = tile->kv;
   struct key_split split;
   int64_t element = kv->int8 ? 1 : 2;
+  int few = tile->queries <= FEW_QUERIES;
   describe(&split, kv->head_size, kv->block_tokens, kv->padded_head_size);
+  split.ahead_bytes = kv_head_bytes(kv);
   int64_t first = tile->first_key[0], last = tile->last_key[0];
   for (int64_t i = 1; i < tile->queries; i++) {
     if (tile->first_key[i] < first) first = tile->first_key[i];
@@ -237,7 +251,7 @@ static void attend(const struct attention_tile* tile) {
           .k = k + element * slot, .v = v + element * slot * kv->padded_head_size,
           .k_scales = scales ? scales + slot : NULL,
           .v_scales = scales ? scales + kv->block_tokens + slot : NULL,
-          .position = position, .count = count};
+          .position = position, .count = count, .ahead = few && slot == 0 ? at : NULL};
     }
   }
   if (split.vectors > 0) {
