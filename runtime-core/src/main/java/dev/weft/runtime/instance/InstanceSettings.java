@@ -20,7 +20,7 @@ public record InstanceSettings(
     Duration busyStatusInterval) {
   public static final InstanceSettings DEFAULT =
       new InstanceSettings(
-          512, 32, KvGrant.DEFAULT, 4, Duration.ofMillis(50), Duration.ofMillis(250));
+          512, 32, KvGrant.DEFAULT, 4, Duration.ofMillis(20), Duration.ofMillis(250));
 
   /// Revisions that are remembered while nothing of them is loaded.
   static final int MAX_KNOWN_REVISIONS = 1_000;

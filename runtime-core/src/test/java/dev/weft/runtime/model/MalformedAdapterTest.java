@@ -158,7 +158,9 @@ class MalformedAdapterTest {
         gguf("mamba", g -> g.put("general.architecture", "mamba"), "'mamba' are not supported"),
         gguf("bert", g -> g.put("general.architecture", "bert"), "'bert' are not supported"),
         gguf(
-            "alpha as text", g -> g.put("adapter.lora.alpha", "1"), "'adapter.lora.alpha' is a string and must be a"),
+            "alpha as text",
+            g -> g.put("adapter.lora.alpha", "1"),
+            "'adapter.lora.alpha' is a string and must be a"),
         gguf("A alone", g -> g.remove("blk.0.attn_q.weight.lora_b"), "lora_a' has no B beside it"),
         gguf(
             "another tensor",

@@ -18,6 +18,7 @@ import dev.weft.runtime.model.ModelSpec;
 import dev.weft.runtime.model.TensorNames;
 import dev.weft.runtime.tensor.Tensor;
 import dev.weft.runtime.weights.Weights;
+import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -41,11 +42,8 @@ public final class CpuBackend implements Backend {
   /// @throws NativeException when this machine cannot run it; the message says why
   public CpuBackend(CpuOptions options) {
     NativeFiles files = new NativeFiles(options.nativesDirectory());
-    WeftCpu library =
-        WeftCpu.open(
-            files
-                .unpack("weftcpu", List.of("META-INF/native/linux-x86_64/libweftcpu.so"))
-                .resolve("libweftcpu.so"));
+    Path unpacked = files.unpack("weftcpu", List.of("META-INF/native/linux-x86_64/libweftcpu.so"));
+    WeftCpu library = WeftCpu.open(unpacked.resolve("libweftcpu.so"));
     Isa best =
         Isa.ofCode(library.isa())
             .orElseThrow(() -> new NativeException("this processor", "has no AVX2, FMA and F16C"));
@@ -57,6 +55,7 @@ public final class CpuBackend implements Backend {
             options.threads(),
             options.cpus(),
             options.spins(),
+            CheckedKernels.beside(unpacked),
             options.packedCache().map(where -> new PackedCache(where, library::unhurried)));
   }
 

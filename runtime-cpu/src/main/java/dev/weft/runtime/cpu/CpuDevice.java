@@ -17,13 +17,15 @@ final class CpuDevice implements AutoCloseable {
   private final Isa isa;
   private final int threads;
   private final MemorySegment address;
+  private final CheckedKernels checkedKernels;
   private final Optional<PackedCache> packedCache;
 
   /// @throws NativeException when the machine does not have the instruction set
   CpuDevice(WeftCpu library, Isa isa, int threads, List<Integer> cpus, int spins) {
-    this(library, isa, threads, cpus, spins, Optional.empty());
+    this(library, isa, threads, cpus, spins, CheckedKernels.inMemory(), Optional.empty());
   }
 
+  /// @param checkedKernels those that need no check on this machine
   /// @param packedCache where packed weights are kept
   CpuDevice(
       WeftCpu library,
@@ -31,8 +33,10 @@ final class CpuDevice implements AutoCloseable {
       int threads,
       List<Integer> cpus,
       int spins,
+      CheckedKernels checkedKernels,
       Optional<PackedCache> packedCache) {
     this.library = library;
+    this.checkedKernels = checkedKernels;
     this.packedCache = packedCache;
     this.isa = isa;
     this.threads = threads;
@@ -46,6 +50,10 @@ final class CpuDevice implements AutoCloseable {
               : scratch.allocateFrom(JAVA_INT, cpus.stream().mapToInt(Integer::intValue).toArray());
       address = library.deviceOpen(isa.code(), threads, list, cpus.size(), spins);
     }
+  }
+
+  CheckedKernels checkedKernels() {
+    return checkedKernels;
   }
 
   /// Where packed weights are kept, if they are.

@@ -92,7 +92,13 @@ final class PackedWeights implements AutoCloseable {
       Tensor tensor = checked(projection);
       types.putIfAbsent(tensor.dtype(), tensor);
     }
-    types.values().forEach(tensor -> KernelCheck.verify(device, tensor, packing));
+    CheckedKernels checked = device.checkedKernels();
+    for (Tensor tensor : types.values()) {
+      if (!checked.has(device.isa(), tensor.dtype(), packing)) {
+        KernelCheck.verify(device, tensor, packing);
+        checked.add(device.isa(), tensor.dtype(), packing);
+      }
+    }
   }
 
   private Tensor checked(Projection projection) {
