@@ -129,7 +129,7 @@ static int64_t sequence_of(const struct weft_step* step, int64_t row) {
 static void store_rows(struct weft_decoder* d, struct walk* walk, int64_t layer) {
   const struct weft_step* step = d->step;
   int64_t group = d->config.heads / d->config.kv_heads, end;
-  int64_t run = max64(1, min64(16, step->rows / (walk->device->threads * 4)));
+  int64_t run = max64(1, min64(16, step->rows / (walk->device->active * 4)));
   phase_begin(walk);
   for (int64_t row; (row = phase_take(walk, step->rows, run, &end)) >= 0;) {
     for (; row < end; row++) {

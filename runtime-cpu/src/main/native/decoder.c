@@ -135,6 +135,7 @@ static int complete(const struct weft_decoder* d) {
 
 static int in_range(const struct weft_decoder* d, const struct weft_step* step) {
   const struct weft_decoder_config* c = &d->config;
+  if (step->workers < 1 || step->workers > d->device->threads) return 0;
   if (step->rows < 1 || step->rows > c->max_rows || step->logit_rows > step->rows) return 0;
   for (int64_t i = 0; i < step->rows; i++) {
     if (step->tokens[i] < 0 || step->tokens[i] >= c->vocabulary || step->positions[i] < 0) return 0;
@@ -252,6 +253,6 @@ int32_t weft_decoder_step(struct weft_decoder* d, const struct weft_step* step) 
   if (!in_range(d, step)) return -3;
   d->step = step;
   if (!decoder_make_tasks(d) || !decoder_gather_adapters(d)) return -1;
-  device_run(d->device, run_step, d);
+  device_run(d->device, (int32_t)step->workers, run_step, d);
   return 0;
 }

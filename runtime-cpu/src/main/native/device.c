@@ -59,31 +59,31 @@ static void futex_wake_all(atomic_uint* word) {
   syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
 }
 
-// Spins, then parks, until the word is no longer `value`.
-static void await_change(struct weft_device* device, atomic_uint* word, uint32_t value) {
+// Spins, then parks, until the signal's number is no longer `value`.
+static void await_change(struct weft_device* device, struct signal* signal, uint32_t value) {
   for (int32_t i = 0; i < device->spins; i++) {
-    if (atomic_load_explicit(word, memory_order_acquire) != value) return;
+    if (atomic_load_explicit(&signal->number, memory_order_acquire) != value) return;
     _mm_pause();
   }
-  // A waker that changes the word after this sees the sleeper; one before it is seen by the futex.
-  atomic_fetch_add(&device->sleepers, 1);
-  while (atomic_load(word) == value) futex_wait(word, value);
-  atomic_fetch_sub(&device->sleepers, 1);
+  // A waker that changes the number after this sees the sleeper; one before it is seen by the futex.
+  atomic_fetch_add(&signal->sleepers, 1);
+  while (atomic_load(&signal->number) == value) futex_wait(&signal->number, value);
+  atomic_fetch_sub(&signal->sleepers, 1);
 }
 
-static void change(struct weft_device* device, atomic_uint* word) {
-  atomic_fetch_add(word, 1);
-  if (atomic_load(&device->sleepers) > 0) futex_wake_all(word);
+static void change(struct signal* signal) {
+  atomic_fetch_add(&signal->number, 1);
+  if (atomic_load(&signal->sleepers) > 0) futex_wake_all(&signal->number);
 }
 
 void device_barrier(struct weft_device* device) {
-  if (device->threads == 1) return;
-  uint32_t number = atomic_load_explicit(&device->barrier_number, memory_order_relaxed);
-  if (atomic_fetch_add(&device->arrived, 1) + 1 == (uint32_t)device->threads) {
+  if (device->active == 1) return;
+  uint32_t number = atomic_load_explicit(&device->barrier.number, memory_order_relaxed);
+  if (atomic_fetch_add(&device->arrived, 1) + 1 == (uint32_t)device->active) {
     atomic_store_explicit(&device->arrived, 0, memory_order_relaxed);
-    change(device, &device->barrier_number);
+    change(&device->barrier);
   } else {
-    await_change(device, &device->barrier_number, number);
+    await_change(device, &device->barrier, number);
   }
 }
 
@@ -116,7 +116,7 @@ static void* work(void* argument) {
   pthread_setname_np(pthread_self(), name);
   pin(device, worker->index);
   for (;;) {
-    await_change(device, &device->task_number, number);
+    await_change(device, &device->starts[worker->index], number);
     number++;
     if (device->stopping) return NULL;
     device->task(device->context, worker->index);
@@ -124,7 +124,8 @@ static void* work(void* argument) {
   }
 }
 
-void device_run(struct weft_device* device, void (*task)(void*, int32_t), void* context) {
+void device_run(
+    struct weft_device* device, int32_t workers, void (*task)(void*, int32_t), void* context) {
   if (!device->started) {
     pin(device, 0);
     device->started = 1;
@@ -133,7 +134,8 @@ void device_run(struct weft_device* device, void (*task)(void*, int32_t), void* 
   device_rewind(device, 1);
   device->task = task;
   device->context = context;
-  change(device, &device->task_number);
+  device->active = workers;
+  for (int32_t i = 1; i < workers; i++) change(&device->starts[i]);
   task(context, 0);
   device_barrier(device);
 }
@@ -168,12 +170,15 @@ struct weft_device* weft_device_open(
   device->cpu_count = cpus ? cpu_count : 0;
   device->cpus = calloc((size_t)device->cpu_count + 1, sizeof(int32_t));
   device->workers = calloc((size_t)threads, sizeof(struct worker));
+  size_t signals = (size_t)threads * sizeof(struct signal);
+  device->starts = aligned_alloc(APART, signals);
   device->threads = 1;
-  if (!device->cpus || !device->workers) {
+  if (!device->cpus || !device->workers || !device->starts) {
     weft_device_close(device);
     return NULL;
   }
   if (device->cpu_count) memcpy(device->cpus, cpus, sizeof(int32_t) * (size_t)device->cpu_count);
+  memset(device->starts, 0, signals);
   for (int32_t i = 1; i < threads; i++) {
     device->workers[i] = (struct worker){.device = device, .index = i};
     if (pthread_create(&device->workers[i].thread, NULL, work, &device->workers[i])) {
@@ -188,9 +193,10 @@ struct weft_device* weft_device_open(
 void weft_device_close(struct weft_device* device) {
   if (!device) return;
   device->stopping = 1;
-  change(device, &device->task_number);
+  for (int32_t i = 1; i < device->threads; i++) change(&device->starts[i]);
   for (int32_t i = 1; i < device->threads; i++) pthread_join(device->workers[i].thread, NULL);
   free(device->workers);
+  free(device->starts);
   free(device->cpus);
   free(device);
 }

@@ -11,6 +11,12 @@
 // Bytes between what two threads write, so that they share no cache line.
 #define APART 64
 
+// A number that threads wait on; each time it changes, its sleepers wake.
+struct signal {
+  _Alignas(APART) atomic_uint number;
+  _Alignas(APART) atomic_uint sleepers;
+};
+
 struct weft_device {
   const struct kernels* kernels;
   struct kernels table;  // what `kernels` points to
@@ -20,22 +26,23 @@ struct weft_device {
   int32_t* cpus;
   int started;
   struct worker* workers;
-  // The running task, and its number: a new number wakes the team.
+  // The running task, and how many workers run it.
   void (*task)(void* context, int32_t worker);
   void* context;
-  _Alignas(APART) atomic_uint task_number;
+  int32_t active;
+  struct signal* starts;  // [threads]: wakes one worker
+  struct signal barrier;
   _Alignas(APART) atomic_uint arrived;
-  _Alignas(APART) atomic_uint barrier_number;
-  _Alignas(APART) atomic_uint sleepers;
   _Alignas(APART) atomic_long cursor[2];
   int stopping;
 };
 
-// Runs a task on every worker; the caller is worker 0. Tasks call the functions below in the same
-// order on every worker.
-void device_run(struct weft_device* device, void (*task)(void*, int32_t), void* context);
+// Runs a task on the first `workers` workers; the caller is worker 0. Tasks call the functions below
+// in the same order on every worker.
+void device_run(
+    struct weft_device* device, int32_t workers, void (*task)(void*, int32_t), void* context);
 
-// Waits until every worker is here.
+// Waits until every worker of the task is here.
 void device_barrier(struct weft_device* device);
 
 // Shares out items 0..count-1 among the workers in runs: the next run's start, or -1 at the end; its

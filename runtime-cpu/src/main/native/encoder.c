@@ -273,6 +273,6 @@ int32_t weft_encoder_forward(
   e->out = out;
   if (!complete(e)) return -2;
   if (!in_range(e)) return -3;
-  device_run(e->device, run_pass, e);
+  device_run(e->device, e->device->threads, run_pass, e);
   return 0;
 }

@@ -116,7 +116,7 @@ void prepare(
 
 // Several runs a worker, so that one that is held up leaves its share to the others.
 static int64_t panels_a_run(const struct walk* walk, const struct matmul* jobs, int64_t items) {
-  int64_t run = items / (walk->device->threads * 6);
+  int64_t run = items / (walk->device->active * 6);
   if (form_of(jobs[0].matrix->kind) == FORM_FLOATS) run = divide_up(run, 4) * 4;
   return run < 1 ? 1 : run > 64 ? 64 : run;
 }
@@ -180,7 +180,7 @@ int32_t weft_matmul(
   int64_t bytes = carver.used;
   carver.used = 0;
   carve_activations(&carver, device, rows, matrix->inputs, &product.activations);
-  device_run(device, run_product, &product);
+  device_run(device, device->threads, run_product, &product);
   unmap_memory(carver.base, bytes);
   return 0;
 }

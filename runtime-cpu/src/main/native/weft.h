@@ -8,7 +8,7 @@
 #define WEFT_API __attribute__((visibility("default")))
 
 // Raised whenever a function or a struct below changes; the binding refuses another number.
-#define WEFT_ABI 9
+#define WEFT_ABI 10
 
 // Element types of model files: the order of dev.weft.runtime.tensor.DType.
 enum weft_dtype {
@@ -124,6 +124,7 @@ struct weft_step {
   float* logits;                 // [logit_rows][vocabulary]
   int32_t* argmax;               // [logit_rows]: the lowest index of the largest logit
   const struct weft_adapter* const* adapters;  // [sequences], null for one without; null for none
+  int64_t workers;               // 1 up to the device's threads; results do not depend on it
 };
 
 // A low-rank adapter of a decoder: W x + B (scale * (A x)) for some of its matrices. It may be made

@@ -22,11 +22,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// A decoder whose steps are one native call each. Sampling that is more than taking the largest
 /// logit happens here, on the logits.
 final class CpuDecoder implements DecoderExecutable {
   private static final float[][] NO_LOGITS = {};
+  private static final Logger log = LoggerFactory.getLogger(CpuDecoder.class);
 
   private final DecoderSpec spec;
   private final CompileOptions options;
@@ -39,6 +42,7 @@ final class CpuDecoder implements DecoderExecutable {
   private final Arena arena = Arena.ofShared();
   private final MemorySegment logits;
   private final StepBuffer step;
+  private final TeamSize team;
   private float[] sampledRow = {};
 
   CpuDecoder(
@@ -52,6 +56,7 @@ final class CpuDecoder implements DecoderExecutable {
     this.kvLayout = kvLayout;
     this.kv = kv;
     this.decoder = decoder;
+    team = new TeamSize(decoder.threads());
     try {
       logits = arena.allocate(JAVA_FLOAT, logitsBytes(spec, options) / Float.BYTES);
       step = new StepBuffer(options, kvLayout, arena);
@@ -123,7 +128,7 @@ final class CpuDecoder implements DecoderExecutable {
   }
 
   private StepResult run(StepBatch batch, MemorySegment out) {
-    decoder.run(step.fill(batch, adapters, out));
+    runStep(step.fill(batch, adapters, out), batch.rowCount());
     var results = new ArrayList<StepResult.Entry>(batch.entries().size());
     int row = 0;
     for (StepBatch.Entry entry : batch.entries()) {
@@ -131,6 +136,17 @@ final class CpuDecoder implements DecoderExecutable {
       row += entry.logitRows();
     }
     return new StepResult(results);
+  }
+
+  private void runStep(MemorySegment struct, int rows) {
+    step.setWorkers(team.choose(rows));
+    long start = System.nanoTime();
+    decoder.run(struct);
+    if (team.took(rows, System.nanoTime() - start)) {
+      log.atDebug()
+          .addKeyValue("workers", team.size())
+          .log("small steps are faster with another number of workers");
+    }
   }
 
   /// @param firstRow where this entry's logits begin

@@ -173,6 +173,11 @@ final class NativeDecoder implements AutoCloseable {
     device.library().decoderVector(address, layer, role, vector, count);
   }
 
+  /// Workers of the device, which a step may take.
+  int threads() {
+    return device.threads();
+  }
+
   /// Runs the step that [StepBuffer#fill] described.
   void run(MemorySegment step) {
     device.library().decoderStep(address, step);

@@ -13,12 +13,13 @@ import java.util.Map;
 
 /// A `struct weft_step` and its arrays, written anew for each step: filling it allocates nothing.
 final class StepBuffer {
-  private static final int FIELDS = 12;
+  private static final int FIELDS = 13;
   private static final long ROWS = 0;
   private static final long SEQUENCES = 8;
   private static final long LOGIT_ROWS = 16;
   private static final long LOGITS = 72;
   private static final long ADAPTERS = 88;
+  private static final long WORKERS = 96;
 
   private final KvLayout kvLayout;
   private final MemorySegment tokens;
@@ -55,6 +56,7 @@ final class StepBuffer {
             .address(MemorySegment.NULL)
             .address(largest)
             .address(MemorySegment.NULL)
+            .integers(1)
             .done();
   }
 
@@ -96,6 +98,11 @@ final class StepBuffer {
     struct.set(ADDRESS, LOGITS, logits);
     struct.set(ADDRESS, ADAPTERS, adapted ? sequenceAdapters : MemorySegment.NULL);
     return struct;
+  }
+
+  /// How many workers take the step: 1 up to the device's threads.
+  void setWorkers(int workers) {
+    struct.set(JAVA_LONG, WORKERS, workers);
   }
 
   /// The token with the largest logit of a logit row, after the step.
