@@ -12,8 +12,9 @@
 
 #define CHUNK 32       // groups that are unpacked at once: 16 KiB
 #define PAIR_CHUNK 64  // groups of bf16 between which sums go through memory: 64 KiB a panel
-// Tiles of fewer rows are faster with vpdpbusd.
-#define FEWEST_ROWS 5
+// Tiles of fewer rows are faster with vpdpbusd: measured, 8 rows of Q8_0 take 0.42 ms there and
+// 0.75 here, 16 rows 0.76 and 0.74; of Q4_0 0.41 and 0.72, 0.71 and 0.55.
+#define FEWEST_ROWS 9
 
 // What the unpacked bytes are, until the tile instructions that read them: the compiler does not
 // know that those read memory.
@@ -131,15 +132,14 @@ INLINE void multiply_panel(
     int64_t count = groups - first < CHUNK ? groups - first : CHUNK;
     unpack(kind, &reader, count, &chunk);
     for (int64_t row = 0; row < rows->count; row += TILE_ROWS) {
-      int64_t tile = rows_of_tile(rows, row);
+      int64_t tile = rows_of_tile(rows, row);  // 12 or 16: FEWEST_ROWS
       const uint8_t* x =
           rows->x + (row * groups + first * tile) * QUANTIZED_ROW_BYTES;
       float* out = sums + row * PANEL;
-      switch (tile) {
-        case 16: add_chunk(kind, &chunk, count, x, 16, out); break;
-        case 12: add_chunk(kind, &chunk, count, x, 12, out); break;
-        case 8: add_chunk(kind, &chunk, count, x, 8, out); break;
-        default: add_chunk(kind, &chunk, count, x, 6, out); break;
+      if (tile == 16) {
+        add_chunk(kind, &chunk, count, x, 16, out);
+      } else {
+        add_chunk(kind, &chunk, count, x, 12, out);
       }
     }
   }
