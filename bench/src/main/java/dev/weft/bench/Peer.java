@@ -32,7 +32,8 @@ public record Peer(String name, Path binaries, boolean repacks, String version, 
     List<Peer> peers = new ArrayList<>();
     List<String> absent = new ArrayList<>();
     for (Known known : KNOWN) {
-      Optional<Path> directory = Optional.ofNullable(environment.get(known.variable())).map(Path::of);
+      Optional<Path> directory =
+          Optional.ofNullable(environment.get(known.variable())).map(Path::of);
       if (directory.isEmpty()) {
         absent.add("%s was not measured: %s is not set".formatted(known.name(), known.variable()));
         continue;
@@ -43,8 +44,7 @@ public record Peer(String name, Path binaries, boolean repacks, String version, 
               "%s has no %s: %s".formatted(known.variable(), binary, directory.get()));
         }
       }
-      String remark =
-          environment.getOrDefault(known.variable().replace("_BIN", "_REMARK"), "");
+      String remark = environment.getOrDefault(known.variable().replace("_BIN", "_REMARK"), "");
       peers.add(
           new Peer(
               known.name(), directory.get(), known.repacks(), version(directory.get()), remark));

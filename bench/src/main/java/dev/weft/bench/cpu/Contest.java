@@ -86,8 +86,7 @@ final class Contest implements AutoCloseable {
     }
   }
 
-  private LlamaBench.Speed peer(Peer peer, Amount amount)
-      throws IOException, InterruptedException {
+  private LlamaBench.Speed peer(Peer peer, Amount amount) throws IOException, InterruptedException {
     return LlamaBench.run(peer, file, setting.threads(), amount, Confinement.NONE);
   }
 

@@ -20,7 +20,8 @@ import java.util.Optional;
 import java.util.function.Function;
 
 /// Measures the CPU runtime beside its peers: `[ROUNDS] [--only PART,...] [--models NAME,...]
-/// [--results DIR]`, or `--render DIR`, which makes the report of a directory anew. See `bench/README.md`.
+/// [--results DIR]`, or `--render DIR`, which makes the report of a directory anew. See
+/// `bench/README.md`.
 public final class CpuBench {
   private static final List<Part> PARTS =
       List.of(
@@ -53,8 +54,7 @@ public final class CpuBench {
       for (int i = 0; i < words.length; i++) {
         switch (words[i]) {
           case "--only" -> parts = chosen(PARTS, Part::name, value(words, ++i));
-          case "--models" ->
-              shapes = chosen(ModelShape.ALL, ModelShape::name, value(words, ++i));
+          case "--models" -> shapes = chosen(ModelShape.ALL, ModelShape::name, value(words, ++i));
           case "--results" -> results = Optional.of(Path.of(value(words, ++i)));
           case "--render" -> render = Optional.of(Path.of(value(words, ++i)));
           default -> rounds = Integer.parseInt(words[i]);
@@ -79,8 +79,7 @@ public final class CpuBench {
                 .findFirst()
                 .orElseThrow(() ->
                     new IllegalArgumentException(
-                        "no '%s'; there are %s"
-                            .formatted(word, all.stream().map(name).toList()))));
+                        "no '%s'; there are %s".formatted(word, all.stream().map(name).toList()))));
       }
       return chosen;
     }
@@ -108,9 +107,7 @@ public final class CpuBench {
         .addShutdownHook(
             Thread.ofPlatform()
                 .unstarted(() ->
-                    ProcessHandle.current()
-                        .descendants()
-                        .forEach(ProcessHandle::destroyForcibly)));
+                    ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly)));
     Path directory = arguments.results().orElseGet(CpuBench::defaultResults);
     boolean whole = run(arguments, new Results(directory, names()));
     System.out.println(directory.resolve("results.md"));

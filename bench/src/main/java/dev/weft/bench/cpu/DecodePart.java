@@ -95,8 +95,7 @@ final class DecodePart implements Part {
         .median(label, SPEED, "ik_llama.cpp")
         .ifPresent(ik ->
             recorder.find(
-                Finding.atLeast(
-                    key + "ik", what + "against ik_llama.cpp", speed / ik, 1, " x")));
+                Finding.atLeast(key + "ik", what + "against ik_llama.cpp", speed / ik, 1, " x")));
     if (!shape.equals(ModelShape.SMOLLM2_135M)) {
       recorder.find(
           Finding.atLeast(

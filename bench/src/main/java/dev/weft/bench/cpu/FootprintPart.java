@@ -97,8 +97,8 @@ final class FootprintPart implements Part {
   /// Seconds of the threads that compute: the device's own and its team.
   private static double computing(long pid) throws IOException {
     return ProcessUse.threadSeconds(pid).entrySet().stream()
-        .filter(thread -> thread.getKey().startsWith("weft-device")
-            || thread.getKey().startsWith("weft-cpu"))
+        .filter(thread ->
+            thread.getKey().startsWith("weft-device") || thread.getKey().startsWith("weft-cpu"))
         .mapToDouble(Map.Entry::getValue)
         .sum();
   }

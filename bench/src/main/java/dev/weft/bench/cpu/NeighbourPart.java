@@ -79,8 +79,7 @@ final class NeighbourPart implements Part {
   private static WeftEngine open(Setting setting, Path file, Confinement within)
       throws IOException {
     int threads = within == Confinement.NONE ? setting.threads() : 0;
-    return WeftEngine.open(
-            new WeftEngine.Options(file, Quantization.NONE, threads, 1, within))
+    return WeftEngine.open(new WeftEngine.Options(file, Quantization.NONE, threads, 1, within))
         .orElseThrow();
   }
 

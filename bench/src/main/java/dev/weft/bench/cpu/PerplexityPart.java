@@ -46,8 +46,10 @@ final class PerplexityPart implements Part {
   public void run(Setting setting, PartRecorder recorder) {
     BenchModels models = setting.models();
     Path original =
-        models.smolLm2().orElseThrow(() ->
-            new IllegalStateException("perplexity needs SmolLM2's real weights"));
+        models
+            .smolLm2()
+            .orElseThrow(
+                () -> new IllegalStateException("perplexity needs SmolLM2's real weights"));
     recorder.remark(
         "%d tokens; SmolLM2-135M-Instruct, all formats made of its file's dequantised weights."
             .formatted(TEXT.windows() * TEXT.tokensPerWindow()));
@@ -69,8 +71,7 @@ final class PerplexityPart implements Part {
       for (DType type : new DType[] {DType.Q8_0, DType.Q4_0}) {
         Path file = models.gguf(SHAPE, type);
         double base =
-            meter.read(
-                "float32 of " + type, models.dequantized(SHAPE, file), Quantization.NONE);
+            meter.read("float32 of " + type, models.dequantized(SHAPE, file), Quantization.NONE);
         double quantized = meter.read(type.name(), file, Quantization.NONE);
         atMostOver(
             recorder, "8/" + type.name().toLowerCase(Locale.ROOT), type.name(), quantized, base);
@@ -106,11 +107,7 @@ final class PerplexityPart implements Part {
             "8/w4a8",
             what,
             String.format(
-                Locale.ROOT,
-                "%.3f against %.3f; float32 is %.3f",
-                liquid,
-                nearest,
-                exact),
+                Locale.ROOT, "%.3f against %.3f; float32 is %.3f", liquid, nearest, exact),
             "lower perplexity",
             Finding.verdict(liquid < nearest)));
   }
@@ -121,8 +118,7 @@ final class PerplexityPart implements Part {
       try (ModelPackage model = ModelFiles.open(path);
           DecoderRun run = new DecoderRun(backend, model, quantization, new Bounds(512, 64))) {
         PerplexityResult result =
-            Fidelity.perplexity(
-                run, Golden.perplexity(), TEXT.windows(), TEXT.tokensPerWindow());
+            Fidelity.perplexity(run, Golden.perplexity(), TEXT.windows(), TEXT.tokensPerWindow());
         recorder.add(label, QUANTITY, 3, SUBJECT, result.perplexity());
         return result.perplexity();
       }

@@ -78,8 +78,7 @@ final class PrefillPart implements Part {
   }
 
   /// Format by format, without a target of its own.
-  private static void compare(
-      PartRecorder recorder, ModelShape shape, Bits bits, String subject) {
+  private static void compare(PartRecorder recorder, ModelShape shape, Bits bits, String subject) {
     OptionalDouble weft = recorder.median(bits.label(shape), SPEED, subject);
     OptionalDouble ik = recorder.median(bits.label(shape), SPEED, "ik_llama.cpp");
     if (weft.isPresent() && ik.isPresent()) {

@@ -36,10 +36,8 @@ final class Servers implements AutoCloseable {
       Bits bits = bits(shape);
       Path file = bits.file(setting.models(), shape);
       Path bf16 = bits.bf16(setting.models(), shape);
-      servers.add(
-          Contest.OWN, weft(setting, "own", function(bf16, bits.quantization(), room)));
-      servers.add(
-          Contest.SAME, weft(setting, "same", function(file, Quantization.NONE, room)));
+      servers.add(Contest.OWN, weft(setting, "own", function(bf16, bits.quantization(), room)));
+      servers.add(Contest.SAME, weft(setting, "same", function(file, Quantization.NONE, room)));
       for (Peer peer : setting.peers()) {
         servers.add(
             peer.name(),

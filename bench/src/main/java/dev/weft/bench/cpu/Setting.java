@@ -27,7 +27,7 @@ record Setting(
   }
 
   String requireRuntime() {
-    return runtimeClassPath.orElseThrow(() ->
-        new IllegalStateException("this part needs the runtime, which is not in the bundle"));
+    return runtimeClassPath.orElseThrow(
+        () -> new IllegalStateException("this part needs the runtime, which is not in the bundle"));
   }
 }

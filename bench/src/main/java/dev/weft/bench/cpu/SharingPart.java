@@ -33,7 +33,6 @@ final class SharingPart implements Part {
 
   private static final int PROMPT = 128;
   private static final int OUTPUT = 192;
-  private static final int CONTEXT = 512;
 
   /// Sequences that a function's own share of KV memory holds.
   private static final int SHARE = 6;
@@ -63,6 +62,9 @@ final class SharingPart implements Part {
             + " busy one for each function in the runtime. Batch and speed are means over the time"
             + " in which requests waited.");
     long fixedBytes = fixedBytes(setting);
+    recorder.remark(
+        "A function takes %d MiB beside its KV memory of %d MiB."
+            .formatted(fixedBytes >> 20, kvBytes >> 20));
     for (int round = 0; round < setting.rounds(); round++) {
       for (int functions : new int[] {1, 2, 4}) {
         String label = label(functions);
@@ -97,7 +99,7 @@ final class SharingPart implements Part {
 
   private static WeftRuntime.Function function(Setting setting, int number) {
     Path file = Servers.bits(SHAPE).file(setting.models(), SHAPE);
-    return new WeftRuntime.Function("model-" + number, file, Quantization.AUTO, CONTEXT);
+    return new WeftRuntime.Function("model-" + number, file, Quantization.AUTO, PROMPT + OUTPUT);
   }
 
   private static WeftRuntime runtime(Setting setting, Optional<Long> memory) throws IOException {
@@ -190,8 +192,7 @@ final class SharingPart implements Part {
     // A step reads the weights once and the KV of each sequence.
     double weights = Servers.bits(SHAPE).fileBytes(setting.models(), SHAPE);
     double kv = (PROMPT + OUTPUT / 2.0) * kvTokenBytes();
-    double allowed =
-        speedAlone * (batch / alone) * (weights + alone * kv) / (weights + batch * kv);
+    double allowed = speedAlone * (batch / alone) * (weights + alone * kv) / (weights + batch * kv);
     recorder.find(
         Finding.atLeast(
             key + "speed",

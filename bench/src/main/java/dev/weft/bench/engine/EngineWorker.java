@@ -18,9 +18,9 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
-/// Weft's CPU backend as a process that does what its input says, a line each: `prefill N` (N tokens
-/// at once) or `decode N` (one by one from an empty context), as `llama-bench` does. It answers with
-/// lines that begin with [#MARK].
+/// Weft's CPU backend as a process that does what its input says, a line each: `prefill N` (N
+/// tokens at once) or `decode N` (one by one from an empty context), as `llama-bench` does. It
+/// answers with lines that begin with [#MARK].
 ///
 /// Arguments: the model, the quantization, the threads (0: as many as the process may use) and the
 /// longest prompt.

@@ -9,8 +9,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.stream.IntStream;
 
-/// How fast this machine reads memory: every thread adds up an array of its own, all together
-/// far larger than any cache. In a process of its own, for huge pages and to give the memory back.
+/// How fast this machine reads memory: every thread adds up an array of its own, all together far
+/// larger than any cache. In a process of its own, for huge pages and to give the memory back.
 public final class ReadBandwidth {
   private static final int TOTAL_MIB = 2048;
   private static final int PASSES = 12;

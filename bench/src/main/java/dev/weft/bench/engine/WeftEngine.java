@@ -49,8 +49,7 @@ public final class WeftEngine implements AutoCloseable {
             .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     BufferedReader answers =
-        new BufferedReader(
-            new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
+        new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
     String[] first = read(process, answers).split(" ", 2);
     if (first[0].equals("unsupported")) {
       System.err.println("weft: " + first[1]);

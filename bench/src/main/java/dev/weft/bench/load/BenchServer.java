@@ -7,8 +7,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /// A server process under measurement. Closing it ends the process.
-public abstract sealed class BenchServer implements AutoCloseable
-    permits LlamaServer, WeftRuntime {
+public abstract sealed class BenchServer implements AutoCloseable permits LlamaServer, WeftRuntime {
   private static final Duration START_TIMEOUT = Duration.ofMinutes(3);
   private static final long POLL_MILLIS = 3;
 

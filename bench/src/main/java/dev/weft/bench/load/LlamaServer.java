@@ -36,8 +36,7 @@ public final class LlamaServer extends BenchServer {
     command.addAll(List.of("--threads", String.valueOf(options.threads())));
     command.addAll(List.of("--threads-batch", String.valueOf(options.threads())));
     command.addAll(List.of("--parallel", String.valueOf(options.slots())));
-    command.addAll(
-        List.of("--ctx-size", String.valueOf(options.slots() * options.slotTokens())));
+    command.addAll(List.of("--ctx-size", String.valueOf(options.slots() * options.slotTokens())));
     command.addAll(List.of("--cache-ram", "0"));
     if (peer.repacks()) {
       command.add("--run-time-repack");

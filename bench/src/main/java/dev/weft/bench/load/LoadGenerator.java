@@ -15,8 +15,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 
-/// Loads a server with streamed completions. Any failed request fails the run: half an answer is not
-/// a measurement.
+/// Loads a server with streamed completions. Any failed request fails the run: half an answer is
+/// not a measurement.
 public final class LoadGenerator {
   private static final int STREAM_TOKENS = 2000;
   private static final int STREAM_PROMPT = 128;

@@ -16,6 +16,7 @@ import dev.weft.functions.instance.ControlApi.UnloadRequest;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.functions.instance.Tier;
+import java.io.File;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -31,11 +32,24 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /// Weft's CPU runtime as the platform starts it, driven through its control API.
 public final class WeftRuntime extends BenchServer {
   private static final ObjectMapper JSON = Json.mapper();
   private static final String SECRET = "a-secret-of-the-benchmark";
+
+  /// As the platform has them.
+  private static final List<String> JVM_FLAGS =
+      List.of(
+          "-XX:+UseSerialGC",
+          "-Xms32m",
+          "-Xmx1g",
+          "-XX:MinHeapFreeRatio=10",
+          "-XX:MaxHeapFreeRatio=30",
+          "-XX:+ExitOnOutOfMemoryError",
+          "--enable-native-access=ALL-UNNAMED",
+          "--sun-misc-unsafe-memory-access=allow");
 
   private final HttpClient client = HttpClient.newHttpClient();
   private final Path announce;
@@ -68,7 +82,11 @@ public final class WeftRuntime extends BenchServer {
   /// @param memory for `--memory`
   public record Options(
       String classPath,
-      Path home, int threads, Optional<Long> memory, List<Function> functions, Path log) {
+      Path home,
+      int threads,
+      Optional<Long> memory,
+      List<Function> functions,
+      Path log) {
     public Options {
       functions = List.copyOf(functions);
     }
@@ -90,16 +108,35 @@ public final class WeftRuntime extends BenchServer {
     Path announce = meeting.resolve("announce.json");
     List<String> command = new ArrayList<>();
     command.add(Subprocess.javaCommand());
-    command.addAll(List.of("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Xmx1g"));
-    command.add("--enable-native-access=ALL-UNNAMED");
-    command.add("--sun-misc-unsafe-memory-access=allow");
-    command.addAll(List.of("-cp", options.classPath(), "dev.weft.runtime.cpu.Main"));
+    command.addAll(JVM_FLAGS);
+    command.addAll(classPath(options.classPath()));
+    command.add("dev.weft.runtime.cpu.Main");
     command.addAll(List.of("--device", "cpu-0", "--host", "127.0.0.1", "--port", "0"));
     command.addAll(List.of("--home", options.home().toString()));
     command.addAll(List.of("--secret-file", secret.toString(), "--announce", announce.toString()));
     command.addAll(List.of("--threads", String.valueOf(options.threads())));
     options.memory().ifPresent(bytes -> command.addAll(List.of("--memory", bytes.toString())));
     return new WeftRuntime(command, options, announce);
+  }
+
+  /// A directory of jars (`app/*`) by name, in the order in which its AOT cache was made, and with
+  /// that cache, as the platform starts a runtime; any other class path as it is.
+  private static List<String> classPath(String classPath) throws IOException {
+    if (!classPath.endsWith("/*")) {
+      return List.of("-cp", classPath);
+    }
+    Path app = Path.of(classPath.substring(0, classPath.length() - 2));
+    List<String> flags = new ArrayList<>();
+    Path cache = app.resolve("runtime.aot");
+    if (Files.exists(cache)) {
+      flags.add("-XX:AOTCache=" + cache);
+    }
+    try (Stream<Path> files = Files.list(app)) {
+      List<String> jars =
+          files.map(Path::toString).filter(file -> file.endsWith(".jar")).sorted().toList();
+      flags.addAll(List.of("-cp", String.join(File.pathSeparator, jars)));
+    }
+    return flags;
   }
 
   /// Loads the functions that it was started with, and gives the first.
@@ -121,9 +158,9 @@ public final class WeftRuntime extends BenchServer {
     return URI.create("http://127.0.0.1:" + port);
   }
 
-  /// Returns once it is ready.
+  /// Returns once it is ready. It is never evicted for another.
   public void load(Function function) throws IOException, InterruptedException {
-    post(ControlApi.LOAD, new LoadRequest(function.revision(), false), 202);
+    post(ControlApi.LOAD, new LoadRequest(function.revision(), true), 202);
     await(() -> {
       Optional<InstanceStatus> instance = instance(function);
       instance

@@ -42,8 +42,8 @@ public final class BenchModels {
     return new BenchModels(directory, Optional.empty(), Vocabulary.read(vocabulary));
   }
 
-  /// `WEFT_BENCH_MODELS`, or `$WEFT_HOME/bench-models`; random where `WEFT_BENCH_VOCABULARY` names a
-  /// vocabulary's file.
+  /// `WEFT_BENCH_MODELS`, or `$WEFT_HOME/bench-models`; random where `WEFT_BENCH_VOCABULARY` names
+  /// a vocabulary's file.
   public static BenchModels ofEnvironment() {
     Path directory =
         Optional.ofNullable(System.getenv("WEFT_BENCH_MODELS"))
@@ -75,9 +75,12 @@ public final class BenchModels {
 
   /// A directory with safetensors of a shape.
   public Path safetensors(ModelShape shape, DType type) {
-    return write(label(shape, type), shape, (path, source) ->
-        new SafetensorsModel(shape, type, vocabulary.padded(shape.vocabulary()))
-            .write(path, source));
+    return write(
+        label(shape, type),
+        shape,
+        (path, source) ->
+            new SafetensorsModel(shape, type, vocabulary.padded(shape.vocabulary()))
+                .write(path, source));
   }
 
   /// What is made of a shape's weights before they are written.
@@ -87,9 +90,12 @@ public final class BenchModels {
 
   /// A GGUF file of changed weights.
   public Path gguf(ModelShape shape, DType type, String name, Change change) {
-    return write(name + ".gguf", shape, (path, source) ->
-        new GgufModel(shape, type, vocabulary.padded(shape.vocabulary()))
-            .write(path, change.of(source)));
+    return write(
+        name + ".gguf",
+        shape,
+        (path, source) ->
+            new GgufModel(shape, type, vocabulary.padded(shape.vocabulary()))
+                .write(path, change.of(source)));
   }
 
   /// The dequantised weights of a GGUF file of a shape as float32.

@@ -12,6 +12,7 @@ import java.util.List;
 final class GgufHeader {
   /// GGUF's numbers of value types.
   private static final int UINT32 = 4;
+
   private static final int INT32 = 5;
   private static final int FLOAT32 = 6;
   private static final int BOOL = 7;

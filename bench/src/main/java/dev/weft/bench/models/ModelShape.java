@@ -28,8 +28,7 @@ public record ModelShape(
   public static final ModelShape QWEN_1_5B =
       new ModelShape("qwen2.5-1.5b", true, 151_936, 32768, 28, 1536, 8960, 12, 2, 128, 1e-6, 1e6);
 
-  public static final List<ModelShape> ALL =
-      List.of(SMOLLM2_135M, QWEN_0_5B, LLAMA_1B, QWEN_1_5B);
+  public static final List<ModelShape> ALL = List.of(SMOLLM2_135M, QWEN_0_5B, LLAMA_1B, QWEN_1_5B);
 
   /// One tensor; names are GGUF's, rows are in the order of Hugging Face.
   ///

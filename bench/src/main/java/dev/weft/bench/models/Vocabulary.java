@@ -3,6 +3,7 @@ package dev.weft.bench.models;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.weft.bench.QuickstartModels;
 import dev.weft.runtime.weights.GgufFile;
 import dev.weft.runtime.weights.GgufMetadata;
 import java.io.IOException;
@@ -70,8 +71,13 @@ public record Vocabulary(
     header.put("tokenizer.chat_template", chatTemplate);
   }
 
+  /// Writes SmolLM2's vocabulary. Argument: the file.
+  public static void main(String[] arguments) throws IOException {
+    read(QuickstartModels.smolLm2()).writeGguf(Path.of(arguments[0]));
+  }
+
   /// Writes the vocabulary alone, as a GGUF file without tensors.
-  public void writeGguf(Path file) throws IOException {
+  private void writeGguf(Path file) throws IOException {
     GgufHeader header = new GgufHeader();
     put(header);
     Files.write(file, header.bytes());

@@ -17,7 +17,8 @@ public interface WeightSource {
     return (tensor, row, out) -> {
       var random =
           new SplittableRandom(seed + 0x9e3779b97f4a7c15L * (tensor.name().hashCode() + 31L * row));
-      // An embedding that is small beside what the layers add, and an output scale that makes up for
+      // An embedding that is small beside what the layers add, and an output scale that makes up
+      // for
       // it, so that a tied model does not just repeat its last token.
       switch (tensor.role()) {
         case EMBEDDING -> fill(out, tensor.columns(), random, 0, 0.25);
@@ -48,8 +49,9 @@ public interface WeightSource {
         Dequantizer.row(weights.tensor(tensor.name()), shape.ggufRow(tensor, row), out);
   }
 
-  /// Matrices rounded to the nearest of 16 levels between the smallest and the largest of each group
-  /// of `groupSize` elements: the plain way to 4 bits, and what better ways are compared with.
+  /// Matrices rounded to the nearest of 16 levels between the smallest and the largest of each
+  /// group of `groupSize` elements: the plain way to 4 bits, and what better ways are compared
+  /// with.
   static WeightSource roundedToNearest(WeightSource source, int groupSize) {
     return (tensor, row, out) -> {
       source.row(tensor, row, out);

@@ -71,15 +71,16 @@ final class BarChart {
         LABELS, y, Math.max(0.5, length), BAR - 3, COLOURS.get(index % COLOURS.size()));
     line(
         "<line class=\"line\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>",
-        LABELS + spread.smallest() * scale, middle - 1, LABELS + spread.largest() * scale,
+        LABELS + spread.smallest() * scale,
+        middle - 1,
+        LABELS + spread.largest() * scale,
         middle - 1);
     line(
         "<text x=\"%.1f\" y=\"%d\">%s</text>",
         LABELS + Math.max(length, spread.largest() * scale) + 6,
         y + 12,
         escape(
-            String.format(
-                Locale.ROOT, "%." + row.digits() + "f  %s", spread.median(), subject)));
+            String.format(Locale.ROOT, "%." + row.digits() + "f  %s", spread.median(), subject)));
     y += BAR;
   }
 

@@ -15,7 +15,8 @@ public record Finding(String key, String what, String figure, String target, Ver
   }
 
   /// A figure that is to be at least so much.
-  public static Finding atLeast(String key, String what, double figure, double target, String unit) {
+  public static Finding atLeast(
+      String key, String what, double figure, double target, String unit) {
     return new Finding(
         key, what, text(figure) + unit, ">= " + text(target) + unit, verdict(figure >= target));
   }

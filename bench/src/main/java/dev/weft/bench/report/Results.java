@@ -108,15 +108,13 @@ public final class Results {
     Map<String, List<Series>> quantities =
         part.series().stream()
             .collect(
-                Collectors.groupingBy(
-                    Series::quantity, LinkedHashMap::new, Collectors.toList()));
+                Collectors.groupingBy(Series::quantity, LinkedHashMap::new, Collectors.toList()));
     List<String> subjects = subjects(part.series());
     int number = 0;
     for (Map.Entry<String, List<Series>> quantity : quantities.entrySet()) {
       String file = "%s-%d.svg".formatted(part.part(), ++number);
       String title = part.title() + ": " + quantity.getKey();
-      Files.writeString(
-          directory.resolve(file), BarChart.of(title, quantity.getValue(), subjects));
+      Files.writeString(directory.resolve(file), BarChart.of(title, quantity.getValue(), subjects));
       text.append("\n### %s%n%n![%s](%s)%n%n".formatted(quantity.getKey(), title, file));
       table(quantity.getValue(), text);
     }

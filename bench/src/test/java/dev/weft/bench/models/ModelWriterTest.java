@@ -64,11 +64,13 @@ class ModelWriterTest {
     try (ModelPackage model = ModelFiles.open(path);
         ReferenceBackend backend = new ReferenceBackend(1);
         DecoderRun run = new DecoderRun(backend, model, Quantization.NONE, new Bounds(16, 16))) {
-      run.score(TOKENS, (_, logits) -> {
-        for (float logit : logits) {
-          all.add(logit);
-        }
-      });
+      run.score(
+          TOKENS,
+          (_, logits) -> {
+            for (float logit : logits) {
+              all.add(logit);
+            }
+          });
     }
     return all;
   }
@@ -122,8 +124,7 @@ class ModelWriterTest {
       values[i] = (float) random.nextDouble(-1, 1) * (i < 256 ? 1 : 100);
     }
     values[300] = 0;
-    ByteBuffer bytes =
-        ByteBuffer.allocate((int) type.byteSize(512)).order(ByteOrder.LITTLE_ENDIAN);
+    ByteBuffer bytes = ByteBuffer.allocate((int) type.byteSize(512)).order(ByteOrder.LITTLE_ENDIAN);
     BlockEncoder.encode(type, values, values.length, bytes);
     assertThat(bytes.hasRemaining()).isFalse();
     float[] read =
@@ -148,8 +149,7 @@ class ModelWriterTest {
       ByteBuffer bytes =
           ByteBuffer.allocate((int) type.byteSize(256)).order(ByteOrder.LITTLE_ENDIAN);
       BlockEncoder.encode(type, new float[256], 256, bytes);
-      Tensor tensor =
-          new Tensor("t", type, Shape.of(1, 256), MemorySegment.ofArray(bytes.array()));
+      Tensor tensor = new Tensor("t", type, Shape.of(1, 256), MemorySegment.ofArray(bytes.array()));
       for (float value : Dequantizer.all(tensor)) {
         assertThat(value).isZero(); // of either sign
       }
