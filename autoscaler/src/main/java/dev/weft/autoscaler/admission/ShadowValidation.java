@@ -81,7 +81,7 @@ public final class ShadowValidation {
   /// @param maxSequences the most sequences of one batch
   /// @param maxWaiting the most requests that wait for a place in it
   /// @param blocksPlanned KV blocks promised to the sequences that run
-  /// @param blockCapacity KV blocks of the instance's grant
+  /// @param blockCapacity KV blocks that the instance could have, were its neighbours idle
   /// @param tokensPerBlock tokens that a block holds; 0 for a model without a KV cache
   public record Instance(
       int contextLength,

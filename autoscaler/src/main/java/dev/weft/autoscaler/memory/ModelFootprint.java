@@ -7,24 +7,17 @@ import java.util.Locale;
 ///
 /// @param weightBytes resident weights
 /// @param activationBytes scratch of the largest step
-/// @param blockBytes bytes of one KV block, all layers; 0 for a model without a KV cache
-/// @param tokensPerBlock tokens that one block holds; 0 for a model without a KV cache
+/// @param contextChunks chunks of KV memory that one sequence as long as the context takes; 0 for a
+///   model without a KV cache
+/// @param chunkBytes what a chunk holds
 /// @param contextLength the longest sequence, in tokens
 public record ModelFootprint(
-    long weightBytes,
-    long activationBytes,
-    long blockBytes,
-    int tokensPerBlock,
-    int contextLength) {
+    long weightBytes, long activationBytes, int contextChunks, long chunkBytes, int contextLength) {
   public ModelFootprint {
-    if (weightBytes < 0 || activationBytes < 0 || blockBytes < 0 || tokensPerBlock < 0) {
+    if (weightBytes < 0 || activationBytes < 0 || contextChunks < 0 || chunkBytes < 1) {
       throw new IllegalArgumentException(
-          "negative sizes: %d, %d, %d, %d"
-              .formatted(weightBytes, activationBytes, blockBytes, tokensPerBlock));
-    }
-    if ((blockBytes == 0) != (tokensPerBlock == 0)) {
-      throw new IllegalArgumentException(
-          "%d tokens in a block of %d bytes".formatted(tokensPerBlock, blockBytes));
+          "impossible sizes: %d, %d, %d chunks of %d"
+              .formatted(weightBytes, activationBytes, contextChunks, chunkBytes));
     }
     if (contextLength < 1) {
       throw new IllegalArgumentException("contextLength is not positive: " + contextLength);
@@ -36,14 +29,9 @@ public record ModelFootprint(
     return Math.addExact(weightBytes, activationBytes);
   }
 
-  /// KV blocks of one sequence as long as the context.
-  public int blocksPerContext() {
-    return tokensPerBlock == 0 ? 0 : Math.ceilDiv(contextLength, tokensPerBlock);
-  }
-
   /// KV bytes of one sequence as long as the context.
   public long contextBytes() {
-    return Math.multiplyExact(blocksPerContext(), blockBytes);
+    return Math.multiplyExact(contextChunks, chunkBytes);
   }
 
   /// The least that an instance can work with: everything fixed, and one full context.
@@ -54,7 +42,7 @@ public record ModelFootprint(
   /// The least, with its arithmetic: `13.4 GiB (weights 12.6 GiB + ...)`.
   public String describe() {
     String kv =
-        blockBytes == 0
+        contextChunks == 0
             ? ""
             : String.format(
                 Locale.ROOT,

@@ -21,12 +21,12 @@ class InstanceFitTest {
   private static final long GIB = 1L << 30;
   private static final RevisionId OTHER = new RevisionId(new FunctionName("other"), 3);
 
-  /// A 7B of 12.6 GiB with 4,096 tokens of context: 256 blocks of 2.4 MiB.
+  /// A 7B of 12.6 GiB with 4,096 tokens of context: 256 blocks of 2.4 MiB, in 308 chunks of 2 MiB.
   private static final ModelFootprint MODEL =
-      new ModelFootprint(12_902 * MIB, 205 * MIB, 12 * MIB / 5, 16, 4_096);
+      new ModelFootprint(12_902 * MIB, 205 * MIB, 308, 2 * MIB, 4_096);
 
   private static final String NEEDS =
-      "needs 13.4 GiB (weights 12.6 GiB + activations 205.0 MiB + KV for one context of 4,096 tokens 614.4 MiB)";
+      "needs 13.4 GiB (weights 12.6 GiB + activations 205.0 MiB + KV for one context of 4,096 tokens 616.0 MiB)";
 
   @Test
   void fitsAnEmptyDevice() {
@@ -68,7 +68,7 @@ class InstanceFitTest {
 
   @Test
   void needsNoKvForAnEncoder() {
-    ModelFootprint encoder = new ModelFootprint(90 * MIB, 10 * MIB, 0, 0, 256);
+    ModelFootprint encoder = new ModelFootprint(90 * MIB, 10 * MIB, 0, 2 * MIB, 256);
 
     assertThat(InstanceFit.decide(encoder, new Device(100 * MIB, 0, List.of())).reason())
         .startsWith("needs 100.0 MiB (weights 90.0 MiB + activations 10.0 MiB);");

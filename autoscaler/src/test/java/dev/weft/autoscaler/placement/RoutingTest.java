@@ -60,8 +60,8 @@ class RoutingTest {
         new Request(MINE, Quantization.AUTO, EnumSet.allOf(DeviceClass.class), 33, 0, Set.of());
     List<DeviceStatus> devices =
         List.of(
-            cpu("cpu-0", instance(MINE, Tier.READY, 5, 0, new Blocks(98, 50, 100, 16))),
-            cpu("cpu-1", instance(MINE, Tier.READY, 1, 0, new Blocks(97, 50, 100, 16))));
+            cpu("cpu-0", instance(MINE, Tier.READY, 5, 0, new Blocks(98, 50, 100, 16, 0))),
+            cpu("cpu-1", instance(MINE, Tier.READY, 1, 0, new Blocks(97, 50, 100, 16, 0))));
 
     assertThat(device(Routing.decide(request, devices))).isEqualTo("cpu-1");
   }
@@ -288,7 +288,7 @@ class RoutingTest {
   }
 
   private static InstanceStatus ready(RevisionId revision, int running, int waiting) {
-    return instance(revision, Tier.READY, running, waiting, new Blocks(0, 0, 100, 16));
+    return instance(revision, Tier.READY, running, waiting, new Blocks(0, 0, 100, 16, 0));
   }
 
   private static InstanceStatus instance(

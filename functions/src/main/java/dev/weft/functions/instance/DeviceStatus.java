@@ -41,10 +41,28 @@ public record DeviceStatus(
     GROWS_KV
   }
 
-  /// Bytes of the device's memory: all that Weft may use, what is promised, what is held.
-  public record Memory(long capacityBytes, long plannedBytes, long actualBytes) {
+  /// Bytes of the device's memory: all that Weft may use, what is planned, what is held.
+  ///
+  /// @param chunks what KV memory is made of
+  public record Memory(long capacityBytes, long plannedBytes, long actualBytes, Chunks chunks) {
+    /// Without chunks.
+    public Memory(long capacityBytes, long plannedBytes, long actualBytes) {
+      this(capacityBytes, plannedBytes, actualBytes, Chunks.NONE);
+    }
+
     public long freeBytes() {
       return capacityBytes - plannedBytes;
     }
+  }
+
+  /// The parts in which KV memory goes from one instance to another; [InstanceStatus.Blocks] has
+  /// each instance's.
+  ///
+  /// @param bytes of one chunk
+  /// @param total chunks that the device's memory is divided into; weights take their room from it
+  ///   without taking chunks
+  /// @param held chunks that instances hold
+  public record Chunks(long bytes, int total, int held) {
+    public static final Chunks NONE = new Chunks(0, 0, 0);
   }
 }

@@ -40,10 +40,11 @@ public record InstanceStatus(
   ///
   /// @param planned blocks promised to admitted sequences
   /// @param actual blocks in use
-  /// @param capacity blocks that fit the instance's grant
+  /// @param capacity blocks that it could have in use, were its neighbours idle
   /// @param tokensPerBlock the tokens that one block holds
-  public record Blocks(int planned, int actual, int capacity, int tokensPerBlock) {
-    public static final Blocks NONE = new Blocks(0, 0, 0, 0);
+  /// @param chunks chunks of the device's memory that hold its blocks, used or not
+  public record Blocks(int planned, int actual, int capacity, int tokensPerBlock, int chunks) {
+    public static final Blocks NONE = new Blocks(0, 0, 0, 0, 0);
   }
 
   /// How far a load is.

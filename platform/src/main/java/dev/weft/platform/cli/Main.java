@@ -27,6 +27,7 @@ import picocli.CommandLine.Spec;
       EnvCommand.class,
       DeployCommand.class,
       ListCommand.class,
+      TopCommand.class,
       DescribeCommand.class,
       InvokeCommand.class,
       ChatCommand.class,

@@ -2,10 +2,21 @@ package dev.weft.platform.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.weft.functions.DeviceClass;
+import dev.weft.functions.FunctionName;
+import dev.weft.functions.Model;
+import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.DeviceId;
+import dev.weft.functions.instance.DeviceStatus;
+import dev.weft.functions.instance.InstanceStatus;
+import dev.weft.functions.instance.Tier;
+import dev.weft.platform.management.ManagementApi;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,7 +56,16 @@ final class CommandLineTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"list", "env", "describe x", "chat x hi", "keys list", "rollback x", "delete x"})
+      strings = {
+        "list",
+        "top",
+        "env",
+        "describe x",
+        "chat x hi",
+        "keys list",
+        "rollback x",
+        "delete x"
+      })
   void aCommandSaysWhatToDoWhenWeftIsNotUp(String command) {
     int exit = execute((command + " --home " + home).split(" "));
     assertThat(exit).isEqualTo(1);
@@ -54,7 +74,7 @@ final class CommandLineTest {
 
   @Test
   void everyCommandHasHelp() {
-    for (String command : List.of("deploy", "list", "chat", "keys", "keys create")) {
+    for (String command : List.of("deploy", "list", "top", "chat", "keys", "keys create")) {
       assertThat(execute((command + " --help").split(" "))).as(command).isZero();
     }
     assertThat(execute("help", "deploy")).isZero();
@@ -81,6 +101,58 @@ final class CommandLineTest {
   void tablesAlignTheirColumns() {
     assertThat(Terminal.table(List.of(List.of("A", "LONG"), List.of("wide", "x"))))
         .isEqualTo("A      LONG\nwide   x\n");
+  }
+
+  @Test
+  void topShowsWhoHoldsADevicesMemory() {
+    long mebibyte = 1L << 20;
+    var blocks = new InstanceStatus.Blocks(40, 33, 900, 13, 6);
+    var instance =
+        new InstanceStatus(
+            new RevisionId(new FunctionName("chat"), 2),
+            Model.Kind.GENERATION,
+            Tier.READY,
+            false,
+            3,
+            1,
+            100 * mebibyte,
+            blocks,
+            1,
+            Instant.EPOCH,
+            null,
+            null,
+            List.of());
+    var cpu = new DeviceId("cpu-0");
+    var status =
+        new DeviceStatus(
+            cpu,
+            DeviceClass.CPU,
+            "run",
+            1,
+            DeviceStatus.Phase.READY,
+            new DeviceStatus.Memory(
+                1024 * mebibyte,
+                112 * mebibyte,
+                114 * mebibyte,
+                new DeviceStatus.Chunks(2 * mebibyte, 512, 7)),
+            Set.of(),
+            Set.of(DeviceStatus.Capability.GROWS_KV),
+            List.of(instance));
+    var away = new ManagementApi.DeviceView(new DeviceId("cpu-1"), null, "it is starting");
+
+    assertThat(
+            TopCommand.text(
+                new ManagementApi.DeviceList(
+                    List.of(new ManagementApi.DeviceView(cpu, status, null), away))))
+        .isEqualTo(
+            """
+            DEVICE   CLASS   STATE                  MEMORY    PLANNED     ACTUAL      KV         CHUNKS
+            cpu-0    cpu     ready                  1.0 GiB   112.0 MiB   114.0 MiB   14.0 MiB   7/512
+            cpu-1    -       away: it is starting   -         -           -           -          -
+
+            INSTANCE     DEVICE   TIER    RUNNING   WAITING   WEIGHTS     KV         CHUNKS   BLOCKS
+            chat-00002   cpu-0    ready   3         1         100.0 MiB   12.0 MiB   6        33/900
+            """);
   }
 
   @ParameterizedTest

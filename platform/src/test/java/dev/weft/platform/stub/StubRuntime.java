@@ -337,7 +337,7 @@ public final class StubRuntime {
         slot.running,
         0,
         100,
-        new Blocks(0, 0, 1_000, 16),
+        new Blocks(0, 0, 1_000, 16, 0),
         slot.loadCount,
         slot.lastUsedAt,
         slot.progress,

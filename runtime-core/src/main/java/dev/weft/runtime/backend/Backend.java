@@ -44,7 +44,7 @@ public interface Backend extends AutoCloseable {
   default DecoderExecutable compile(DecoderSpec spec, Weights weights, CompileOptions options) {
     KvLayout layout = footprint(spec, weights, options).kv();
     long chunkBytes = ChunkMemory.CHUNK_BYTES;
-    int chunks = layout.chunksFor(options.kvBlockCount(), chunkBytes);
+    int chunks = layout.tiling(chunkBytes).chunksFor(options.kvBlockCount());
     VirtualTensor kv = ChunkPool.whole(name(), openMemory(chunks * chunkBytes));
     try {
       return compile(spec, weights, options, kv);

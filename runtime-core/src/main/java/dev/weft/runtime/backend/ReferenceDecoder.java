@@ -162,7 +162,7 @@ final class ReferenceDecoder implements DecoderExecutable {
   }
 
   private void check(StepBatch.Entry entry) {
-    int mapped = kvLayout.blocksIn(kv.mappedChunks(), kv.chunkBytes());
+    int mapped = kvLayout.tiling(kv.chunkBytes()).blocksIn(kv.mappedChunks());
     int blockCount = Math.min(mapped, cache.blockCount());
     entry.requireWithin(
         new StepBatch.Bounds(contextLength, spec.vocabularySize(), blockCount, kvLayout));

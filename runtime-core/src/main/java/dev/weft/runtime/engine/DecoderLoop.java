@@ -11,6 +11,7 @@ import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.memory.BlockPool;
 import dev.weft.runtime.memory.BlockSupply;
+import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.scheduling.KvBlocks;
@@ -24,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,6 +53,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
 
   private final Map<Integer, Entrance> adapted = new ConcurrentHashMap<>();
 
+  private @Nullable ElasticKv elastic;
   private volatile Engine.Load load;
   private volatile boolean closing;
   private boolean closed;
@@ -62,7 +65,8 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
       DecoderOptions options,
       DeviceLoop.Settings settings,
       EngineObserver observer,
-      DeviceThread device) {
+      DeviceThread device,
+      BlockSupply supply) {
     this.revision = revision;
     this.executable = executable;
     this.tokenizer = tokenizer;
@@ -73,7 +77,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
         new KvBlocks(
             executable.kvLayout().blockTokens(),
             new BlockPool(options.kvBlockCount()),
-            BlockSupply.NONE,
+            supply,
             this::release);
     planner =
         new StepPlanner(
@@ -87,6 +91,12 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     pace = new PrefillPace(options.maxBatchTokens());
     runner = new StepRunner(revision, executable, observer, device, pace, this);
     load = measure();
+  }
+
+  /// Makes this a tenant of the device's memory. Called before the first turn.
+  void share(KvShare share) {
+    elastic = new ElasticKv(share, blocks, planner, executable);
+    share.attach(elastic);
   }
 
   @Override
@@ -227,6 +237,9 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
   public void turn() {
     endCancelledAndOverdue();
     generations.values().forEach(Generation::draft);
+    if (elastic != null) {
+      elastic.getAhead();
+    }
     var plan = planner.plan(pace.next(planner.decoding() || device.othersHaveWork(this)));
     plan.preempted().forEach(_ -> observer.onPreempted(revision));
     reuse.tell();
@@ -416,6 +429,9 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     closed = true;
     endAll(_ -> true);
     device.remove(this);
+    if (elastic != null) {
+      elastic.close();
+    }
     try {
       blocks.checkNothingIsHeld();
     } finally {

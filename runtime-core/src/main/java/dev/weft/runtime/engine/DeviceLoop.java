@@ -3,6 +3,8 @@ package dev.weft.runtime.engine;
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
+import dev.weft.runtime.memory.BlockSupply;
+import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -81,9 +83,29 @@ public final class DeviceLoop implements Engine {
       Tokenizer tokenizer,
       DecoderOptions options) {
     var instance =
-        new DecoderLoop(revision, executable, tokenizer, options, settings, observer, link);
+        new DecoderLoop(
+            revision, executable, tokenizer, options, settings, observer, link, BlockSupply.NONE);
     start(instance);
     return instance;
+  }
+
+  @Override
+  public DecoderInstance add(
+      RevisionId revision,
+      DecoderExecutable executable,
+      Tokenizer tokenizer,
+      DecoderOptions options,
+      KvShare kv) {
+    var instance =
+        new DecoderLoop(revision, executable, tokenizer, options, settings, observer, link, kv);
+    instance.share(kv);
+    start(instance);
+    return instance;
+  }
+
+  @Override
+  public boolean call(Runnable task) {
+    return link.call(task);
   }
 
   @Override

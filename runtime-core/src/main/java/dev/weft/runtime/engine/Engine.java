@@ -3,6 +3,7 @@ package dev.weft.runtime.engine;
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
+import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
@@ -19,8 +20,22 @@ public interface Engine extends AutoCloseable {
       Tokenizer tokenizer,
       DecoderOptions options);
 
+  /// Puts a compiled decoder to work whose KV memory is a share of the device's: it grows beyond
+  /// `options.kvBlockCount()` and shrinks while the instance runs. The instance closes the share.
+  DecoderInstance add(
+      RevisionId revision,
+      DecoderExecutable executable,
+      Tokenizer tokenizer,
+      DecoderOptions options,
+      KvShare kv);
+
   /// Puts a compiled encoder to work. The instance owns the executable from now on.
   EncoderInstance add(RevisionId revision, EncoderExecutable executable);
+
+  /// Runs a task on the device's thread, between two steps, and returns when it is done; what it
+  /// throws is thrown here. False when the engine has ended and the task was not run. Not to be
+  /// called by listeners and tasks.
+  boolean call(Runnable task);
 
   /// Time since the loop last came round; grows without bound when a step hangs. An idle loop comes
   /// round too.
@@ -32,6 +47,7 @@ public interface Engine extends AutoCloseable {
 
   /// Bounds of a decoder instance.
   ///
+  /// @param kvBlockCount KV blocks at the start
   /// @param maxBatchTokens rows in one step, decode and prefill chunks together; at least
   ///   `maxSequences`, so that prefill never starves
   /// @param maxSequences sequences in one step
@@ -39,7 +55,7 @@ public interface Engine extends AutoCloseable {
   record DecoderOptions(
       int contextLength, int kvBlockCount, int maxBatchTokens, int maxSequences, int maxWaiting) {
     public DecoderOptions {
-      if (contextLength < 2 || kvBlockCount < 1 || maxSequences < 1 || maxWaiting < 0) {
+      if (contextLength < 2 || kvBlockCount < 0 || maxSequences < 1 || maxWaiting < 0) {
         throw new IllegalArgumentException(
             "context %d, %d blocks, %d sequences, %d waiting"
                 .formatted(contextLength, kvBlockCount, maxSequences, maxWaiting));

@@ -2,25 +2,31 @@ package dev.weft.runtime.instance;
 
 import dev.weft.autoscaler.admission.InstanceFit;
 import dev.weft.autoscaler.memory.EvictionPlan.Eviction;
-import dev.weft.autoscaler.memory.KvGrant;
 import dev.weft.autoscaler.memory.ModelFootprint;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.ControlApi.Rejection;
+import dev.weft.runtime.engine.Engine;
+import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.memory.MemoryLedger.Reservation;
 import java.util.List;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 
-/// Finds memory for a new instance: decides on numbers, evicts, reserves. One load at a time gets
-/// to this point, so that two never evict for the same bytes.
+/// Finds memory for a new instance: decides on numbers, evicts, deflates others, reserves. One load
+/// at a time gets to this point, so that two never evict for the same bytes.
 final class DeviceMemory {
   /// A plan may be overtaken: an instance that was idle when it was made is busy when its turn
   /// comes. Then the plan is made again, so many times.
   private static final int MAX_PLANS = 10;
 
   private final MemoryLedger ledger;
+  private final Balloon balloon;
+  private final Engine engine;
   private final Evictor evictor;
+  private final AtomicLong promisedBytes = new AtomicLong();
   private final ReentrantLock turn = new ReentrantLock(true);
 
   /// Takes instances off the device.
@@ -31,11 +37,23 @@ final class DeviceMemory {
     boolean evict(RevisionId revision, String reason);
   }
 
-  /// Memory for one instance.
-  record Granted(Reservation reservation, int kvBlockCount) {}
+  /// Memory of one instance.
+  ///
+  /// @param reservation its weights and scratch; KV is added to it as it grows
+  /// @param promisedBytes what it can have at any time: these, and one full context
+  record Granted(Reservation reservation, long promisedBytes, AtomicLong allPromised)
+      implements AutoCloseable {
+    @Override
+    public void close() {
+      reservation.close();
+      allPromised.addAndGet(-promisedBytes);
+    }
+  }
 
-  DeviceMemory(MemoryLedger ledger, Evictor evictor) {
-    this.ledger = ledger;
+  DeviceMemory(InstanceManager.Device device, Evictor evictor) {
+    this.ledger = device.ledger();
+    this.balloon = device.balloon();
+    this.engine = device.engine();
     this.evictor = evictor;
   }
 
@@ -48,14 +66,15 @@ final class DeviceMemory {
     return ledger.capacityBytes();
   }
 
-  /// Memory for the model and its KV cache, or a [LoadException] with the arithmetic.
-  Granted reserve(RevisionId revision, ModelFootprint footprint, KvGrant policy) {
+  /// Memory for the model, and a promise of KV memory for one full context; or a [LoadException]
+  /// with the arithmetic.
+  Granted reserve(RevisionId revision, ModelFootprint footprint) {
     turn.lock();
     try {
       for (int i = 0; i < MAX_PLANS; i++) {
         switch (InstanceFit.decide(footprint, device())) {
           case InstanceFit.FitsNow _ -> {
-            return grant(revision, footprint, policy);
+            return grant(revision, footprint);
           }
           case InstanceFit.FitsAfter(List<Eviction> evictions, String reason) ->
               evict(revision, evictions);
@@ -82,19 +101,20 @@ final class DeviceMemory {
     }
   }
 
-  private Granted grant(RevisionId revision, ModelFootprint footprint, KvGrant policy) {
-    long freeBytes = ledger.snapshot().availableBytes();
-    return switch (policy.decide(footprint, freeBytes)) {
-      case KvGrant.Granted(int blockCount, long bytes, String _) ->
-          new Granted(reserve(revision, Math.addExact(footprint.fixedBytes(), bytes)), blockCount);
-      case KvGrant.TooSmall(long _, String reason) ->
-          throw LoadException.refused(Rejection.Code.NO_MEMORY_NOW, reason);
-    };
+  private Granted grant(RevisionId revision, ModelFootprint footprint) {
+    Reservation fixed = committed(reserveFixed(revision, footprint.fixedBytes()));
+    promisedBytes.addAndGet(footprint.leastBytes());
+    return new Granted(fixed, footprint.leastBytes(), promisedBytes);
   }
 
-  private Reservation reserve(RevisionId revision, long bytes) {
-    return switch (ledger.reserve(revision.toString(), bytes)) {
-      case MemoryLedger.Outcome.Reserved(Reservation reservation) -> committed(reservation);
+  /// Reserves on the device's thread: others may have to give KV memory up first.
+  private Reservation reserveFixed(RevisionId revision, long bytes) {
+    var outcome = new AtomicReference<MemoryLedger.Outcome>();
+    if (!engine.call(() -> outcome.set(balloon.reserve(revision.toString(), bytes)))) {
+      throw LoadException.cancelled();
+    }
+    return switch (outcome.get()) {
+      case MemoryLedger.Outcome.Reserved(Reservation reservation) -> reservation;
       case MemoryLedger.Outcome.Refused(long asked, long available) ->
           throw LoadException.refused(
               Rejection.Code.NO_MEMORY_NOW,
@@ -114,8 +134,8 @@ final class DeviceMemory {
   }
 
   private InstanceFit.Device device() {
-    MemoryLedger.Snapshot snapshot = ledger.snapshot();
+    // What instances hold beyond their promise comes back when it is needed.
     return new InstanceFit.Device(
-        snapshot.capacityBytes(), snapshot.plannedBytes(), evictor.candidates());
+        ledger.capacityBytes(), promisedBytes.get(), evictor.candidates());
   }
 }

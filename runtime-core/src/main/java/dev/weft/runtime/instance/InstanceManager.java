@@ -16,7 +16,7 @@ import dev.weft.functions.instance.Tier;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.engine.Engine;
 import dev.weft.runtime.instance.Slot.Pending;
-import dev.weft.runtime.memory.ChunkPool;
+import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.source.FetchListener;
 import dev.weft.runtime.source.FetchedModel;
@@ -59,7 +59,7 @@ public final class InstanceManager implements AutoCloseable {
       Backend backend,
       Engine engine,
       MemoryLedger ledger,
-      ChunkPool chunks,
+      Balloon balloon,
       ModelSupply supply) {}
 
   public InstanceManager(
@@ -72,7 +72,7 @@ public final class InstanceManager implements AutoCloseable {
     this.instances = new Instances(clock, changes::raise);
     this.memory =
         new DeviceMemory(
-            device.ledger(),
+            device,
             new DeviceMemory.Evictor() {
               @Override
               public List<Candidate> candidates() {
@@ -84,7 +84,7 @@ public final class InstanceManager implements AutoCloseable {
                 return InstanceManager.this.evict(revision, reason);
               }
             });
-    this.loader = new ModelLoader(device.backend(), memory, device.chunks(), settings);
+    this.loader = new ModelLoader(device.backend(), memory, device.balloon(), settings);
     this.loads =
         Executors.newFixedThreadPool(
             settings.loadThreads(), Thread.ofPlatform().name("weft-load-", 0).daemon().factory());

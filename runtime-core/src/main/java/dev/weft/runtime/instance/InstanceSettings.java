@@ -1,26 +1,22 @@
 package dev.weft.runtime.instance;
 
-import dev.weft.autoscaler.memory.KvGrant;
 import java.time.Duration;
 
 /// Bounds of a device's instances.
 ///
 /// @param maxBatchTokens rows of one step, decode and prefill together
 /// @param maxSequences sequences of one step
-/// @param kvGrant how much KV memory an instance gets
 /// @param loadThreads loads under way at once
 /// @param statusInterval the shortest time between two status snapshots
 /// @param busyStatusInterval the time between two while instances are busy
 public record InstanceSettings(
     int maxBatchTokens,
     int maxSequences,
-    KvGrant kvGrant,
     int loadThreads,
     Duration statusInterval,
     Duration busyStatusInterval) {
   public static final InstanceSettings DEFAULT =
-      new InstanceSettings(
-          512, 32, KvGrant.DEFAULT, 4, Duration.ofMillis(20), Duration.ofMillis(250));
+      new InstanceSettings(512, 32, 4, Duration.ofMillis(20), Duration.ofMillis(250));
 
   /// Revisions that are remembered while nothing of them is loaded.
   static final int MAX_KNOWN_REVISIONS = 1_000;

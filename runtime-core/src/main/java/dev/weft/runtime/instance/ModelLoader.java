@@ -12,8 +12,8 @@ import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.Backend.Footprint;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.KvType;
-import dev.weft.runtime.memory.ChunkPool;
-import dev.weft.runtime.memory.VirtualTensor;
+import dev.weft.runtime.memory.Balloon;
+import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
@@ -43,7 +43,7 @@ import java.util.function.Consumer;
 final class ModelLoader implements AutoCloseable {
   private final Backend backend;
   private final DeviceMemory memory;
-  private final ChunkPool chunks;
+  private final Balloon balloon;
   private final InstanceSettings settings;
   private final SharedTokenizers tokenizers =
       new SharedTokenizers(SharedTokenizers.IDLE_TOKENS_MAX);
@@ -51,10 +51,10 @@ final class ModelLoader implements AutoCloseable {
       Executors.newThreadPerTaskExecutor(
           Thread.ofPlatform().name("weft-tokenizer-", 0).daemon().factory());
 
-  ModelLoader(Backend backend, DeviceMemory memory, ChunkPool chunks, InstanceSettings settings) {
+  ModelLoader(Backend backend, DeviceMemory memory, Balloon balloon, InstanceSettings settings) {
     this.backend = backend;
     this.memory = memory;
-    this.chunks = chunks;
+    this.balloon = balloon;
     this.settings = settings;
   }
 
@@ -72,11 +72,10 @@ final class ModelLoader implements AutoCloseable {
           CompletableFuture.supplyAsync(() -> tokenizer(files), tokenizerThreads);
       undo.onUndo(() -> tokenizer.thenAccept(Tokenizer::close).exceptionally(_ -> null).join());
       Measured measured = measure(revision.spec(), files);
-      DeviceMemory.Granted granted =
-          memory.reserve(revision.id(), measured.fit(), settings.kvGrant());
-      undo.add(granted.reservation());
+      DeviceMemory.Granted granted = memory.reserve(revision.id(), measured.fit());
+      undo.add(granted);
       phase.accept(Phase.COMPILING);
-      Resident.Executable executable = compile(revision, files, measured, granted.kvBlockCount());
+      Resident.Executable executable = compile(revision, files, measured, granted);
       undo.onUndo(() -> Resident.close(executable));
       Resident resident =
           new Resident(
@@ -86,9 +85,8 @@ final class ModelLoader implements AutoCloseable {
                   join(tokenizer),
                   executable,
                   measured.footprint(),
-                  granted.reservation(),
+                  granted,
                   measured.contextLength(),
-                  granted.kvBlockCount(),
                   fingerprint(revision)));
       undo.keepAll();
       return resident;
@@ -182,10 +180,16 @@ final class ModelLoader implements AutoCloseable {
         new ModelFootprint(
             footprint.weightBytes(),
             footprint.activationBytes(),
-            footprint.kv().blockBytes(),
-            footprint.kv().blockTokens(),
+            contextChunks(footprint.kv(), contextLength),
+            balloon.pool().chunkBytes(),
             contextLength);
     return new Measured(kind, files.spec().family(), footprint, contextLength, fit);
+  }
+
+  private int contextChunks(KvLayout layout, int contextLength) {
+    return layout.blockBytes() == 0
+        ? 0
+        : layout.tiling(balloon.pool().chunkBytes()).chunksFor(layout.blocksFor(contextLength));
   }
 
   /// Refuses what the device does not offer.
@@ -202,35 +206,32 @@ final class ModelLoader implements AutoCloseable {
   }
 
   private Resident.Executable compile(
-      Revision revision, ModelPackage files, Measured measured, int kvBlockCount) {
-    CompileOptions options = options(revision.spec(), measured.contextLength(), kvBlockCount);
+      Revision revision, ModelPackage files, Measured measured, DeviceMemory.Granted granted) {
     return switch (files.spec()) {
       case DecoderSpec decoder -> {
         ChatSupport chat = chat(files.chatTemplate());
-        VirtualTensor kv = kv(revision, measured.footprint().kv(), kvBlockCount);
+        KvShare kv =
+            balloon.open(
+                revision.id().toString(),
+                measured.footprint().kv().blockBytes(),
+                measured.fit().contextChunks(),
+                granted.reservation());
+        CompileOptions options =
+            options(revision.spec(), measured.contextLength(), kv.addressableBlocks());
         try {
           yield new Resident.Executable.Decoder(
-              backend.compile(decoder, files.weights(), options, kv), chat);
+              backend.compile(decoder, files.weights(), options, kv.kv()), kv, chat);
         } catch (RuntimeException e) {
           kv.close();
+          kv.kv().close();
           throw e;
         }
       }
       case EncoderSpec encoder ->
-          new Resident.Executable.Encoder(backend.compile(encoder, files.weights(), options));
+          new Resident.Executable.Encoder(
+              backend.compile(
+                  encoder, files.weights(), options(revision.spec(), measured.contextLength(), 0)));
     };
-  }
-
-  private VirtualTensor kv(Revision revision, KvLayout layout, int blockCount) {
-    int size = layout.chunksFor(blockCount, chunks.chunkBytes());
-    VirtualTensor kv = chunks.reserve(revision.id().toString(), VirtualTensor.Kind.KV, size);
-    if (!kv.tryGrow(size)) {
-      kv.close();
-      throw LoadException.refused(
-          Rejection.Code.NO_MEMORY_NOW,
-          "%d chunks of KV memory are needed, %d are free".formatted(size, chunks.freeCount()));
-    }
-    return kv;
   }
 
   private CompileOptions options(FunctionSpec spec, int contextLength, int kvBlockCount) {

@@ -7,7 +7,7 @@ import dev.weft.runtime.backend.Backend.Footprint;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.engine.Engine;
-import dev.weft.runtime.memory.MemoryLedger.Reservation;
+import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.model.ModelPackage;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Instant;
@@ -27,20 +27,20 @@ final class Resident {
 
   /// What a load made.
   ///
-  /// @param kvBlockCount 0 for an encoder
+  /// @param memory what was granted
   record Parts(
       ModelPackage files,
       Tokenizer tokenizer,
       Executable executable,
       Footprint footprint,
-      Reservation reservation,
+      DeviceMemory.Granted memory,
       int contextLength,
-      int kvBlockCount,
       String fingerprint) {}
 
   /// A compiled model of either kind.
   sealed interface Executable {
-    record Decoder(DecoderExecutable executable, ChatSupport chat) implements Executable {}
+    record Decoder(DecoderExecutable executable, KvShare kv, ChatSupport chat)
+        implements Executable {}
 
     record Encoder(EncoderExecutable executable) implements Executable {}
   }
@@ -61,7 +61,7 @@ final class Resident {
             revision.spec().limits(),
             parts.tokenizer());
     switch (parts.executable()) {
-      case Executable.Decoder(DecoderExecutable executable, ChatSupport chat) -> {
+      case Executable.Decoder(DecoderExecutable executable, KvShare kv, ChatSupport chat) -> {
         var decoder =
             engine.add(
                 revision.id(),
@@ -69,10 +69,11 @@ final class Resident {
                 parts.tokenizer(),
                 new Engine.DecoderOptions(
                     parts.contextLength(),
-                    parts.kvBlockCount(),
+                    kv.blocks(),
                     settings.maxBatchTokens(),
                     settings.maxSequences(),
-                    revision.spec().limits().maxQueuedRequests()));
+                    revision.spec().limits().maxQueuedRequests()),
+                kv);
         instance = decoder;
         model = new ServingModel.Generator(common, decoder, chat);
       }
@@ -101,21 +102,29 @@ final class Resident {
     return parts.footprint().weightBytes();
   }
 
-  /// All bytes that its going frees.
+  /// All bytes that its going frees for others: those that it was promised. What it holds beyond
+  /// them they can have without that.
   long bytes() {
-    return parts.reservation().plannedBytes();
+    return parts.memory().promisedBytes();
   }
 
   Engine.Load load() {
     Engine.Instance serving = instance;
     return serving == null
-        ? new Engine.Load(0, 0, 0, 0, parts.kvBlockCount(), parts.footprint().kv().blockTokens())
+        ? new Engine.Load(0, 0, 0, 0, 0, parts.footprint().kv().blockTokens())
         : serving.load();
   }
 
   Blocks blocks(Engine.Load load) {
+    if (!(parts.executable() instanceof Executable.Decoder(_, KvShare kv, _))) {
+      return Blocks.NONE;
+    }
     return new Blocks(
-        load.blocksPlanned(), load.blocksActual(), load.blockCapacity(), load.tokensPerBlock());
+        load.blocksPlanned(),
+        load.blocksActual(),
+        Math.max(kv.blocks(), kv.reachable()),
+        load.tokensPerBlock(),
+        kv.kv().mappedChunks());
   }
 
   synchronized void retain() {
@@ -150,7 +159,7 @@ final class Resident {
   }
 
   private void dispose() {
-    try (Reservation _ = parts.reservation();
+    try (DeviceMemory.Granted _ = parts.memory();
         ModelPackage _ = parts.files();
         Tokenizer _ = parts.tokenizer()) {
       if (instance == null) {
@@ -163,7 +172,10 @@ final class Resident {
 
   static void close(Executable executable) {
     switch (executable) {
-      case Executable.Decoder(DecoderExecutable decoder, _) -> decoder.close();
+      case Executable.Decoder(DecoderExecutable decoder, KvShare kv, _) -> {
+        kv.close();
+        decoder.close();
+      }
       case Executable.Encoder(EncoderExecutable encoder) -> encoder.close();
     }
   }

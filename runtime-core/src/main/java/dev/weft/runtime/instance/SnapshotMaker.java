@@ -1,8 +1,11 @@
 package dev.weft.runtime.instance;
 
 import dev.weft.functions.instance.DeviceStatus;
+import dev.weft.functions.instance.DeviceStatus.Capability;
+import dev.weft.functions.instance.DeviceStatus.Chunks;
 import dev.weft.functions.instance.DeviceStatus.Memory;
 import dev.weft.functions.instance.DeviceStatus.Phase;
+import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
 import java.util.Set;
 
@@ -18,15 +21,20 @@ final class SnapshotMaker {
 
   DeviceStatus make(long version) {
     MemoryLedger.Snapshot memory = device.ledger().snapshot();
+    ChunkPool.Snapshot chunks = device.balloon().pool().snapshot();
     return new DeviceStatus(
         device.identity().device(),
         device.backend().deviceClass(),
         device.identity().runtimeId(),
         version,
         instances.draining() ? Phase.DRAINING : Phase.READY,
-        new Memory(memory.capacityBytes(), memory.plannedBytes(), memory.actualBytes()),
+        new Memory(
+            memory.capacityBytes(),
+            memory.plannedBytes(),
+            memory.actualBytes(),
+            new Chunks(chunks.chunkBytes(), chunks.total(), chunks.held())),
         device.backend().quantizations(),
-        Set.of(),
+        Set.of(Capability.GROWS_KV),
         instances.statuses());
   }
 }

@@ -22,7 +22,7 @@ public interface BlockSupply {
   /// to when this returns, and the caller raises its pool's capacity by as many.
   int grow(int blocks);
 
-  /// Blocks that could come, beyond the present capacity, were every neighbour idle: decides
-  /// whether a sequence can ever fit.
+  /// Blocks that there could be in all, were every neighbour idle: decides whether a sequence can
+  /// ever fit.
   int reachable();
 }

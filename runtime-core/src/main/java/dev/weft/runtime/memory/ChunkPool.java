@@ -50,6 +50,11 @@ public final class ChunkPool implements AutoCloseable {
     public Snapshot {
       holdings = List.copyOf(holdings);
     }
+
+    /// Chunks that somebody has.
+    public int held() {
+      return total - free;
+    }
   }
 
   public long chunkBytes() {

@@ -51,7 +51,7 @@ public final class KvBlocks {
 
   /// Whether so many tokens fit when one sequence has all blocks that there can be.
   public boolean canEverHold(int tokens) {
-    return blocksFor(tokens) <= pool.blockCount() + supply.reachable();
+    return blocksFor(tokens) <= Math.max(pool.blockCount(), supply.reachable());
   }
 
   /// Blocks that sequences hold.
@@ -62,6 +62,16 @@ public final class KvBlocks {
   /// Blocks that sequences hold or may come to hold.
   public int planned() {
     return actual() + promised;
+  }
+
+  /// Blocks that hold nothing.
+  public int free() {
+    return pool.freeCount();
+  }
+
+  /// Takes over blocks that came before they were needed.
+  public void extend(int more) {
+    pool.setCapacity(pool.blockCount() + more);
   }
 
   /// Idle prefixes that would be dropped if their blocks were needed.
@@ -103,10 +113,7 @@ public final class KvBlocks {
   boolean tryPlan(Sequence sequence, int blocks) {
     int missing = blocks - planOf(sequence) - unplanned();
     if (missing > 0) {
-      int come = supply.grow(missing);
-      if (come > 0) {
-        pool.setCapacity(pool.blockCount() + come);
-      }
+      extend(supply.grow(missing));
     }
     return tryPlanOwn(sequence, blocks);
   }

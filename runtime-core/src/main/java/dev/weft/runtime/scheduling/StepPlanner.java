@@ -17,6 +17,9 @@ public final class StepPlanner {
 
   private final ArrayDeque<Sequence> waiting = new ArrayDeque<>();
 
+  /// Since the last plan.
+  private final List<Sequence> preempted = new ArrayList<>();
+
   /// Bounds of a step.
   ///
   /// @param maxBatchTokens rows of a step; at least `maxSequences`, so that prefill never starves
@@ -95,19 +98,20 @@ public final class StepPlanner {
   public StepPlan plan(StepBudget budget) {
     running.forEach(blocks::settle);
     var parts = new ArrayList<Part>();
-    var preempted = new ArrayList<Sequence>();
-    planDecodes(parts, preempted);
+    planDecodes(parts);
     // What was just preempted would come straight back and push out the next one.
     if (preempted.isEmpty()) {
       admit();
     }
     planPrefills(budget, parts);
     planDrafts(budget, parts);
-    return new StepPlan(parts, preempted);
+    var plan = new StepPlan(parts, preempted);
+    preempted.clear();
+    return plan;
   }
 
   /// Running sequences that continue come first: their readers wait for the next word.
-  private void planDecodes(List<Part> parts, List<Sequence> preempted) {
+  private void planDecodes(List<Part> parts) {
     for (int i = 0; i < running.size(); i++) {
       Sequence sequence = running.get(i);
       if (sequence.pending() != 1) {
@@ -148,13 +152,17 @@ public final class StepPlanner {
   private void admit() {
     while (running.size() < settings.maxSequences && !waiting.isEmpty()) {
       Sequence head = waiting.getFirst();
-      int longest = Math.min(head.maxLength() - 1, head.length() + settings.growthTokens);
-      if (!blocks.tryAdmit(head, blocks.blocksFor(Math.max(head.length(), longest)))) {
+      if (!blocks.tryAdmit(head, blocksToAdmit(head))) {
         return;
       }
       waiting.removeFirst();
       running.add(head);
     }
+  }
+
+  private int blocksToAdmit(Sequence sequence) {
+    int longest = Math.min(sequence.maxLength() - 1, sequence.length() + settings.growthTokens);
+    return blocks.blocksFor(Math.max(sequence.length(), longest));
   }
 
   private void planPrefills(StepBudget budget, List<Part> parts) {
@@ -195,15 +203,24 @@ public final class StepPlanner {
     }
   }
 
-  /// Blocks that could go elsewhere: nothing would be lost but idle prefixes and room to grow.
-  public int spareBlocks() {
-    running.forEach(blocks::giveUpGrowth);
-    return blocks.capacity() - blocks.planned();
+  /// Blocks that those who wait would plan, as far as they could run.
+  public int waitingBlocks() {
+    return waiting.stream()
+        .limit(settings.maxSequences - running.size())
+        .mapToInt(this::blocksToAdmit)
+        .sum();
   }
 
-  /// Lowers the capacity by up to [#spareBlocks]; the caller moves the contents of blocks.
+  /// Lowers the capacity. Running sequences give up the growth that they have planned, the newest
+  /// first, and where that is not enough the newest are preempted. The caller moves the contents of
+  /// blocks.
   public BlockMoves shrinkTo(int capacity) {
-    running.forEach(blocks::giveUpGrowth);
+    for (int i = running.size() - 1; i >= 0 && blocks.planned() > capacity; i--) {
+      blocks.giveUpGrowth(running.get(i));
+    }
+    while (blocks.planned() > capacity) {
+      preempted.add(preemptNewest());
+    }
     return blocks.shrinkTo(capacity);
   }
 }

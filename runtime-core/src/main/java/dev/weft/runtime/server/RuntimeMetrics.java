@@ -5,6 +5,7 @@ import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.runtime.engine.EngineObserver;
 import dev.weft.runtime.instance.InstanceListener;
+import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.server.openai.TokenUsage;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MultiGauge;
@@ -48,6 +49,11 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final JvmGcMetrics gc = new JvmGcMetrics();
   private final List<InstanceGauge> instanceGauges;
+  private final MultiGauge deviceMemory =
+      MultiGauge.builder("weft.device.memory")
+          .description("Bytes of the device's memory: all, planned, actual, and of these KV")
+          .baseUnit("bytes")
+          .register(registry);
 
   /// One request as the meters see it.
   ///
@@ -79,12 +85,21 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
                 "Requests waiting for a place in the batch",
                 InstanceStatus::waitingRequests),
             gauge(
+                "weft.instance.kv_cache.chunks",
+                "Chunks of the device's memory that the instance holds",
+                instance -> instance.blocks().chunks()),
+            gauge(
                 "weft.instance.weights", "Bytes of resident weights", InstanceStatus::weightBytes));
   }
 
   /// What counts the engine's work.
   EngineObserver engine() {
     return new EngineMetrics(registry);
+  }
+
+  /// What counts the memory that moves between instances.
+  Balloon.Observer memory() {
+    return new MemoryMetrics(registry);
   }
 
   /// Records a request.
@@ -120,8 +135,16 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
     }
   }
 
-  /// Takes over the instances' figures.
+  /// Takes over the device's and the instances' figures.
   void update(DeviceStatus status) {
+    DeviceStatus.Memory memory = status.memory();
+    deviceMemory.register(
+        List.of(
+            bytes("capacity", memory.capacityBytes()),
+            bytes("planned", memory.plannedBytes()),
+            bytes("actual", memory.actualBytes()),
+            bytes("kv", memory.chunks().held() * memory.chunks().bytes())),
+        true);
     for (InstanceGauge gauge : instanceGauges) {
       gauge
           .gauge()
@@ -189,6 +212,10 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
       String name, String description, ToDoubleFunction<InstanceStatus> value) {
     return new InstanceGauge(
         MultiGauge.builder(name).description(description).register(registry), value);
+  }
+
+  private static MultiGauge.Row<?> bytes(String kind, long bytes) {
+    return MultiGauge.Row.of(Tags.of("kind", kind), bytes);
   }
 
   private static Counter.Builder counter(String name, RevisionId revision) {

@@ -12,6 +12,7 @@ import dev.weft.runtime.instance.DeviceIdentity;
 import dev.weft.runtime.instance.InstanceManager;
 import dev.weft.runtime.instance.InstanceSettings;
 import dev.weft.runtime.instance.ModelSupply;
+import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.server.RuntimeOptions.Parsed;
@@ -121,6 +122,7 @@ public final class RuntimeProcess {
       this.engine = new DeviceLoop(options.device().value(), metrics.engine());
       opened.add(engine);
       long capacityBytes = options.memoryBytes().orElse(device.capacityBytes());
+      MemoryLedger ledger = new MemoryLedger(capacityBytes);
       this.chunks = new ChunkPool(backend.openMemory(capacityBytes));
       opened.add(chunks);
       String runtimeId = UUID.randomUUID().toString();
@@ -130,8 +132,8 @@ public final class RuntimeProcess {
                   new DeviceIdentity(options.device(), runtimeId),
                   backend,
                   engine,
-                  new MemoryLedger(capacityBytes),
-                  chunks,
+                  ledger,
+                  new Balloon(chunks, ledger, metrics.memory()),
                   ModelSupply.of(new ModelFetcher(SourceSettings.of(options.home(), environment)))),
               InstanceSettings.DEFAULT,
               metrics,

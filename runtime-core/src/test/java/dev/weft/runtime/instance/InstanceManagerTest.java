@@ -83,7 +83,7 @@ class InstanceManagerTest {
     assertThat(device.load(c, false).tier()).isEqualTo(Tier.READY);
     assertThat(device.status(a).tier()).isEqualTo(Tier.READY);
     assertThat(device.status(b).tier()).isEqualTo(Tier.DISK);
-    assertThat(device.ledger.snapshot().plannedBytes()).isEqualTo(TWO_INSTANCES);
+    assertThat(device.ledger.snapshot().plannedBytes()).isEqualTo(2 * ScriptedBackend.WEIGHT_BYTES);
   }
 
   @Test
@@ -219,7 +219,7 @@ class InstanceManagerTest {
           .isEqualTo(tier);
       boolean onDevice = tier.atLeast(Tier.DEVICE);
       assertThat(device.ledger.snapshot().plannedBytes())
-          .isEqualTo(onDevice ? TestDevice.INSTANCE_BYTES : 0);
+          .isEqualTo(onDevice ? ScriptedBackend.WEIGHT_BYTES : 0);
     }
     assertThat(backend.compiled()).isEqualTo(1);
     assertThat(device.instances.acquire(revision.id().function(), Optional.empty()))

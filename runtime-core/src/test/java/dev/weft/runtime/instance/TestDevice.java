@@ -1,6 +1,5 @@
 package dev.weft.runtime.instance;
 
-import dev.weft.autoscaler.memory.KvGrant;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.FunctionSpec;
 import dev.weft.functions.Model;
@@ -11,6 +10,7 @@ import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.runtime.engine.DeviceLoop;
 import dev.weft.runtime.engine.EngineObserver;
+import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.source.ModelFetcher;
@@ -52,10 +52,9 @@ public final class TestDevice implements AutoCloseable {
                 backend,
                 engine,
                 ledger,
-                chunks,
+                new Balloon(chunks, ledger, Balloon.Observer.NONE),
                 ModelSupply.of(new ModelFetcher(SourceSettings.of(home, Map.of())))),
-            new InstanceSettings(
-                64, 8, new KvGrant(1, 1.0), 4, Duration.ofMillis(1), Duration.ofMillis(5)),
+            new InstanceSettings(64, 8, 4, Duration.ofMillis(1), Duration.ofMillis(5)),
             InstanceListener.NONE,
             clock);
   }

@@ -346,9 +346,12 @@ class StepPlannerTest {
 
   /// Lends one block at a time.
   private static final class Supply implements BlockSupply {
+    private final int all;
     private int left;
 
+    /// For a planner of 4 blocks.
     Supply(int blocks) {
+      all = 4 + blocks;
       left = blocks;
     }
 
@@ -359,7 +362,7 @@ class StepPlannerTest {
 
     @Override
     public int reachable() {
-      return left;
+      return all;
     }
   }
 
@@ -375,15 +378,32 @@ class StepPlannerTest {
     planner.remove(gone);
     assertThat(blocks.cached()).isEqualTo(2);
 
-    int spare = planner.spareBlocks();
-    var moves = planner.shrinkTo(10 - spare);
+    var moves = planner.shrinkTo(3);
 
-    assertThat(spare).isEqualTo(7);
     assertThat(moves.count()).isPositive();
     assertThat(stays.blocks().toArray()).containsOnly(0, 1, 2);
     assertThat(blocks.cached()).isZero();
-    assertThatThrownBy(() -> planner.shrinkTo(2)).hasMessageContaining("planned");
     assertThat(apply(planner.plan())).hasSize(1);
+  }
+
+  @Test
+  void shrinkingFurtherPreemptsTheNewest() {
+    var planner = planner(10, 16, 4, 8);
+    var oldest = sequence(8, 20);
+    var newest = sequence(9, 20);
+    planner.add(oldest);
+    planner.add(newest);
+    apply(planner.plan());
+
+    planner.shrinkTo(3);
+
+    assertThat(planner.runningCount()).isEqualTo(1);
+    assertThat(oldest.blocks().toArray()).containsOnly(0, 1);
+    var plan = planner.plan();
+    assertThat(plan.preempted()).containsExactly(newest);
+    assertThat(planner.plan().preempted()).as("it is said once").isEmpty();
+    assertThat(planner.waitingCount()).isEqualTo(1);
+    assertThat(planner.waitingBlocks()).isEqualTo(5);
   }
 
   @Test

@@ -104,7 +104,7 @@ final class CpuDecoder implements DecoderExecutable {
 
   /// Blocks whose memory is there.
   private int blockCount() {
-    int mapped = kvLayout.blocksIn(kv.mappedChunks(), kv.chunkBytes());
+    int mapped = kvLayout.tiling(kv.chunkBytes()).blocksIn(kv.mappedChunks());
     return Math.min(mapped, options.kvBlockCount());
   }
 

@@ -1,0 +1,121 @@
+package dev.weft.runtime.memory;
+
+import dev.weft.autoscaler.memory.ChunkShares;
+import dev.weft.runtime.memory.MemoryLedger.Outcome;
+import dev.weft.runtime.memory.MemoryLedger.Reservation;
+import org.jspecify.annotations.Nullable;
+
+/// The KV memory of one instance as a part of its device's: what its planner asks for blocks, and
+/// what the [Balloon] takes chunks from. Made by [Balloon#open].
+public final class KvShare implements BlockSupply, AutoCloseable {
+  private final Balloon balloon;
+  private final VirtualTensor kv;
+  private final BlockTiling tiling;
+  private final Reservation reservation;
+  private final long fixedBytes;
+  private final int guaranteeChunks;
+  private @Nullable Tenant tenant;
+
+  KvShare(
+      Balloon balloon,
+      VirtualTensor kv,
+      BlockTiling tiling,
+      int guaranteeChunks,
+      Reservation reservation) {
+    this.balloon = balloon;
+    this.kv = kv;
+    this.tiling = tiling;
+    this.guaranteeChunks = guaranteeChunks;
+    this.reservation = reservation;
+    this.fixedBytes = reservation.plannedBytes();
+  }
+
+  public String owner() {
+    return kv.owner();
+  }
+
+  /// Where the blocks lie; whoever compiles the decoder closes it.
+  public VirtualTensor kv() {
+    return kv;
+  }
+
+  /// Blocks that there are addresses for.
+  public int addressableBlocks() {
+    return tiling.blocksIn(kv.reservedChunks());
+  }
+
+  /// Blocks that may be written to now.
+  public int blocks() {
+    return tiling.blocksIn(kv.mappedChunks());
+  }
+
+  public int guaranteeChunks() {
+    return guaranteeChunks;
+  }
+
+  /// Names who uses the blocks. Called once, on the device's thread, before the first [#grow].
+  public void attach(Tenant newTenant) {
+    tenant = newTenant;
+  }
+
+  @Override
+  public int grow(int blocks) {
+    return balloon.grow(this, blocks);
+  }
+
+  /// Maps more blocks out of chunks that nobody holds, at most `blocks` and a bounded number of
+  /// bytes; returns how many came. For those that the next steps will need.
+  public int growAhead(int blocks) {
+    return balloon.growAhead(this, blocks);
+  }
+
+  @Override
+  public int reachable() {
+    // Chunks on their way from one to another are counted twice or not at all for a moment; what is
+    // guaranteed is never in doubt.
+    return tiling.blocksIn(Math.max(guaranteeChunks, balloon.reachableChunks(this)));
+  }
+
+  VirtualTensor tensor() {
+    return kv;
+  }
+
+  BlockTiling tiling() {
+    return tiling;
+  }
+
+  /// @param needed chunks that are asked for at this moment
+  ChunkShares.Member member(int needed) {
+    Tenant.Demand demand = tenant == null ? Tenant.Demand.NONE : tenant.demand();
+    int held = kv.mappedChunks();
+    int live = Math.min(held, tiling.chunksFor(demand.planned()));
+    int kept = Math.min(held, tiling.chunksFor(demand.planned() + demand.cached()));
+    int wanted = Math.max(needed, tiling.chunksFor(demand.planned() + demand.wanted()) - live);
+    return new ChunkShares.Member(owner(), held, live, kept - live, wanted, guaranteeChunks);
+  }
+
+  /// Makes the tenant do without what lies beyond so many chunks; returns how many blocks moved.
+  int vacate(int chunks) {
+    return tenant == null ? 0 : tenant.shrinkTo(tiling.blocksIn(chunks));
+  }
+
+  /// Plans for so many chunks; false when a load was faster to the bytes.
+  boolean tryPlan(int chunks) {
+    return switch (reservation.resize(fixedBytes + chunks * kv.chunkBytes())) {
+      case Outcome.Reserved _ -> true;
+      case Outcome.Refused _ -> false;
+    };
+  }
+
+  /// What lies beyond the plan is unmapped.
+  void complete() {
+    reservation.complete();
+  }
+
+  /// Takes part no longer. The tensor goes with its executable, the bytes with the reservation.
+  @Override
+  public void close() {
+    tenant = null;
+    balloon.remove(this);
+  }
+}

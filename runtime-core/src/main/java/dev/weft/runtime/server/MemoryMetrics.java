@@ -1,0 +1,55 @@
+package dev.weft.runtime.server;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.runtime.memory.Balloon;
+import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Timer;
+import java.time.Duration;
+
+/// Counts how KV memory moves between instances, and how long steps wait for it.
+final class MemoryMetrics implements Balloon.Observer {
+  private final MeterRegistry registry;
+
+  MemoryMetrics(MeterRegistry registry) {
+    this.registry = registry;
+  }
+
+  @Override
+  public void onInflated(String owner, int chunks, int taken, Duration stall) {
+    count("weft.memory.inflated.chunks", "Chunks of KV memory that came", owner, chunks);
+    count("weft.memory.taken.chunks", "Of these, what other instances held", owner, taken);
+    Timer.builder("weft.memory.stall")
+        .description("Time that steps waited for KV memory")
+        .tag("function", function(owner))
+        .register(registry)
+        .record(stall);
+  }
+
+  @Override
+  public void onDeflated(String owner, int chunks) {
+    count("weft.memory.deflated.chunks", "Chunks of KV memory given up", owner, chunks);
+  }
+
+  @Override
+  public void onMoved(String owner, int blocks) {
+    count("weft.memory.moved.blocks", "KV blocks moved to give up chunks", owner, blocks);
+  }
+
+  @Override
+  public void onRefused(String owner, int chunks) {
+    count("weft.memory.refused.chunks", "Chunks asked for and not given", owner, chunks);
+  }
+
+  private void count(String name, String description, String owner, int amount) {
+    Counter.builder(name)
+        .description(description)
+        .tag("function", function(owner))
+        .register(registry)
+        .increment(amount);
+  }
+
+  private static String function(String owner) {
+    return RevisionId.parse(owner).function().value();
+  }
+}

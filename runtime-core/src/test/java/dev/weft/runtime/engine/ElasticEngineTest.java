@@ -1,0 +1,190 @@
+package dev.weft.runtime.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.weft.functions.FunctionName;
+import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.FakeDecoder;
+import dev.weft.runtime.backend.StepBatch;
+import dev.weft.runtime.engine.Engine.DecoderInstance;
+import dev.weft.runtime.engine.Engine.DecoderOptions;
+import dev.weft.runtime.engine.GenerationListener.FinishReason;
+import dev.weft.runtime.memory.Balloon;
+import dev.weft.runtime.memory.ChunkPool;
+import dev.weft.runtime.memory.KvShare;
+import dev.weft.runtime.memory.MemoryLedger;
+import dev.weft.runtime.memory.MemoryLedger.Outcome;
+import dev.weft.runtime.memory.PlainChunkMemory;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/// Instances that share one device's KV memory, on decoders that find out when a block was lost,
+/// moved wrongly or given to two. A chunk holds two blocks of 8 tokens.
+class ElasticEngineTest {
+  private static final int BLOCK_TOKENS = 8;
+  private static final long BLOCK_BYTES = 4L * BLOCK_TOKENS;
+  private static final long CHUNK_BYTES = 2 * BLOCK_BYTES;
+  private static final int CHUNKS = 32;
+  private static final int CONTEXT = 64;
+  private static final int CONTEXT_CHUNKS = 4;
+  private static final int WEIGHT_BYTES = 100;
+  private static final int SEQUENCES = 16;
+
+  private final MemoryLedger ledger = new MemoryLedger(CHUNKS * CHUNK_BYTES + 4 * WEIGHT_BYTES);
+  private final ChunkPool pool =
+      new ChunkPool(new PlainChunkMemory(CHUNK_BYTES, CHUNKS * CHUNK_BYTES));
+  private final AtomicInteger moved = new AtomicInteger();
+  private final AtomicInteger preempted = new AtomicInteger();
+  private final Balloon balloon =
+      new Balloon(
+          pool,
+          ledger,
+          new Balloon.Observer() {
+            @Override
+            public void onMoved(String owner, int blocks) {
+              moved.addAndGet(blocks);
+            }
+          });
+  private final DeviceLoop engine =
+      new DeviceLoop(
+          "test",
+          new EngineObserver() {
+            @Override
+            public void onPreempted(RevisionId revision) {
+              preempted.incrementAndGet();
+            }
+          },
+          new DeviceLoop.Settings(CONTEXT, 4, 16, Duration.ofMillis(5)),
+          System::nanoTime);
+  private final List<MemoryLedger.Reservation> reservations = new ArrayList<>();
+  private final ConcurrentHashMap<String, Integer> largestBatch = new ConcurrentHashMap<>();
+
+  private DecoderInstance instance(String name) {
+    var reservation =
+        ledger.reserve(name, WEIGHT_BYTES) instanceof Outcome.Reserved(var granted)
+            ? granted
+            : null;
+    assertThat(reservation).isNotNull();
+    reservations.add(reservation);
+    KvShare share = balloon.open(name, BLOCK_BYTES, CONTEXT_CHUNKS, reservation);
+    var decoder =
+        new FakeDecoder(share.addressableBlocks(), BLOCK_TOKENS, DeviceLoopFixture::hashedLogits)
+            .beforeStep(batch -> check(name, share, batch))
+            .onClose(share.kv()::close);
+    var revision = new RevisionId(new FunctionName(name), 1);
+    var options = new DecoderOptions(CONTEXT, share.blocks(), 64, SEQUENCES, 64);
+    return engine.add(revision, decoder, new ByteTokenizer(), options, share);
+  }
+
+  private void check(String name, KvShare share, StepBatch batch) {
+    largestBatch.merge(name, batch.entries().size(), Math::max);
+    for (var entry : batch.entries()) {
+      for (int block : entry.blocks()) {
+        assertThat(block).as("blocks are mapped").isLessThan(share.blocks());
+      }
+    }
+    var held = ledger.snapshot();
+    assertThat(held.actualBytes()).isLessThanOrEqualTo(held.capacityBytes());
+    pool.checkIntegrity();
+  }
+
+  @AfterEach
+  void everythingIsGivenBack() {
+    engine.close();
+    reservations.forEach(MemoryLedger.Reservation::close);
+    assertThat(pool.freeCount()).isEqualTo(CHUNKS);
+    assertThat(ledger.snapshot().actualBytes()).isZero();
+    pool.close();
+  }
+
+  private static RecordingListener send(DecoderInstance to, int which, int prompt) {
+    int tokens = CONTEXT - prompt;
+    int[] ids = new int[prompt];
+    for (int i = 0; i < prompt; i++) {
+      // No two begin alike: what they had in common they would share.
+      ids[i] = 'a' + (i == 0 ? which : i * 7 + prompt) % 20;
+    }
+    return Requests.of(ids).maxTokens(tokens).ignoringEnd().submitTo(to);
+  }
+
+  private static void assertEnded(List<RecordingListener> all) {
+    for (RecordingListener listener : all) {
+      assertThat(listener.await().finishReason()).isEqualTo(FinishReason.LENGTH);
+    }
+  }
+
+  /// The same requests one at a time, on a device of their own.
+  private List<String> alone(List<Integer> prompts) {
+    var texts = new ArrayList<String>();
+    DecoderInstance one = instance("alone");
+    for (int prompt : prompts) {
+      texts.add(send(one, prompt, prompt).await().text());
+    }
+    one.close();
+    reservations.removeLast().close();
+    return texts;
+  }
+
+  @Test
+  void theBusyOneGetsTheIdleOnesMemory() {
+    DecoderInstance busy = instance("busy");
+    instance("idle");
+    var all = new ArrayList<RecordingListener>();
+    for (int i = 0; i < SEQUENCES; i++) {
+      all.add(send(busy, i, 16));
+    }
+    assertEnded(all);
+    // 32 chunks are 8 sequences of full length; half of them would be 4.
+    assertThat(largestBatch.get("busy")).isEqualTo(CHUNKS / CONTEXT_CHUNKS);
+  }
+
+  @Test
+  void memoryComesBackWhenItsOwnerIsBusy() {
+    DecoderInstance first = instance("first");
+    DecoderInstance second = instance("second");
+    var prompts = new ArrayList<Integer>();
+    for (int i = 0; i < 2 * SEQUENCES; i++) {
+      prompts.add(10 + i);
+    }
+    List<String> expected = alone(prompts);
+    var firsts = new ArrayList<RecordingListener>();
+    var seconds = new ArrayList<RecordingListener>();
+    for (int prompt : prompts) {
+      firsts.add(send(first, prompt, prompt));
+    }
+    firsts.getFirst().awaitFirstToken();
+    for (int prompt : prompts) {
+      seconds.add(send(second, prompt, prompt));
+    }
+    assertEnded(firsts);
+    assertEnded(seconds);
+    for (int i = 0; i < prompts.size(); i++) {
+      assertThat(firsts.get(i).await().text()).as("request %d", i).isEqualTo(expected.get(i));
+      assertThat(seconds.get(i).await().text()).as("request %d", i).isEqualTo(expected.get(i));
+    }
+    assertThat(largestBatch.get("second")).isGreaterThanOrEqualTo(3);
+    assertThat(preempted).hasPositiveValue();
+  }
+
+  @Test
+  void aNewInstanceGetsRoomWhileOthersRun() {
+    DecoderInstance busy = instance("busy");
+    var all = new ArrayList<RecordingListener>();
+    for (int i = 0; i < SEQUENCES; i++) {
+      all.add(send(busy, i, 16));
+    }
+    all.getFirst().awaitFirstToken();
+    long bytes = (CHUNKS - CONTEXT_CHUNKS) * CHUNK_BYTES;
+    var outcome = new ArrayList<Outcome>();
+    assertThat(engine.call(() -> outcome.add(balloon.reserve("newcomer", bytes)))).isTrue();
+    assertThat(outcome.getFirst()).isInstanceOf(Outcome.Reserved.class);
+    reservations.add(((Outcome.Reserved) outcome.getFirst()).reservation());
+    // What is left is one context at a time, and enough for everyone in turn.
+    assertEnded(all);
+  }
+}
