@@ -48,7 +48,7 @@ public interface Backend extends AutoCloseable {
     VirtualTensor kv = ChunkPool.whole(name(), openMemory(chunks * chunkBytes));
     try {
       return compile(spec, weights, options, kv);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       kv.close();
       throw e;
     }

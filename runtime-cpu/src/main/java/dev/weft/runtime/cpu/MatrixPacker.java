@@ -116,7 +116,7 @@ final class MatrixPacker {
       return new Packed(matrices, Optional.empty());
     } catch (IOException e) {
       throw new AssertionError("nothing was written", e);
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       matrices.forEach(PackedMatrix::close);
       throw e;
     }

@@ -29,7 +29,7 @@ final class NativeAdapter implements AutoCloseable {
         }
       }
       return adapter;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       adapter.close();
       throw e;
     }

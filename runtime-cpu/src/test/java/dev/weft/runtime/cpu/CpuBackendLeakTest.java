@@ -1,6 +1,7 @@
 package dev.weft.runtime.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.functions.Quantization;
 import dev.weft.runtime.backend.Backend.CompileOptions;
@@ -10,12 +11,17 @@ import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.ModelPackage;
+import dev.weft.runtime.model.TensorNames;
 import dev.weft.runtime.model.TinyModels;
 import dev.weft.runtime.tensor.DType;
+import dev.weft.runtime.tensor.Tensor;
+import dev.weft.runtime.weights.Weights;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -70,6 +76,61 @@ class CpuBackendLeakTest {
       assertThat(status("VmRSS") - before).as("kB after 40 cycles").isLessThan(40_000);
     }
     assertThat(nativeThreads()).isZero();
+  }
+
+  /// Memory that runs out at the very end of a compilation, when all weights are packed.
+  @Test
+  void failedCompilationsGiveEverythingBack() throws IOException {
+    Path file =
+        TinyModels.llama(directory, 3)
+            .hidden(512)
+            .intermediate(1024)
+            .layers(4)
+            .dtype(DType.Q8_0)
+            .writeGguf();
+    try (ModelPackage model = ModelFiles.open(file)) {
+      for (int i = 0; i < 5; i++) {
+        fail(model);
+      }
+      long before = status("VmRSS");
+      for (int i = 0; i < 40; i++) {
+        fail(model);
+      }
+      assertThat(status("VmRSS") - before).as("kB after 40 failures").isLessThan(40_000);
+    }
+  }
+
+  private static void fail(ModelPackage model) {
+    var weights = new ExhaustedWeights(model.weights(), TensorNames.OUTPUT_NORM);
+    try (CpuBackend backend = CpuDevices.backend()) {
+      assertThatThrownBy(
+              () -> backend.compile((DecoderSpec) model.spec(), weights, OPTIONS).close())
+          .isInstanceOf(OutOfMemoryError.class);
+    }
+  }
+
+  /// Has no memory left when one of its tensors is read.
+  private record ExhaustedWeights(Weights weights, String last) implements Weights {
+    @Override
+    public Optional<Tensor> find(String name) {
+      if (name.equals(last)) {
+        throw new OutOfMemoryError("for a test");
+      }
+      return weights.find(name);
+    }
+
+    @Override
+    public Set<String> names() {
+      return weights.names();
+    }
+
+    @Override
+    public long byteSize() {
+      return weights.byteSize();
+    }
+
+    @Override
+    public void close() {}
   }
 
   @Test
