@@ -30,9 +30,12 @@ final class NativeDecoder implements AutoCloseable {
 
   private static final int CONFIG_FIELDS = 22;
 
+  private static final long IDLE_NANOS = 30_000_000_000L;
+
   private final CpuDevice device;
   private final PackedWeights weights;
   private final MemorySegment address;
+  private long steppedAtNanos = System.nanoTime();
 
   private NativeDecoder(CpuDevice device, PackedWeights weights, MemorySegment address) {
     this.device = device;
@@ -180,6 +183,12 @@ final class NativeDecoder implements AutoCloseable {
 
   /// Runs the step that [StepBuffer#fill] described.
   void run(MemorySegment step) {
+    long now = System.nanoTime();
+    if (now - steppedAtNanos > IDLE_NANOS) {
+      // The system may have dropped weights of an idle function from memory.
+      weights.willNeed();
+    }
+    steppedAtNanos = now;
     device.library().decoderStep(address, step);
   }
 

@@ -43,6 +43,11 @@ import java.util.stream.Stream;
 public final class RuntimeRehearsal {
   private static final String SECRET = "a-secret-for-the-rehearsal";
   private static final Duration LIMIT = Duration.ofSeconds(60);
+
+  /// Writing the cache takes seconds of computing, on a machine that may be busy with other builds.
+  private static final Duration WRITE_LIMIT = Duration.ofMinutes(5);
+
+  private static final int LOG_TAIL_LINES = 5;
   private static final int ROUNDS = 2;
   private static final ObjectMapper JSON = Json.mapper();
 
@@ -120,7 +125,7 @@ public final class RuntimeRehearsal {
       int port = JSON.readTree(announcement.toFile()).path("port").asInt();
       rehearse(URI.create("http://127.0.0.1:" + port), process, log);
       process.destroy();
-      if (!process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS) || !Files.exists(fresh)) {
+      if (!process.waitFor(WRITE_LIMIT.toSeconds(), TimeUnit.SECONDS) || !Files.exists(fresh)) {
         throw failure("did not write it", log);
       }
       Files.move(fresh, cache, StandardCopyOption.REPLACE_EXISTING);
@@ -227,8 +232,12 @@ public final class RuntimeRehearsal {
 
   private static IllegalStateException failure(String what, Path log) {
     try {
-      return new IllegalStateException(
-          "the runtime %s:%n%s".formatted(what, Files.readString(log)));
+      List<String> lines = Files.readAllLines(log);
+      String tail =
+          String.join(
+              System.lineSeparator(),
+              lines.subList(Math.max(0, lines.size() - LOG_TAIL_LINES), lines.size()));
+      return new IllegalStateException("the runtime %s:%n%s".formatted(what, tail));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
