@@ -39,7 +39,7 @@ final class NeighbourPart implements Part {
     double processors = setting.threads() - SPARED;
     String quotaLabel = "a quota of %s processors".formatted(processors);
     Path file = Bits.FOUR.file(setting.models(), ModelShape.LLAMA_1B);
-    try (WeftEngine weft = open(setting, file, Confinement.NONE)) {
+    try (WeftEngine weft = open(file, setting.threads(), Confinement.NONE)) {
       for (int round = 0; round < setting.rounds(); round++) {
         measure(setting, recorder, ALONE, weft, file, Confinement.NONE);
         Process neighbour = new ProcessBuilder("sh", "-c", "while :; do :; done").start();
@@ -68,7 +68,7 @@ final class NeighbourPart implements Part {
       return;
     }
     try (CpuQuota quota = found.get();
-        WeftEngine weft = open(setting, file, quota)) {
+        WeftEngine weft = open(file, 0, quota)) {
       recorder.remark("Within the quota Weft ran as %s.".formatted(weft.backend()));
       for (int round = 0; round < setting.rounds(); round++) {
         measure(setting, recorder, label, weft, file, quota);
@@ -76,9 +76,7 @@ final class NeighbourPart implements Part {
     }
   }
 
-  private static WeftEngine open(Setting setting, Path file, Confinement within)
-      throws IOException {
-    int threads = within == Confinement.NONE ? setting.threads() : 0;
+  private static WeftEngine open(Path file, int threads, Confinement within) throws IOException {
     return WeftEngine.open(new WeftEngine.Options(file, Quantization.NONE, threads, 1, within))
         .orElseThrow();
   }

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 /// One model on every server at once: an idle one costs nothing, and starting them anew each round
@@ -83,7 +84,7 @@ final class Servers implements AutoCloseable {
   }
 
   BenchServer server(String name) {
-    return servers.get(name);
+    return Objects.requireNonNull(servers.get(name), name);
   }
 
   @Override

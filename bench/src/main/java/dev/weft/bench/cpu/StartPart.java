@@ -37,11 +37,6 @@ final class StartPart implements Part {
     return "First token";
   }
 
-  /// One measured start, or rather everything up to it.
-  private interface Start {
-    Target begin() throws IOException, InterruptedException;
-  }
-
   @Override
   public void run(Setting setting, PartRecorder recorder) throws IOException, InterruptedException {
     recorder.remark("Dropping the page cache drops %s.".formatted(PageCache.method()));

@@ -2,7 +2,10 @@ package dev.weft.bench.engine;
 
 import dev.weft.bench.Subprocess;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -30,7 +33,7 @@ public final class ReadBandwidth {
   /// Argument: threads.
   public static void main(String[] arguments) throws ExecutionException, InterruptedException {
     int threads = Integer.parseInt(arguments[0]);
-    int length = TOTAL_MIB / threads << 17;
+    int length = (TOTAL_MIB / threads) << 17;
     try (ExecutorService pool = Executors.newFixedThreadPool(threads)) {
       List<long[]> arrays =
           join(pool.invokeAll(IntStream.range(0, threads).mapToObj(_ -> filled(length)).toList()));
@@ -41,9 +44,7 @@ public final class ReadBandwidth {
         List<Long> sums =
             join(
                 pool.invokeAll(
-                    arrays.stream()
-                        .map(array -> (java.util.concurrent.Callable<Long>) () -> sum(array))
-                        .toList()));
+                    arrays.stream().map(array -> (Callable<Long>) () -> sum(array)).toList()));
         double seconds = (System.nanoTime() - start) / 1e9;
         sum += sums.stream().mapToLong(Long::longValue).sum();
         best = Math.max(best, 8.0 * length * threads / seconds / 1e9);
@@ -56,10 +57,10 @@ public final class ReadBandwidth {
   }
 
   /// Filled by the thread that reads it, so that it lies in that thread's memory.
-  private static java.util.concurrent.Callable<long[]> filled(int length) {
+  private static Callable<long[]> filled(int length) {
     return () -> {
       long[] array = new long[length];
-      java.util.Arrays.fill(array, 1);
+      Arrays.fill(array, 1);
       return array;
     };
   }
@@ -75,7 +76,7 @@ public final class ReadBandwidth {
 
   private static <T> List<T> join(List<Future<T>> futures)
       throws ExecutionException, InterruptedException {
-    List<T> values = new java.util.ArrayList<>();
+    List<T> values = new ArrayList<>();
     for (Future<T> future : futures) {
       values.add(future.get());
     }

@@ -147,8 +147,7 @@ public final class LoadGenerator {
         values.add(future.get());
       }
     } catch (ExecutionException e) {
-      throw new IllegalStateException(
-          "a request failed: " + e.getCause().getMessage(), e.getCause());
+      throw new IllegalStateException("a request failed: " + e.getMessage(), e);
     }
     return values;
   }

@@ -12,7 +12,7 @@ public record Meters(Map<String, Double> values) {
 
   static Meters parse(String text) {
     Map<String, Double> values = new HashMap<>();
-    for (String line : text.split("\n")) {
+    for (String line : text.lines().toList()) {
       int space = line.lastIndexOf(' ');
       if (!line.startsWith("#") && space > 0) {
         values.put(line.substring(0, space), Double.parseDouble(line.substring(space + 1)));

@@ -25,7 +25,7 @@ final class BlockEncoder {
   /// Round to nearest, ties to even.
   private static short bfloat16(float value) {
     int bits = Float.floatToRawIntBits(value);
-    return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
+    return (short) ((bits + 0x7fff + (bits >>> 16 & 1)) >>> 16);
   }
 
   private static void q8(float[] values, int from, ByteBuffer out) {
@@ -45,7 +45,7 @@ final class BlockEncoder {
     for (int i = 0; i < 16; i++) {
       int low = Math.min(15, (int) (values[from + i] * inverse + 8.5f));
       int high = Math.min(15, (int) (values[from + 16 + i] * inverse + 8.5f));
-      out.put((byte) (low | high << 4));
+      out.put((byte) (low | (high << 4)));
     }
   }
 
@@ -71,14 +71,14 @@ final class BlockEncoder {
     }
     for (int half = 0; half < 256; half += 128) {
       for (int i = 0; i < 64; i++) {
-        out.put((byte) (levels[half + i] & 15 | (levels[half + 64 + i] & 15) << 4));
+        out.put((byte) ((levels[half + i] & 15) | ((levels[half + 64 + i] & 15) << 4)));
       }
     }
     for (int half = 0; half < 256; half += 128) {
       for (int i = 0; i < 32; i++) {
         int high = 0;
         for (int part = 0; part < 4; part++) {
-          high |= levels[half + 32 * part + i] >> 4 << 2 * part;
+          high |= (levels[half + 32 * part + i] >> 4) << (2 * part);
         }
         out.put((byte) high);
       }

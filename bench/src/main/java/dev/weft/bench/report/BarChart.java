@@ -56,7 +56,7 @@ final class BarChart {
   }
 
   private void group(Series row, List<String> subjects) {
-    line("<text x=\"8\" y=\"%d\">%s</text>", y + 13, escape(row.label()));
+    line("<text x=\"8\" y=\"%d\">%s</text>".formatted(y + 13, escape(row.label())));
     for (Map.Entry<String, List<Double>> entry : row.samples().entrySet()) {
       bar(row, entry.getKey(), Spread.of(entry.getValue()), subjects.indexOf(entry.getKey()));
     }
@@ -66,33 +66,31 @@ final class BarChart {
   private void bar(Series row, String subject, Spread spread, int index) {
     double length = spread.median() * scale;
     int middle = y + BAR / 2;
+    String colour = COLOURS.get(index % COLOURS.size());
     line(
-        "<rect x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"%s\"/>",
-        LABELS, y, Math.max(0.5, length), BAR - 3, COLOURS.get(index % COLOURS.size()));
+        "<rect x=\"%d\" y=\"%d\" width=\"%s\" height=\"%d\" fill=\"%s\"/>"
+            .formatted(LABELS, y, number(Math.max(0.5, length)), BAR - 3, colour));
     line(
-        "<line class=\"line\" x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\"/>",
-        LABELS + spread.smallest() * scale,
-        middle - 1,
-        LABELS + spread.largest() * scale,
-        middle - 1);
+        "<line class=\"line\" x1=\"%s\" y1=\"%d\" x2=\"%s\" y2=\"%d\"/>"
+            .formatted(
+                number(LABELS + spread.smallest() * scale),
+                middle - 1,
+                number(LABELS + spread.largest() * scale),
+                middle - 1));
+    String value = String.format(Locale.ROOT, "%." + row.digits() + "f", spread.median());
     line(
-        "<text x=\"%.1f\" y=\"%d\">%s</text>",
-        LABELS + Math.max(length, spread.largest() * scale) + 6,
-        y + 12,
-        escape(
-            String.format(Locale.ROOT, "%." + row.digits() + "f  %s", spread.median(), subject)));
+        "<text x=\"%s\" y=\"%d\">%s</text>"
+            .formatted(
+                number(LABELS + spread.largest() * scale + 6),
+                y + 12,
+                escape(value + "  " + subject)));
     y += BAR;
   }
 
   private String document(String title) {
-    return String.format(
-            Locale.ROOT,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\""
-                + " role=\"img\" aria-label=\"%s\">%n",
-            WIDTH,
-            y,
-            WIDTH,
-            escape(title))
+    return "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\""
+            .formatted(WIDTH, y, WIDTH)
+        + " role=\"img\" aria-label=\"%s\">%n".formatted(escape(title))
         + STYLE
         + "<rect class=\"paper\" width=\"100%\" height=\"100%\"/>\n"
         + "<text class=\"title\" x=\"8\" y=\"22\">"
@@ -102,8 +100,12 @@ final class BarChart {
         + "</svg>\n";
   }
 
-  private void line(String format, Object... values) {
-    svg.append(String.format(Locale.ROOT, format, values)).append('\n');
+  private void line(String element) {
+    svg.append(element).append('\n');
+  }
+
+  private static String number(double value) {
+    return String.format(Locale.ROOT, "%.1f", value);
   }
 
   private static String escape(String text) {

@@ -23,7 +23,7 @@ public final class ProcessUse {
     Map<String, Long> kib = new TreeMap<>();
     for (String line : Files.readAllLines(Path.of("/proc/" + pid + "/status"))) {
       if (line.startsWith("Rss")) {
-        String[] words = line.split("\\s+");
+        String[] words = line.split("\\s+", 3);
         kib.put(words[0], Long.parseLong(words[1]));
       }
     }
