@@ -41,6 +41,16 @@ final class ContainedObserver implements EngineObserver {
   }
 
   @Override
+  public void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {
+    contain(() -> observer.onSwapped(revision, bytesOut, bytesIn));
+  }
+
+  @Override
+  public void onSwapFailed(RevisionId revision) {
+    contain(() -> observer.onSwapFailed(revision));
+  }
+
+  @Override
   public void onDrafted(RevisionId revision, int drafted, int accepted) {
     contain(() -> observer.onDrafted(revision, drafted, accepted));
   }

@@ -7,11 +7,10 @@ import dev.weft.runtime.backend.StepResult;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.EngineObserver.Outcome;
-import dev.weft.runtime.engine.GenerationListener.FinishReason;
-import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.memory.BlockPool;
 import dev.weft.runtime.memory.BlockSupply;
 import dev.weft.runtime.memory.KvShare;
+import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.scheduling.KvBlocks;
@@ -42,8 +41,9 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
   private final KvBlocks blocks;
   private final StepPlanner planner;
   private final PrefillPace pace;
+  private final SwapStore swap;
   private final StepRunner runner;
-  private final ReuseCount reuse = new ReuseCount();
+  private final CacheReport report;
 
   /// All that have not ended, in order of arrival.
   private final Map<Sequence, Generation> generations = new LinkedHashMap<>();
@@ -64,6 +64,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
       Tokenizer tokenizer,
       DecoderOptions options,
       DeviceLoop.Settings settings,
+      SwapSpace space,
       EngineObserver observer,
       DeviceThread device,
       BlockSupply supply) {
@@ -73,11 +74,15 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     this.options = options;
     this.observer = observer;
     this.device = device;
+    pace = new PrefillPace(options.maxBatchTokens());
+    report = new CacheReport(revision, observer);
+    swap = new SwapStore(executable, space, pace::nanos, report, device::nanoTime);
     blocks =
         new KvBlocks(
             executable.kvLayout().blockTokens(),
             new BlockPool(options.kvBlockCount()),
             supply,
+            swap,
             this::release);
     planner =
         new StepPlanner(
@@ -88,7 +93,6 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
                 settings.maxScoredRows()),
             blocks);
     plain = entrance(revision, StepBatch.Entry.NO_ADAPTER, options.maxWaiting());
-    pace = new PrefillPace(options.maxBatchTokens());
     runner = new StepRunner(revision, executable, observer, device, pace, this);
     load = measure();
   }
@@ -242,7 +246,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     }
     var plan = planner.plan(pace.next(planner.decoding() || device.othersHaveWork(this)));
     plan.preempted().forEach(_ -> observer.onPreempted(revision));
-    reuse.tell();
+    report.tell(blocks);
     long now = device.nanoTime();
     plan.parts().forEach(part -> of(part.sequence()).markStarted(now));
     load = measure();
@@ -351,28 +355,12 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     observer.onEnded(
         generation.entrance().revision(), generation.summary(outcome, device.nanoTime()));
     try {
-      notifyEnd(generation, outcome, message);
+      generation.tellEnd(outcome, message);
     } catch (RuntimeException | Error e) {
       log.atWarn()
           .setCause(e)
           .addKeyValue("request", generation.request().id())
           .log("a listener failed at the end of its request");
-    }
-  }
-
-  private static void notifyEnd(Generation generation, Outcome outcome, String message) {
-    var listener = generation.listener();
-    switch (outcome) {
-      case STOP -> listener.onFinish(FinishReason.STOP, generation.usage());
-      case LENGTH -> listener.onFinish(FinishReason.LENGTH, generation.usage());
-      case CANCELLED ->
-          listener.onError(new GenerationError(GenerationError.Code.CANCELLED, message));
-      case DEADLINE ->
-          listener.onError(new GenerationError(GenerationError.Code.DEADLINE, message));
-      case UNLOADED ->
-          listener.onError(new GenerationError(GenerationError.Code.UNLOADED, message));
-      case INTERNAL ->
-          listener.onError(new GenerationError(GenerationError.Code.INTERNAL, message));
     }
   }
 
@@ -385,22 +373,6 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
           .setCause(e)
           .addKeyValue("revision", revision)
           .log("the memory of free blocks could not be given back");
-    }
-  }
-
-  /// Tells the observer what the prefix cache has done since it was last told.
-  private final class ReuseCount {
-    private long reusedTokens;
-    private long evictedBlocks;
-
-    void tell() {
-      long reused = blocks.reusedTokens() - reusedTokens;
-      long evicted = blocks.evictedBlocks() - evictedBlocks;
-      if (reused > 0 || evicted > 0) {
-        reusedTokens += reused;
-        evictedBlocks += evicted;
-        observer.onPrefixes(revision, reused, evicted);
-      }
     }
   }
 
@@ -435,6 +407,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     try {
       blocks.checkNothingIsHeld();
     } finally {
+      swap.close();
       executable.close();
     }
   }

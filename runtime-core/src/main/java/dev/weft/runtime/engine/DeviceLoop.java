@@ -5,6 +5,7 @@ import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.memory.BlockSupply;
 import dev.weft.runtime.memory.KvShare;
+import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -32,6 +33,7 @@ public final class DeviceLoop implements Engine {
   private static final int MAX_COMMANDS = 8_192;
 
   private final Settings settings;
+  private final SwapSpace swap;
   private final EngineObserver observer;
   private final LongSupplier clock;
   private final Thread thread;
@@ -62,13 +64,23 @@ public final class DeviceLoop implements Engine {
   ///
   /// @param device the device's name, which the thread takes
   public DeviceLoop(String device, EngineObserver observer) {
-    this(device, observer, Settings.DEFAULT, System::nanoTime);
+    this(device, observer, SwapSpace.NONE);
+  }
+
+  /// @param swap where KV blocks go when memory runs out
+  public DeviceLoop(String device, EngineObserver observer, SwapSpace swap) {
+    this(device, observer, Settings.DEFAULT, swap, System::nanoTime);
   }
 
   /// @param nanoClock as [System#nanoTime]
   public DeviceLoop(
-      String device, EngineObserver observer, Settings settings, LongSupplier nanoClock) {
+      String device,
+      EngineObserver observer,
+      Settings settings,
+      SwapSpace swap,
+      LongSupplier nanoClock) {
     this.settings = settings;
+    this.swap = swap;
     this.observer = new ContainedObserver(observer);
     clock = nanoClock;
     lastTurnNanos = clock.getAsLong();
@@ -84,7 +96,7 @@ public final class DeviceLoop implements Engine {
       DecoderOptions options) {
     var instance =
         new DecoderLoop(
-            revision, executable, tokenizer, options, settings, observer, link, BlockSupply.NONE);
+            revision, executable, tokenizer, options, settings, swap, observer, link, BlockSupply.NONE);
     start(instance);
     return instance;
   }
@@ -97,7 +109,7 @@ public final class DeviceLoop implements Engine {
       DecoderOptions options,
       KvShare kv) {
     var instance =
-        new DecoderLoop(revision, executable, tokenizer, options, settings, observer, link, kv);
+        new DecoderLoop(revision, executable, tokenizer, options, settings, swap, observer, link, kv);
     instance.share(kv);
     start(instance);
     return instance;
@@ -279,7 +291,7 @@ public final class DeviceLoop implements Engine {
     @Override
     public boolean othersHaveWork(Work instance) {
       for (Work other : instances) {
-        if (other != instance && other.hasWork()) {
+        if (!other.equals(instance) && other.hasWork()) {
           return true;
         }
       }

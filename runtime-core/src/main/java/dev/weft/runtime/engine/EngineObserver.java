@@ -25,6 +25,12 @@ public interface EngineObserver {
   /// The prefix cache knew tokens of prompts, and dropped blocks that were needed for others.
   default void onPrefixes(RevisionId revision, long reusedTokens, long evictedBlocks) {}
 
+  /// KV blocks went to the disk, or came back from there.
+  default void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {}
+
+  /// A KV block could not be written or read, and is computed again.
+  default void onSwapFailed(RevisionId revision) {}
+
   /// A step has checked a draft, of which the first tokens were right.
   default void onDrafted(RevisionId revision, int drafted, int accepted) {}
 

@@ -3,6 +3,8 @@ package dev.weft.runtime.engine;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.engine.EngineObserver.Ended;
 import dev.weft.runtime.engine.EngineObserver.Outcome;
+import dev.weft.runtime.engine.GenerationListener.FinishReason;
+import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.engine.GenerationListener.Usage;
 import dev.weft.runtime.sampling.LogProbabilities;
 import dev.weft.runtime.sampling.SampleRequest;
@@ -233,6 +235,22 @@ final class Generation implements Engine.Submission.Admitted {
   /// Stop strings count from the token `minTokens` on.
   private String stopped(String text) {
     return completionTokens < request.minTokens() ? text : stops.add(text);
+  }
+
+  /// Tells the listener that it is over.
+  void tellEnd(Outcome outcome, String message) {
+    switch (outcome) {
+      case STOP -> listener.onFinish(FinishReason.STOP, usage());
+      case LENGTH -> listener.onFinish(FinishReason.LENGTH, usage());
+      case CANCELLED ->
+          listener.onError(new GenerationError(GenerationError.Code.CANCELLED, message));
+      case DEADLINE ->
+          listener.onError(new GenerationError(GenerationError.Code.DEADLINE, message));
+      case UNLOADED ->
+          listener.onError(new GenerationError(GenerationError.Code.UNLOADED, message));
+      case INTERNAL ->
+          listener.onError(new GenerationError(GenerationError.Code.INTERNAL, message));
+    }
   }
 
   Usage usage() {

@@ -72,6 +72,11 @@ final class PrefillPace {
     return new StepBudget(rows, nanos, rowNanos, contextNanos);
   }
 
+  /// What so many tokens of a prompt are expected to cost; 0 as long as nothing was measured.
+  double nanos(int position, int tokens) {
+    return next(false).cost(position, tokens);
+  }
+
   private double contextNanos() {
     if (near.known && far.known) {
       return Math.max(0, (far.rowNanos - near.rowNanos) / (far.context - near.context));

@@ -3,6 +3,7 @@ package dev.weft.runtime.memory;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 /// ```
 ///   root of a key -- [The cat sat] -- [on the mat]    users: the paths that lead through a node
 ///                 \                 \- [on a chair]   idle: no path does; only the cache holds it
-///                  \- [A dog ...]
+///                  \- [A dog ...] -- (barked at)      saved: it has no block, but a slot in a store
 /// ```
 ///
 /// A sequence [enters][#enter] a tree, [follows][#tryFollow] it as far as its tokens are known,
@@ -22,35 +23,63 @@ import org.jspecify.annotations.Nullable;
 /// before it in use, so idle nodes end in idle leaves, and these are [evicted][#evict], the least
 /// recently used first. Shared blocks are complete: nobody writes to them any more.
 ///
+/// What is evicted and is likely to be wanted again, because somebody shared it or a sequence that
+/// was put back [claims][#claim] it, is saved in a [BlockStore] and comes [back][#tryRestore] from
+/// there. A node with a block never follows a saved one.
+///
 /// Trees of different keys share nothing. A key stands for all that tokens do not say and contents
 /// depend on, such as an adapter; it must not be used again for something else.
 public final class PrefixCache {
   private final BlockPool pool;
   private final int blockTokens;
+  private final BlockStore store;
   private final Map<Long, Node> roots = new HashMap<>();
-  private final TreeSet<Node> idleLeaves = new TreeSet<>(Comparator.comparingLong(n -> n.lastUse));
+  private final TreeSet<Node> idleLeaves = byLastUse();
+  private final TreeSet<Node> unclaimedSavedLeaves = byLastUse();
   private int idleBlocks;
   private long uses;
 
   /// @param pool the pool of all sequences' blocks, and of the cache's
-  public PrefixCache(BlockPool pool, int blockTokens) {
+  public PrefixCache(BlockPool pool, int blockTokens, BlockStore store) {
     this.pool = pool;
     this.blockTokens = blockTokens;
+    this.store = store;
+  }
+
+  private static TreeSet<Node> byLastUse() {
+    return new TreeSet<>(Comparator.comparingLong(node -> node.lastUse));
   }
 
   private static final class Node {
     private final long key;
     private final @Nullable Node parent;
     private final Tokens tokens;
+    private final int index;
+
+    /// One block, or none when the node is saved or dropped; a root has none.
     private final BlockTable block = new BlockTable();
+
     private final Map<Tokens, Node> children = new HashMap<>(2);
+    private int childrenWithBlocks;
     private int users;
+    private int claims;
+    private boolean shared;
     private long lastUse;
+    private int slot = BlockStore.NOT_SAVED;
 
     Node(long key, @Nullable Node parent, Tokens tokens) {
       this.key = key;
       this.parent = parent;
       this.tokens = tokens;
+      index = parent == null ? -1 : parent.index + 1;
+    }
+
+    boolean saved() {
+      return slot != BlockStore.NOT_SAVED;
+    }
+
+    boolean isRoot() {
+      return parent == null;
     }
   }
 
@@ -88,15 +117,43 @@ public final class PrefixCache {
     return new Path(root);
   }
 
-  /// If the cache knows the next block of `path`, which holds these tokens, adds it to `table`, the
+  /// If the cache holds the next block of `path`, which has these tokens, adds it to `table`, the
   /// sequence's own.
   public boolean tryFollow(Path path, int[] tokens, BlockTable table) {
     checkBlock(path, tokens, table.size() == path.length);
     Node next = path.end.children.get(new Tokens(tokens));
-    if (next == null) {
+    if (next == null || next.saved()) {
       return false;
     }
+    next.shared = true;
     pool.share(table, next.block.block(0));
+    step(path, next);
+    return true;
+  }
+
+  /// Whether the next block of `path` is saved.
+  public boolean nextIsSaved(Path path, int[] tokens) {
+    Node next = path.end.children.get(new Tokens(tokens));
+    return next != null && next.saved();
+  }
+
+  /// Brings the next block of `path`, which is saved, back into the block that `table` has for it.
+  /// Returns false when it is lost: the block must be computed.
+  public boolean tryRestore(Path path, int[] tokens, BlockTable table) {
+    checkBlock(path, tokens, table.size() == path.length + 1);
+    Node next = path.end.children.get(new Tokens(tokens));
+    if (next == null || !next.saved()) {
+      throw new IllegalArgumentException("block %d is not saved".formatted(path.length));
+    }
+    unclaimedSavedLeaves.remove(next);
+    int slot = next.slot;
+    next.slot = BlockStore.NOT_SAVED;
+    if (!store.load(slot, table.block(path.length))) {
+      drop(next);
+      return false;
+    }
+    next.shared = true;
+    hold(next, table.block(path.length));
     step(path, next);
     return true;
   }
@@ -107,18 +164,22 @@ public final class PrefixCache {
   public int[] add(Path path, int[] tokens, BlockTable table) {
     checkBlock(path, tokens, table.size() > path.length);
     var key = new Tokens(tokens.clone());
-    Node known = path.end.children.get(key);
-    if (known != null) {
-      int[] freed = pool.replace(table, path.length, known.block.block(0));
-      step(path, known);
-      return freed;
+    Node next = path.end.children.get(key);
+    int[] freed = {};
+    if (next == null) {
+      next = new Node(path.end.key, path.end, key);
+      path.end.children.put(key, next);
+      hold(next, table.block(path.length));
+    } else if (next.saved()) {
+      unclaimedSavedLeaves.remove(next);
+      store.drop(next.slot);
+      next.slot = BlockStore.NOT_SAVED;
+      hold(next, table.block(path.length));
+    } else {
+      freed = pool.replace(table, path.length, next.block.block(0));
     }
-    var added = new Node(path.end.key, path.end, key);
-    pool.share(added.block, table.block(path.length));
-    path.end.children.put(key, added);
-    idleBlocks++;
-    step(path, added);
-    return new int[0];
+    step(path, next);
+    return freed;
   }
 
   private void checkBlock(Path path, int[] tokens, boolean tableFits) {
@@ -126,6 +187,12 @@ public final class PrefixCache {
       throw new IllegalArgumentException(
           "%d tokens are not block %d of the table".formatted(tokens.length, path.length));
     }
+  }
+
+  private void hold(Node node, int block) {
+    pool.share(node.block, block);
+    parentOf(node).childrenWithBlocks++;
+    idleBlocks++;
   }
 
   private void step(Path path, Node next) {
@@ -137,13 +204,20 @@ public final class PrefixCache {
     path.length++;
   }
 
+  private static Node parentOf(Node node) {
+    if (node.parent == null) {
+      throw new IllegalStateException("a root has no block");
+    }
+    return node.parent;
+  }
+
   /// Ends a path. What nobody else uses stays until its blocks are needed.
   public void leave(Path path) {
     for (Node node = path.end; node != null; node = node.parent) {
       if (--node.users > 0) {
         continue;
       }
-      if (node.parent == null) {
+      if (node.isRoot()) {
         forgetIfUnused(node);
         continue;
       }
@@ -154,14 +228,44 @@ public final class PrefixCache {
   }
 
   private void addIfIdleLeaf(Node node) {
-    if (node.parent != null && node.users == 0 && node.children.isEmpty()) {
+    if (!node.isRoot() && node.users == 0 && node.childrenWithBlocks == 0) {
       idleLeaves.add(node);
     }
   }
 
   private void forgetIfUnused(Node root) {
     if (root.users == 0 && root.children.isEmpty()) {
-      roots.remove(root.key);
+      roots.remove(root.key, root);
+    }
+  }
+
+  /// What somebody will come back for.
+  public static final class Claim {
+    private final Node end;
+
+    private Claim(Node end) {
+      this.end = end;
+    }
+  }
+
+  /// Says that a path that is about to end will be followed again.
+  public Claim claim(Path path) {
+    for (Node node = path.end; node != null; node = node.parent) {
+      node.claims++;
+    }
+    return new Claim(path.end);
+  }
+
+  public void unclaim(Claim claim) {
+    for (Node node = claim.end; node != null; node = node.parent) {
+      node.claims--;
+      addIfUnclaimedSavedLeaf(node);
+    }
+  }
+
+  private void addIfUnclaimedSavedLeaf(Node node) {
+    if (node.saved() && node.claims == 0 && node.children.isEmpty()) {
+      unclaimedSavedLeaves.add(node);
     }
   }
 
@@ -170,26 +274,79 @@ public final class PrefixCache {
     return idleBlocks;
   }
 
-  /// Forgets up to `count` idle blocks, and returns them, free now.
+  /// Takes up to `count` idle blocks away, and returns them, free now.
   public int[] evict(int count) {
     int[] freed = new int[Math.min(count, idleBlocks)];
     for (int i = 0; i < freed.length; i++) {
       Node leaf = idleLeaves.pollFirst();
-      if (leaf == null || leaf.parent == null) {
+      if (leaf == null) {
         throw new IllegalStateException("%d idle blocks, and none is a leaf".formatted(idleBlocks));
       }
-      int[] released = pool.release(leaf.block);
-      if (released.length != 1) {
-        throw new IllegalStateException("an idle block is held by a sequence");
-      }
-      freed[i] = released[0];
-      idleBlocks--;
-      leaf.parent.children.remove(leaf.tokens);
-      addIfIdleLeaf(leaf.parent);
-      if (leaf.parent.parent == null) {
-        forgetIfUnused(leaf.parent);
-      }
+      freed[i] = evict(leaf);
     }
     return freed;
+  }
+
+  private int evict(Node leaf) {
+    int block = leaf.block.block(0);
+    leaf.slot = leaf.claims > 0 || leaf.shared ? save(block, leaf) : BlockStore.NOT_SAVED;
+    if (pool.release(leaf.block).length != 1) {
+      throw new IllegalStateException("an idle block is held by a sequence");
+    }
+    idleBlocks--;
+    Node parent = parentOf(leaf);
+    parent.childrenWithBlocks--;
+    addIfIdleLeaf(parent);
+    if (leaf.saved()) {
+      addIfUnclaimedSavedLeaf(leaf);
+    } else {
+      drop(leaf);
+    }
+    return block;
+  }
+
+  /// Contents that nobody claims make room for those that somebody does.
+  private int save(int block, Node node) {
+    int slot = store.save(block, node.index);
+    if (slot == BlockStore.NOT_SAVED && node.claims > 0 && !unclaimedSavedLeaves.isEmpty()) {
+      drop(unclaimedSavedLeaves.removeFirst());
+      slot = store.save(block, node.index);
+    }
+    return slot;
+  }
+
+  /// Forgets a node without a block and all saved ones that follow it.
+  private void drop(Node node) {
+    List.copyOf(node.children.values()).forEach(this::drop);
+    if (node.saved()) {
+      unclaimedSavedLeaves.remove(node);
+      store.drop(node.slot);
+      node.slot = BlockStore.NOT_SAVED;
+    }
+    Node parent = parentOf(node);
+    parent.children.remove(node.tokens);
+    addIfUnclaimedSavedLeaf(parent);
+    if (parent.isRoot()) {
+      forgetIfUnused(parent);
+    }
+  }
+
+  /// Forgets everything that nobody uses, and returns the blocks that this frees.
+  public int[] clear() {
+    int[] freed = evict(idleBlocks);
+    for (Node root : List.copyOf(roots.values())) {
+      dropSaved(root);
+    }
+    return freed;
+  }
+
+  private void dropSaved(Node node) {
+    for (Node child : List.copyOf(node.children.values())) {
+      if (child.saved()) {
+        drop(child);
+      } else {
+        dropSaved(child);
+      }
+    }
   }
 }

@@ -2,6 +2,7 @@ package dev.weft.runtime.scheduling;
 
 import dev.weft.runtime.memory.BlockMoves;
 import dev.weft.runtime.memory.BlockPool;
+import dev.weft.runtime.memory.BlockStore;
 import dev.weft.runtime.memory.BlockSupply;
 import dev.weft.runtime.memory.PrefixCache;
 import java.util.function.Consumer;
@@ -28,9 +29,14 @@ public final class KvBlocks {
   private long evictedBlocks;
 
   /// @param supply where more blocks come from
+  /// @param store where contents go when their blocks are needed
   /// @param onRelease hears of blocks that hold nothing any more
   public KvBlocks(
-      int tokensPerBlock, BlockPool pool, BlockSupply supply, Consumer<int[]> onRelease) {
+      int tokensPerBlock,
+      BlockPool pool,
+      BlockSupply supply,
+      BlockStore store,
+      Consumer<int[]> onRelease) {
     if (tokensPerBlock < 1) {
       throw new IllegalArgumentException(tokensPerBlock + " tokens a block");
     }
@@ -38,7 +44,7 @@ public final class KvBlocks {
     this.pool = pool;
     this.supply = supply;
     this.onRelease = onRelease;
-    prefixes = new PrefixCache(pool, tokensPerBlock);
+    prefixes = new PrefixCache(pool, tokensPerBlock, store);
   }
 
   int blocksFor(int tokens) {
@@ -104,8 +110,29 @@ public final class KvBlocks {
       sequence.forget();
       return false;
     }
-    reusedTokens += sequence.reuse(known);
+    reusedTokens += sequence.reuse(known + restore(sequence, known));
+    forget(sequence);
     return true;
+  }
+
+  /// Brings back what was saved of an admitted sequence's next tokens.
+  private int restore(Sequence sequence, int known) {
+    int next = sequence.computed() + known;
+    int from = next;
+    while (!sequence.scored() && next + tokensPerBlock < sequence.length()) {
+      int[] tokens = sequence.tokens(next, tokensPerBlock);
+      if (!prefixes.nextIsSaved(sequence.path(), tokens)) {
+        break;
+      }
+      grow(sequence, next + tokensPerBlock);
+      // Room for it may be what it had to make room for.
+      if (!prefixes.nextIsSaved(sequence.path(), tokens)
+          || !prefixes.tryRestore(sequence.path(), tokens, sequence.blocks())) {
+        break;
+      }
+      next += tokensPerBlock;
+    }
+    return next - from;
   }
 
   /// Raises a sequence's plan to `blocks`, if need be with blocks from elsewhere, or changes
@@ -227,6 +254,20 @@ public final class KvBlocks {
     release(released);
   }
 
+  /// Takes all blocks of a sequence back that will come again: what it completed is saved rather
+  /// than dropped when it is in the way.
+  void preempt(Sequence sequence) {
+    settle(sequence);
+    var claim = prefixes.claim(sequence.path());
+    free(sequence);
+    sequence.claim(claim);
+  }
+
+  /// Says that a sequence has come again, or never will.
+  void forget(Sequence sequence) {
+    sequence.endClaim().ifPresent(prefixes::unclaim);
+  }
+
   /// Lowers the capacity, dropping as many idle prefixes as that takes; the caller moves blocks'
   /// contents. Throws [IllegalStateException] when more blocks are [planned][#planned].
   public BlockMoves shrinkTo(int capacity) {
@@ -238,9 +279,9 @@ public final class KvBlocks {
     return pool.shrinkTo(capacity);
   }
 
-  /// Drops all idle prefixes and throws unless every block is free then. For an instance's end.
+  /// Drops all that nobody uses and throws unless every block is free then. For an instance's end.
   public void checkNothingIsHeld() {
-    evict(prefixes.idleBlocks());
+    release(prefixes.clear());
     pool.checkIntegrity();
     if (pool.usedCount() > 0 || promised != 0) {
       throw new IllegalStateException(

@@ -4,6 +4,7 @@ import dev.weft.runtime.memory.BlockTable;
 import dev.weft.runtime.memory.PrefixCache;
 import dev.weft.runtime.sampling.SampleRequest.TokenHistory;
 import java.util.Arrays;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// The tokens of one request, how many of them the KV cache holds, and in which blocks. Used by one
@@ -24,6 +25,7 @@ public final class Sequence implements TokenHistory {
   private int plannedBlocks;
   private int[] draft = NO_DRAFT;
   private PrefixCache.@Nullable Path path;
+  private PrefixCache.@Nullable Claim claim;
 
   /// A sequence of the model as it is.
   public Sequence(int[] promptTokens, int maxLength, boolean scored) {
@@ -148,6 +150,16 @@ public final class Sequence implements TokenHistory {
       throw new IllegalStateException("the sequence is not running");
     }
     return path;
+  }
+
+  void claim(PrefixCache.Claim made) {
+    claim = made;
+  }
+
+  Optional<PrefixCache.Claim> endClaim() {
+    var ended = Optional.ofNullable(claim);
+    claim = null;
+    return ended;
   }
 
   void enter(PrefixCache.Path begin) {

@@ -82,6 +82,7 @@ public final class StepPlanner {
       blocks.free(sequence);
     } else {
       waiting.remove(sequence);
+      blocks.forget(sequence);
     }
   }
 
@@ -143,7 +144,7 @@ public final class StepPlanner {
 
   private Sequence preemptNewest() {
     Sequence newest = running.removeLast();
-    blocks.free(newest);
+    blocks.preempt(newest);
     waiting.addFirst(newest);
     return newest;
   }

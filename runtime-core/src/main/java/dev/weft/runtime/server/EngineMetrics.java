@@ -49,6 +49,17 @@ final class EngineMetrics implements EngineObserver {
   }
 
   @Override
+  public void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {
+    count("weft.runtime.swap.out.bytes", revision, bytesOut);
+    count("weft.runtime.swap.in.bytes", revision, bytesIn);
+  }
+
+  @Override
+  public void onSwapFailed(RevisionId revision) {
+    count("weft.runtime.swap.failures", revision, 1);
+  }
+
+  @Override
   public void onDrafted(RevisionId revision, int drafted, int accepted) {
     count("weft.runtime.speculation.drafted.tokens", revision, drafted);
     count("weft.runtime.speculation.accepted.tokens", revision, accepted);

@@ -14,6 +14,7 @@ import java.util.TreeSet;
 ///
 /// @param announce where to write that the server listens; empty writes nothing
 /// @param memoryBytes what models may take of the device; empty is the device's own default
+/// @param swapBytes what KV caches may take of the disk when memory runs out; 0 for nothing
 /// @param cpus processors to run on; empty is any
 /// @param functions manifests to load at start, for a runtime that is used alone
 public record RuntimeOptions(
@@ -24,6 +25,7 @@ public record RuntimeOptions(
     Path secretFile,
     Optional<Path> announce,
     OptionalLong memoryBytes,
+    long swapBytes,
     OptionalInt threads,
     List<Integer> cpus,
     List<Path> functions) {
@@ -41,6 +43,8 @@ public record RuntimeOptions(
                             made when it is missing)
         --announce FILE     written once the server listens: pid, port, start time
         --memory BYTES      memory that models may take; K, M and G may follow the number
+        --swap BYTES        what KV caches may take of the disk under HOME when memory runs out
+                            (default 1G); 0 for nothing
         --threads N         threads that compute (default: what this process may use)
         --cpus LIST         processors to pin them to, such as 0-3,8
         --function FILE     a manifest to load at start; may be repeated
@@ -99,6 +103,7 @@ public record RuntimeOptions(
     private Optional<Path> secretFile = Optional.empty();
     private Optional<Path> announce = Optional.empty();
     private OptionalLong memoryBytes = OptionalLong.empty();
+    private long swapBytes = 1L << 30;
     private OptionalInt threads = OptionalInt.empty();
     private List<Integer> cpus = List.of();
     private final List<Path> functions = new ArrayList<>();
@@ -119,6 +124,7 @@ public record RuntimeOptions(
                 "--secret-file",
                 "--announce",
                 "--memory",
+                "--swap",
                 "--threads",
                 "--cpus",
                 "--function" ->
@@ -133,6 +139,7 @@ public record RuntimeOptions(
         case "--secret-file" -> secretFile = Optional.of(Path.of(value));
         case "--announce" -> announce = Optional.of(Path.of(value));
         case "--memory" -> memoryBytes = OptionalLong.of(bytes(name, value));
+        case "--swap" -> swapBytes = value.equals("0") ? 0 : bytes(name, value);
         case "--threads" -> threads = OptionalInt.of((int) number(name, value, 1, 1_024));
         case "--cpus" -> cpus = cpus(name, value);
         default -> functions.add(Path.of(value));
@@ -149,6 +156,7 @@ public record RuntimeOptions(
               () -> home.resolve("run").resolve("runtimes").resolve(device + ".secret")),
           announce,
           memoryBytes,
+          swapBytes,
           threads,
           cpus,
           functions);

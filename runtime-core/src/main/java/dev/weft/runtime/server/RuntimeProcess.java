@@ -15,6 +15,7 @@ import dev.weft.runtime.instance.ModelSupply;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
+import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.server.RuntimeOptions.Parsed;
 import dev.weft.runtime.source.ModelFetcher;
 import dev.weft.runtime.source.SourceSettings;
@@ -119,7 +120,11 @@ public final class RuntimeProcess {
       opened.add(backend);
       this.metrics = new RuntimeMetrics();
       opened.add(metrics);
-      this.engine = new DeviceLoop(options.device().value(), metrics.engine());
+      this.engine =
+          new DeviceLoop(
+              options.device().value(),
+              metrics.engine(),
+              new SwapSpace(options.home().resolve("swap"), options.swapBytes()));
       opened.add(engine);
       long capacityBytes = options.memoryBytes().orElse(device.capacityBytes());
       MemoryLedger ledger = new MemoryLedger(capacityBytes);

@@ -9,6 +9,7 @@ import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.Engine.Submission.Rejected;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
+import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.sampling.LogProbabilities;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -197,7 +198,7 @@ class DecoderLoopTest extends DeviceLoopFixture {
   @Test
   void preemptionKeepsTheAnswers() {
     // Two of these together need more than the twelve blocks there are.
-    var small = new DeviceLoop("small", new Observer(), settings(0), nanos::get);
+    var small = new DeviceLoop("small", new Observer(), settings(0), SwapSpace.NONE, nanos::get);
     var fake = new FakeDecoder(12, 8, DeviceLoopFixture::hashedLogits);
     var options = new DecoderOptions(512, 12, 16, 4, 4);
     try (small) {

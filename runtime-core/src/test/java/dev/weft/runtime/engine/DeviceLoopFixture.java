@@ -10,6 +10,7 @@ import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.Engine.Submission.Rejected;
+import dev.weft.runtime.memory.SwapSpace;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
@@ -32,7 +33,8 @@ abstract class DeviceLoopFixture {
   final ConcurrentLinkedQueue<EngineObserver.Ended> ends = new ConcurrentLinkedQueue<>();
   final AtomicInteger preemptions = new AtomicInteger();
   final AtomicInteger failedSteps = new AtomicInteger();
-  final DeviceLoop engine = new DeviceLoop("test", new Observer(), settings(256), nanos::get);
+  final DeviceLoop engine =
+      new DeviceLoop("test", new Observer(), settings(256), SwapSpace.NONE, nanos::get);
 
   final class Observer implements EngineObserver {
     @Override

@@ -9,6 +9,7 @@ import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
+import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.KvShare;
@@ -60,7 +61,8 @@ class ElasticEngineTest {
             }
           },
           new DeviceLoop.Settings(CONTEXT, 4, 16, Duration.ofMillis(5)),
-          System::nanoTime);
+          SwapSpace.NONE,
+            System::nanoTime);
   private final List<MemoryLedger.Reservation> reservations = new ArrayList<>();
   private final ConcurrentHashMap<String, Integer> largestBatch = new ConcurrentHashMap<>();
 

@@ -7,6 +7,7 @@ import dev.weft.functions.FunctionName;
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.FakeEncoder;
 import dev.weft.runtime.engine.Engine.EncoderInstance;
+import dev.weft.runtime.memory.SwapSpace;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -27,6 +28,7 @@ class EncoderLoopTest {
           "test",
           EngineObserver.NONE,
           new DeviceLoop.Settings(0, 4, STEP_TOKENS, Duration.ofMillis(5)),
+          SwapSpace.NONE,
           System::nanoTime);
   private final ConcurrentLinkedQueue<List<int[]>> steps = new ConcurrentLinkedQueue<>();
   private final CountDownLatch gate = new CountDownLatch(1);

@@ -8,10 +8,12 @@ import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.RandomAdapters;
+import dev.weft.runtime.backend.TimedDecoder;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
+import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
@@ -21,6 +23,8 @@ import dev.weft.runtime.sampling.SamplingParameters;
 import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import dev.weft.runtime.tokenizer.Tokenizers;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -31,6 +35,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -47,6 +52,13 @@ public abstract class EngineContractTest {
   private final List<AutoCloseable> open = new ArrayList<>();
   private final AtomicInteger preemptions = new AtomicInteger();
   private final AtomicLong evictions = new AtomicLong();
+  private final AtomicLong swappedOut = new AtomicLong();
+  private final AtomicLong swappedIn = new AtomicLong();
+  private final AtomicInteger swapFailures = new AtomicInteger();
+  private SwapSpace swap = SwapSpace.NONE;
+  private final AtomicLong time = new AtomicLong();
+  private final LongSupplier timed = time::get;
+  private LongSupplier clock = System::nanoTime;
   private final AtomicInteger drafted = new AtomicInteger();
   private final AtomicInteger accepted = new AtomicInteger();
   private final ConcurrentLinkedQueue<String> kinds = new ConcurrentLinkedQueue<>();
@@ -134,6 +146,51 @@ public abstract class EngineContractTest {
     }
     assertThat(evictions.get()).isPositive();
     assertThat(preemptions.get()).isPositive();
+  }
+
+  /// With room for all that is put back, with too little, and on a disk that fails.
+  @Test
+  void swappingChangesNoAnswer() throws IOException {
+    var requests = new ArrayList<Requests>();
+    for (int i = 0; i < 8; i++) {
+      var request = request(30 + 4 * i, i);
+      requests.add(i % 2 == 0 ? request : request.seed(i));
+    }
+    var alone = requests.stream().map(this::runAlone).toList();
+    // What is no directory fails every file.
+    Path broken = Files.createFile(directory.resolve("broken"));
+    long block = blockBytes();
+    // Rows that take long: swapping pays.
+    clock = timed;
+    for (int slots : new int[] {64, 3, 0}) {
+      swap =
+          slots > 0
+              ? new SwapSpace(directory.resolve("swap"), slots * block)
+              : new SwapSpace(broken, 64 * block);
+      swappedOut.set(0);
+      swappedIn.set(0);
+      swapFailures.set(0);
+      preemptions.set(0);
+      try (var instance = instance(10, 128, 0)) {
+        assertThat(runTogether(instance, requests)).isEqualTo(alone);
+        assertThat(runTogether(instance, requests.reversed())).isEqualTo(alone.reversed());
+        assertThat(instance.load().blocksActual()).isZero();
+      }
+      assertThat(preemptions.get()).isPositive();
+      assertThat(swap.taken()).as("all is given back").isZero();
+      assertThat(swappedOut.get() > 0).as("%d slots", slots).isEqualTo(slots > 0);
+      assertThat(swappedIn.get() > 0).isEqualTo(slots > 0);
+      assertThat(swappedIn.get()).isLessThanOrEqualTo(swappedOut.get());
+      assertThat(swapFailures.get() > 0).isEqualTo(slots == 0);
+    }
+  }
+
+  private long blockBytes() {
+    try (var model = ModelFiles.open(TinyModels.llama(directory, 7).writeGguf());
+        var backend = open()) {
+      var options = new CompileOptions(quantization(), CONTEXT, 8, 8, 8);
+      return backend.footprint(model.spec(), model.weights(), options).kv().blockBytes();
+    }
   }
 
   @Test
@@ -402,6 +459,17 @@ public abstract class EngineContractTest {
           }
 
           @Override
+          public void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {
+            swappedOut.addAndGet(bytesOut);
+            swappedIn.addAndGet(bytesIn);
+          }
+
+          @Override
+          public void onSwapFailed(RevisionId revision) {
+            swapFailures.incrementAndGet();
+          }
+
+          @Override
           public void onDrafted(RevisionId revision, int guessed, int right) {
             drafted.addAndGet(guessed);
             accepted.addAndGet(right);
@@ -419,7 +487,7 @@ public abstract class EngineContractTest {
           }
         };
     var settings = new DeviceLoop.Settings(growthTokens, 16, 64, Duration.ofMillis(50));
-    var engine = new DeviceLoop("contract", observer, settings, System::nanoTime);
+    var engine = new DeviceLoop("contract", observer, settings, swap, clock);
     open.add(engine);
     return engine;
   }
@@ -439,7 +507,7 @@ public abstract class EngineContractTest {
     var executable = backend().compile((DecoderSpec) model.spec(), model.weights(), options);
     return engine.add(
         REVISION,
-        executable,
+        clock == timed ? new TimedDecoder(executable, time) : executable,
         tokenizer,
         new DecoderOptions(CONTEXT, kvBlocks, maxBatchTokens, 8, 32));
   }

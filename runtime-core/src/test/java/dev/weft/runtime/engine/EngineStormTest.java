@@ -10,6 +10,8 @@ import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
+import dev.weft.runtime.memory.SwapSpace;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -79,7 +81,8 @@ class EngineStormTest {
             });
     var settings = new DeviceLoop.Settings(4, 3, 16, Duration.ofMillis(5));
     var sent = new ArrayList<Sent>();
-    try (var engine = new DeviceLoop("storm", observer, settings, System::nanoTime)) {
+    var swap = new SwapSpace(Path.of("target", "storm"), 30 * decoder.kvLayout().blockBytes());
+    try (var engine = new DeviceLoop("storm", observer, settings, swap, System::nanoTime)) {
       var instance =
           engine.add(
               REVISION,
@@ -105,6 +108,7 @@ class EngineStormTest {
       assertThat(instance.load().blocksPlanned()).isZero();
     }
     assertThat(decoder.closed()).isTrue();
+    assertThat(swap.taken()).isZero();
   }
 
   private static void send(DecoderInstance instance, SplittableRandom random, List<Sent> sent) {
@@ -160,7 +164,8 @@ class EngineStormTest {
     var decoder = new FakeDecoder(BLOCKS, 4, EngineStormTest::logits);
     var settings = new DeviceLoop.Settings(1_000, 64, 16, Duration.ofMillis(5));
     int compared = 0;
-    try (var quiet = new DeviceLoop("quiet", EngineObserver.NONE, settings, System::nanoTime)) {
+    try (var quiet =
+        new DeviceLoop("quiet", EngineObserver.NONE, settings, SwapSpace.NONE, System::nanoTime)) {
       var alone =
           quiet.add(
               REVISION,

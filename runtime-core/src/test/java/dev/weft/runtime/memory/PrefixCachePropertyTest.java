@@ -56,7 +56,7 @@ class PrefixCachePropertyTest {
     readers.clear();
     var random = new SplittableRandom(seed);
     var pool = new BlockPool(BLOCKS);
-    var cache = new PrefixCache(pool, BLOCK_TOKENS);
+    var cache = new PrefixCache(pool, BLOCK_TOKENS, BlockStore.NONE);
     for (int i = 0; i < 150; i++) {
       switch (random.nextInt(6)) {
         case 0 -> readers.add(begin(cache, random));

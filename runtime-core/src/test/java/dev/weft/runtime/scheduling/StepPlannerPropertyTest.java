@@ -3,6 +3,7 @@ package dev.weft.runtime.scheduling;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.runtime.memory.BlockPool;
+import dev.weft.runtime.memory.BlockStore;
 import dev.weft.runtime.memory.BlockSupply;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import java.util.ArrayList;
@@ -28,7 +29,7 @@ class StepPlannerPropertyTest {
       @ForAll @IntRange(max = 16) int growthTokens) {
     var random = new SplittableRandom(seed);
     var pool = new BlockPool(blocks);
-    var kv = new KvBlocks(BLOCK_TOKENS, pool, BlockSupply.NONE, _ -> {});
+    var kv = new KvBlocks(BLOCK_TOKENS, pool, BlockSupply.NONE, BlockStore.NONE, _ -> {});
     int maxRows = maxSequences + extraRows;
     var settings = new StepPlanner.Settings(maxRows, maxSequences, growthTokens, 2);
     var planner = new StepPlanner(settings, kv);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.runtime.memory.BlockPool;
+import dev.weft.runtime.memory.BlockStore;
 import dev.weft.runtime.memory.BlockSupply;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import java.util.ArrayList;
@@ -15,7 +16,8 @@ import org.junit.jupiter.api.Test;
 class StepPlannerTest {
   private int sequences;
   private final List<Integer> released = new ArrayList<>();
-  private KvBlocks blocks = new KvBlocks(4, new BlockPool(0), BlockSupply.NONE, _ -> {});
+  private KvBlocks blocks =
+      new KvBlocks(4, new BlockPool(0), BlockSupply.NONE, BlockStore.NONE, _ -> {});
 
   @Test
   void decodesComeBeforePrefillAndPrefillIsCutToTheBudget() {
@@ -439,7 +441,11 @@ class StepPlannerTest {
       int count, int maxBatchTokens, int maxSequences, int growthTokens, BlockSupply supply) {
     blocks =
         new KvBlocks(
-            4, new BlockPool(count), supply, gone -> Arrays.stream(gone).forEach(released::add));
+            4,
+            new BlockPool(count),
+            supply,
+            BlockStore.NONE,
+            gone -> Arrays.stream(gone).forEach(released::add));
     return new StepPlanner(
         new StepPlanner.Settings(maxBatchTokens, maxSequences, growthTokens, 3), blocks);
   }

@@ -119,6 +119,19 @@ class MalformedRequestsTest {
                     "max_completion_tokens",
                     "integer_below_min_value"),
                 chat("\"min_tokens\":2", "min_tokens", "invalid_value"),
+                chat("\"speculation\":3", "speculation", "invalid_type"),
+                chat(
+                    "\"speculation\":{\"prompt_lookup_tokens\":33}",
+                    "speculation.prompt_lookup_tokens",
+                    "integer_above_max_value"),
+                chat(
+                    "\"speculation\":{\"prompt_lookup_tokens\":-1}",
+                    "speculation.prompt_lookup_tokens",
+                    "integer_below_min_value"),
+                chat(
+                    "\"speculation\":{\"draft_model\":\"x\"}",
+                    "speculation.draft_model",
+                    "unknown_parameter"),
                 chat("\"repetition_penalty\":0", "repetition_penalty", "decimal_below_min_value"),
                 chat("\"min_p\":2", "min_p", "decimal_above_max_value"),
                 chat("\"logit_bias\":{\"x\":1}", "logit_bias", "invalid_value"),

@@ -31,6 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// leave, or come while a step hangs.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class RuntimeServerTest {
+  private static final String CACHED = "/usage/prompt_tokens_details/cached_tokens";
   private static final String CHAT = "/v1/chat/completions";
   private static final String COMPLETIONS = "/v1/completions";
   private static final String EMBEDDINGS = "/v1/embeddings";
@@ -58,6 +59,8 @@ class RuntimeServerTest {
     HttpResponse<String> response = server.post(CHAT, body("", ""), FIXED);
     assertThat(response.statusCode()).isEqualTo(200);
     int prompt = TestServer.json(response).at("/usage/prompt_tokens").intValue();
+    // Other tests ask the same.
+    int cached = TestServer.json(response).at(CACHED).intValue();
     assertThat(response.body())
         .isEqualTo(
             """
@@ -65,9 +68,28 @@ class RuntimeServerTest {
             "system_fingerprint":"%s","choices":[{"index":0,"message":{"role":"assistant",\
             "content":"Hé!","refusal":null},"logprobs":null,"finish_reason":"stop"}],\
             "usage":{"prompt_tokens":%d,"completion_tokens":5,"total_tokens":%d,\
-            "prompt_tokens_details":{"cached_tokens":0}}}\
+            "prompt_tokens_details":{"cached_tokens":%d}}}\
             """
-                .formatted(fingerprint, prompt, prompt + 5));
+                .formatted(fingerprint, prompt, prompt + 5, cached));
+  }
+
+  @Test
+  void tellsHowMuchOfAPromptWasKnown() {
+    server.post(CHAT, body("", ""), FIXED);
+    HttpResponse<String> again = server.post(CHAT, body("", ""), FIXED);
+
+    assertThat(TestServer.json(again).at(CACHED).intValue()).as("one block of 17").isEqualTo(16);
+  }
+
+  @Test
+  void speculationChangesNoAnswer() {
+    HttpResponse<String> plain = server.post(CHAT, body("", ""), FIXED);
+    HttpResponse<String> guessed =
+        server.post(CHAT, body("\"speculation\":{\"prompt_lookup_tokens\":8}", ""), FIXED);
+
+    assertThat(guessed.statusCode()).isEqualTo(200);
+    assertThat(TestServer.json(guessed).at("/choices"))
+        .isEqualTo(TestServer.json(plain).at("/choices"));
   }
 
   @Test
@@ -93,7 +115,8 @@ class RuntimeServerTest {
     assertThat(response.body())
         .startsWith(frame("{\"role\":\"assistant\",\"content\":\"\"}", "null", ",\"usage\":null"))
         .contains("\"choices\":[],\"usage\":{\"prompt_tokens\":")
-        .endsWith("\"prompt_tokens_details\":{\"cached_tokens\":0}}}\n\ndata: [DONE]\n\n");
+        .containsPattern(
+            "\"prompt_tokens_details\":\\{\"cached_tokens\":[0-9]+}}}\n\ndata: \\[DONE]\n\n$");
   }
 
   @Test

@@ -1,0 +1,39 @@
+package dev.weft.runtime.memory;
+
+/// Where contents of KV blocks go that their place is taken from: a slower memory, such as a file.
+/// Used by one thread.
+public interface BlockStore {
+  /// Keeps nothing.
+  BlockStore NONE =
+      new BlockStore() {
+        @Override
+        public int save(int block, int index) {
+          return NOT_SAVED;
+        }
+
+        @Override
+        public boolean load(int slot, int block) {
+          throw new IllegalStateException("nothing was saved");
+        }
+
+        @Override
+        public void drop(int slot) {
+          throw new IllegalStateException("nothing was saved");
+        }
+      };
+
+  int NOT_SAVED = -1;
+
+  /// Copies the contents of a block, and returns a name for them; or [#NOT_SAVED] when there is no
+  /// room, computing them again costs less, or it failed.
+  ///
+  /// @param index of the block in its text: what computing it again costs depends on it
+  int save(int block, int index);
+
+  /// Copies saved contents to a block and forgets them. Returns false when it failed; they are
+  /// forgotten all the same.
+  boolean load(int slot, int block);
+
+  /// Forgets saved contents.
+  void drop(int slot);
+}

@@ -1,0 +1,86 @@
+package dev.weft.runtime.memory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class SwapFileTest {
+  private static final int SLOT_BYTES = 5_000;
+
+  @TempDir Path directory;
+
+  @Test
+  void givesBackWhatWasWritten() throws IOException {
+    try (var file = new SwapSpace(directory.resolve("swap"), 1 << 20).file(SLOT_BYTES)) {
+      for (int i = 0; i < 5; i++) {
+        assertThat(file.tryTake()).isEqualTo(i);
+        file.write(i, contents(i));
+      }
+      file.release(3);
+      assertThat(file.tryTake()).isEqualTo(3);
+      file.write(3, contents(33));
+
+      for (int i = 0; i < 5; i++) {
+        var read = ByteBuffer.allocateDirect(SLOT_BYTES);
+        file.read(i, read);
+        assertThat(read.flip()).isEqualTo(contents(i == 3 ? 33 : i));
+      }
+    }
+  }
+
+  @Test
+  void leavesNoNameBehindEvenWhileItIsOpen() throws IOException {
+    try (var file = new SwapSpace(directory, 1 << 20).file(SLOT_BYTES)) {
+      file.write(file.tryTake(), contents(1));
+
+      try (var names = Files.list(directory)) {
+        assertThat(names).isEmpty();
+      }
+    }
+  }
+
+  @Test
+  void filesTogetherStayWithinTheSpace() throws IOException {
+    var space = new SwapSpace(directory, 3 * SLOT_BYTES);
+    try (var first = space.file(SLOT_BYTES);
+        var second = space.file(SLOT_BYTES)) {
+      assertThat(first.tryTake()).isZero();
+      assertThat(second.tryTake()).isZero();
+      assertThat(second.tryTake()).isEqualTo(1);
+      assertThat(first.tryTake()).isNegative();
+      assertThat(space.taken()).isEqualTo(3L * SLOT_BYTES);
+
+      second.release(0);
+      assertThat(first.tryTake()).as("a file does not shrink in the middle").isNegative();
+      second.release(1);
+      assertThat(first.tryTake()).isEqualTo(1);
+      first.write(1, contents(4));
+    }
+    assertThat(space.taken()).isZero();
+  }
+
+  @Test
+  void refusesSlotsThatAreNotInUseAndOtherLengths() {
+    try (var file = new SwapSpace(directory, 1 << 20).file(SLOT_BYTES)) {
+      assertThatThrownBy(() -> file.release(0)).hasMessageContaining("not in use");
+      assertThatThrownBy(() -> file.write(0, contents(0))).hasMessageContaining("not in use");
+      int slot = file.tryTake();
+      assertThatThrownBy(() -> file.write(slot, ByteBuffer.allocate(4)))
+          .hasMessageContaining("4 bytes for a slot");
+      assertThatThrownBy(() -> file.read(slot, contents(0))).isInstanceOf(IOException.class);
+    }
+    assertThat(SwapSpace.NONE.file(1).tryTake()).isNegative();
+  }
+
+  private static ByteBuffer contents(int seed) {
+    byte[] bytes = new byte[SLOT_BYTES];
+    new java.util.SplittableRandom(seed).nextBytes(bytes);
+    return ByteBuffer.wrap(bytes);
+  }
+}
