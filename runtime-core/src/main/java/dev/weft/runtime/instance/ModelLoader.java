@@ -220,13 +220,8 @@ final class ModelLoader implements AutoCloseable {
             options(revision.spec(), measured.contextLength(), kv.addressableBlocks());
         try {
           yield new Resident.Executable.Decoder(
-<<<<<<< HEAD
               backend.compile(decoder, files.weights(), options, kv.kv()), kv, chat);
-        } catch (RuntimeException e) {
-=======
-              backend.compile(decoder, files.weights(), options, kv), chat);
         } catch (RuntimeException | Error e) {
->>>>>>> b80a02d (cpu: free a failed compilation's memory whatever it failed with)
           kv.close();
           kv.kv().close();
           throw e;
