@@ -10,13 +10,16 @@ public record FunctionName(@JsonValue String value) implements Comparable<Functi
   /// What a name looks like, as a regular expression over all of it.
   public static final String PATTERN = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?";
 
+  /// Where a name usually stands.
+  static final String FIELD = "metadata.name";
+
   private static final Pattern DNS_1123 = Pattern.compile(PATTERN);
 
   @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
   public FunctionName {
     if (value == null || !DNS_1123.matcher(value).matches()) {
       throw new InvalidManifestException(
-          "metadata.name",
+          FIELD,
           "'%s' is not a function name: use 1 to 63 of a-z, 0-9 and '-', starting and ending with a letter or digit"
               .formatted(value));
     }

@@ -25,7 +25,9 @@ final class ManifestErrors {
     for (Throwable cause = error; cause != null; cause = cause.getCause()) {
       if (cause instanceof InvalidManifestException invalid) {
         // A record knows its own member; the reader knows which element of a list it is.
-        String field = path.startsWith(invalid.field()) ? path : invalid.field();
+        // A name is not always the function's own.
+        boolean otherName = invalid.field().equals(FunctionName.FIELD) && path.startsWith("spec.");
+        String field = otherName || path.startsWith(invalid.field()) ? path : invalid.field();
         return withCause(field, invalid.getMessage(), error);
       }
       if (cause instanceof InputCoercionException) {

@@ -36,8 +36,14 @@ final class ManifestReference {
 
         ```yaml
         %s```
+
+        A low-rank adapter (LoRA) of another function's model, called by its own name or as
+        `support-chat:support-polite`:
+
+        ```yaml
+        %s```
         """
-            .formatted(Samples.MINIMAL, Samples.COMPLETE));
+            .formatted(Samples.MINIMAL, Samples.COMPLETE, Samples.ADAPTER));
     reference.object("", schema);
     return reference.text.toString();
   }

@@ -108,6 +108,7 @@ class ManifestsPropertyTest {
                 meta,
                 new FunctionSpec(
                     mod,
+                    null,
                     quantization,
                     kvCache,
                     ServiceLevel.DEFAULT,

@@ -78,6 +78,35 @@ class ManifestsTest {
   }
 
   @Test
+  void readsAnAdapter() {
+    Function function = Manifests.parseOne(Samples.ADAPTER);
+
+    assertThat(function.spec().adapterOf()).isEqualTo(new FunctionName("support-chat"));
+    assertThat(Manifests.parseOne(Manifests.toYaml(function))).isEqualTo(function);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          quantization: w8a8      | spec.quantization
+          kvCache: int8           | spec.kvCache
+          devices: [cpu]          | spec.devices
+          adapterOf: ..           | spec.adapterOf
+          """)
+  void refusesWhatAnAdapterCannotHave(String line, String field) {
+    String manifest =
+        line.startsWith("adapterOf")
+            ? Samples.ADAPTER.replace("adapterOf: support-chat", line)
+            : Samples.ADAPTER + "  " + line + "\n";
+
+    assertThatExceptionOfType(InvalidManifestException.class)
+        .isThrownBy(() -> Manifests.parseOne(manifest))
+        .satisfies(e -> assertThat(e.field()).isEqualTo(field));
+  }
+
+  @Test
   void fillsInDefaults() {
     FunctionSpec spec = Manifests.parseOne(MINIMAL).spec();
 
@@ -164,7 +193,8 @@ class ManifestsTest {
     assertRefused(MINIMAL + "  replicas: 3\n", "spec.replicas")
         .startsWith(
             "not known; known here are"
-                + " [model, quantization, kvCache, serviceLevel, scaling, devices, limits]");
+                + " [model, adapterOf, quantization, kvCache, serviceLevel, scaling, devices,"
+                + " limits]");
   }
 
   @Test

@@ -50,5 +50,23 @@ final class Samples {
           maxOutputTokens: 512
       """;
 
+  /// An adapter of another function's model.
+  static final String ADAPTER =
+      """
+      apiVersion: weft.dev/v1alpha1
+      kind: Function
+      metadata:
+        name: support-polite
+      spec:
+        adapterOf: support-chat
+        model:
+          sources:
+            - hf://example-org/support-polite-lora
+        scaling:
+          keepAlive: 10m
+        limits:
+          maxOutputTokens: 256
+      """;
+
   private Samples() {}
 }

@@ -57,7 +57,15 @@ public final class ControlApi {
   private ControlApi() {}
 
   /// Asks for an instance of a revision. `pinned` instances are never evicted.
-  public record LoadRequest(Revision revision, boolean pinned) {}
+  ///
+  /// @param base of an adapter: the revision to load it onto, which is loaded first when need be;
+  ///   `null` for a model of its own
+  public record LoadRequest(Revision revision, boolean pinned, @Nullable Revision base) {
+    /// Of a model of its own.
+    public LoadRequest(Revision revision, boolean pinned) {
+      this(revision, pinned, null);
+    }
+  }
 
   /// Asks for an instance to go; `force` ends what it runs.
   public record UnloadRequest(RevisionId revision, boolean force) {}

@@ -13,7 +13,8 @@ import org.jspecify.annotations.Nullable;
 /// @param loadCount times this revision was loaded since the runtime started
 /// @param progress how far the load under way is; `null` when none is
 /// @param failure why the last load failed; `null` when it did not
-/// @param adapters names of resident adapters
+/// @param adapters functions that are loaded onto this instance as adapters, each of which has a
+///   status of its own beside this one
 public record InstanceStatus(
     RevisionId revision,
     @Nullable Kind kind,

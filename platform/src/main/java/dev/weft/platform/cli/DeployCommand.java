@@ -166,6 +166,7 @@ final class DeployCommand implements Runnable {
             function,
             new FunctionSpec(
                 new Model(null, List.of(model), contextLength),
+                null,
                 quantization,
                 KvCache.AUTO,
                 ServiceLevel.DEFAULT,

@@ -2,6 +2,7 @@ package dev.weft.platform.control;
 
 import dev.weft.autoscaler.placement.Routing;
 import dev.weft.autoscaler.scaling.KeepAlive;
+import dev.weft.functions.FunctionName;
 import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.DeviceId;
@@ -12,6 +13,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// One round of the control loop: from what is deployed, what runs and what is waited for, to the
 /// acts that bring them together. Pure: it reads its arguments and returns a plan with reasons.
@@ -48,10 +50,14 @@ final class ControlRound {
 
   /// Something to be done, and why.
   sealed interface Act {
-    record Load(Revision revision, boolean pinned, DeviceId device, String reason) implements Act {}
+    /// @param base of an adapter: what to load it onto; `null` for a model of its own
+    record Load(
+        Revision revision, boolean pinned, DeviceId device, String reason, @Nullable Revision base)
+        implements Act {}
 
     /// A ready instance that is to be pinned, or no longer.
-    record Pin(Revision revision, DeviceId device, boolean pinned) implements Act {}
+    record Pin(Revision revision, DeviceId device, boolean pinned, @Nullable Revision base)
+        implements Act {}
 
     /// @param orphan whether its function was deleted
     record Unload(RevisionId revision, DeviceId device, boolean orphan, String reason)
@@ -81,14 +87,39 @@ final class ControlRound {
         || wishes.blocked(active.id())) {
       return Optional.empty();
     }
+    FunctionName baseName = active.spec().adapterOf();
+    if (baseName != null) {
+      return functions
+          .find(baseName)
+          .flatMap(base -> loadOnto(base.active(), active, reason.get()));
+    }
     // An earlier failure has been weighed by now; it must not keep the device out.
     List<DeviceStatus> devices =
         fleet.statuses().stream().map(status -> without(active.id(), status)).toList();
     return switch (Routing.decide(Routing.Request.of(active.id(), active.spec()), devices)) {
       case Routing.Loads(var device, _) ->
-          Optional.of(new Act.Load(active, active.spec().scaling().pinned(), device, reason.get()));
+          Optional.of(
+              new Act.Load(active, active.spec().scaling().pinned(), device, reason.get(), null));
       case Routing.Ready _, Routing.Joins _, Routing.Nowhere _ -> Optional.empty();
     };
+  }
+
+  /// An adapter goes where its base is, or where that would go; the runtime loads both.
+  private Optional<Act> loadOnto(Revision base, Revision adapter, String reason) {
+    Optional<DeviceId> device =
+        switch (Routing.decide(Routing.Request.of(base.id(), base.spec()), fleet.statuses())) {
+          case Routing.Ready(var warm, _) -> Optional.of(warm);
+          case Routing.Joins(var loading, _) -> Optional.of(loading);
+          case Routing.Loads(var cold, _) -> Optional.of(cold);
+          case Routing.Nowhere _ -> Optional.empty();
+        };
+    return device.map(
+        place -> new Act.Load(adapter, adapter.spec().scaling().pinned(), place, reason, base));
+  }
+
+  private @Nullable Revision baseOf(Revision revision) {
+    FunctionName base = revision.spec().adapterOf();
+    return base == null ? null : functions.find(base).map(DeployedFunction::active).orElse(null);
   }
 
   private Optional<String> reasonToLoad(DeployedFunction function) {
@@ -129,7 +160,7 @@ final class ControlRound {
         : function
             .get()
             .revision(instance.revision().number())
-            .map(revision -> new Act.Pin(revision, device, pinned));
+            .map(revision -> new Act.Pin(revision, device, pinned, baseOf(revision)));
   }
 
   private List<KeepAlive.Loaded> loaded() {
@@ -150,9 +181,14 @@ final class ControlRound {
         instance.revision(),
         active,
         instance.tier() == Tier.READY,
-        instance.busy() || (active && wishes.held(function)),
+        instance.busy() || (active && (wishes.held(function) || carriesAdapters(instance))),
         instance.lastUsedAt(),
         function.spec().scaling());
+  }
+
+  /// They go first, each in its own time.
+  private static boolean carriesAdapters(InstanceStatus instance) {
+    return !instance.adapters().isEmpty();
   }
 
   private static boolean loading(InstanceStatus instance) {

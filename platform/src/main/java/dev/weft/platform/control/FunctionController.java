@@ -227,7 +227,7 @@ public final class FunctionController {
     }
     loads.begin(revision, status, now);
     try {
-      switch (client.load(address, new LoadRequest(load.revision(), load.pinned()))) {
+      switch (client.load(address, new LoadRequest(load.revision(), load.pinned(), load.base()))) {
         case Outcome.Done<InstanceStatus> _ -> {
           loadCount.increment();
           LOG.atInfo()
@@ -270,7 +270,7 @@ public final class FunctionController {
       return;
     }
     try {
-      client.load(address, new LoadRequest(pin.revision(), pin.pinned()));
+      client.load(address, new LoadRequest(pin.revision(), pin.pinned(), pin.base()));
     } catch (RuntimeUnavailableException e) {
       LOG.atWarn()
           .addKeyValue("revision", pin.revision().id())

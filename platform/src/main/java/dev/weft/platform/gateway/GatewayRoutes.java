@@ -3,10 +3,9 @@ package dev.weft.platform.gateway;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import dev.weft.functions.FunctionName;
-import dev.weft.functions.InvalidManifestException;
 import dev.weft.functions.Json;
 import dev.weft.functions.Model;
+import dev.weft.functions.ModelName;
 import dev.weft.functions.instance.ControlApi;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.control.DeployedFunction;
@@ -234,18 +233,14 @@ public final class GatewayRoutes {
       throw new ApiException(
           ApiError.forbidden("the API key '%s' has no scope invoke".formatted(key.name())));
     }
-    return tryName(name)
-        .filter(key::mayInvoke)
-        .flatMap(known -> directory.snapshot().find(known))
+    return ModelName.parse(name)
+        .filter(known -> key.mayInvoke(known.function()))
+        .flatMap(known ->
+            directory
+                .snapshot()
+                .find(known.function())
+                .filter(function -> known.fits(function.name(), function.spec())))
         .orElseThrow(() -> new ApiException(unknown(name)));
-  }
-
-  private static Optional<FunctionName> tryName(String name) {
-    try {
-      return Optional.of(new FunctionName(name));
-    } catch (InvalidManifestException e) {
-      return Optional.empty();
-    }
   }
 
   private static ApiError unknown(String name) {

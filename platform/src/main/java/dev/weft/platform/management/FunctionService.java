@@ -59,10 +59,12 @@ public final class FunctionService {
   /// Makes `declared` the active revision, after a device has said that it could run it. When it
   /// says what is active already, nothing changes but that an earlier failure is forgotten.
   public FunctionStore.Deployment deploy(Function declared) {
+    Adapters.check(declared.name(), declared.spec(), directory.snapshot());
     Optional<DeployedFunction> existing = directory.snapshot().find(declared.name());
     Function resolved = inspected(declared, existing.orElse(null));
     changes.lock();
     try {
+      Adapters.check(declared.name(), declared.spec(), directory.snapshot());
       FunctionStore.Deployment deployment = store.deploy(resolved, Instant.now());
       directory.publish(store.all());
       controller.forgive(deployment.function().active());
@@ -83,6 +85,9 @@ public final class FunctionService {
     try {
       DeployedFunction function = find(name);
       int target = number == null ? previous(function) : number;
+      function
+          .revision(target)
+          .ifPresent(older -> Adapters.check(name, older.spec(), directory.snapshot()));
       DeployedFunction changed =
           store
               .activate(name, target, Instant.now())
@@ -103,6 +108,7 @@ public final class FunctionService {
   public void delete(FunctionName name) {
     changes.lock();
     try {
+      Adapters.requireNone(name, directory.snapshot());
       if (!store.delete(name, Instant.now())) {
         throw ManagementException.notFound("function", name);
       }
@@ -188,6 +194,7 @@ public final class FunctionService {
         declared.metadata(),
         new FunctionSpec(
             new Model(kind, model.sources(), model.contextLength()),
+            spec.adapterOf(),
             spec.quantization(),
             spec.kvCache(),
             spec.serviceLevel(),

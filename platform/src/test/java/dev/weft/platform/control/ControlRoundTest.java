@@ -52,6 +52,7 @@ class ControlRoundTest {
     FunctionSpec spec =
         new FunctionSpec(
             new Model(Model.Kind.GENERATION, List.of(ModelSource.of("file:///m")), null),
+            null,
             Quantization.AUTO,
             KvCache.AUTO,
             ServiceLevel.DEFAULT,

@@ -3,17 +3,23 @@ package dev.weft.runtime.instance;
 import dev.weft.autoscaler.admission.InstanceFit;
 import dev.weft.functions.ByteSize;
 import dev.weft.functions.Function;
+import dev.weft.functions.FunctionName;
+import dev.weft.functions.Model;
 import dev.weft.functions.instance.ControlApi;
 import dev.weft.functions.instance.ControlApi.Rejection;
 import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.Tier;
 import dev.weft.runtime.backend.UnsupportedModelException;
+import dev.weft.runtime.model.AdapterFiles;
+import dev.weft.runtime.model.AdapterPackage;
+import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.source.FetchListener;
 import dev.weft.runtime.source.FetchedModel;
 import dev.weft.runtime.source.Inspection;
 import dev.weft.runtime.source.SourceException;
 import dev.weft.runtime.weights.ModelFormatException;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// Says what a function would need of this device, before anything is loaded: exactly when its
@@ -22,8 +28,10 @@ final class Inspector {
   private final ModelSupply supply;
   private final ModelLoader loader;
   private final DeviceMemory memory;
+  private final Instances instances;
 
-  Inspector(ModelSupply supply, ModelLoader loader, DeviceMemory memory) {
+  Inspector(ModelSupply supply, ModelLoader loader, DeviceMemory memory, Instances instances) {
+    this.instances = instances;
     this.supply = supply;
     this.loader = loader;
     this.memory = memory;
@@ -39,7 +47,10 @@ final class Inspector {
         return estimate(function, source.bytes().orElse(0));
       }
       FetchedModel files = supply.fetch(List.of(source.source()), FetchListener.NONE, () -> false);
-      return exact(loader.measure(function.spec(), files.path()));
+      FunctionName base = function.spec().adapterOf();
+      return base == null
+          ? exact(loader.measure(function.spec(), files.path()))
+          : adapter(function, base, files);
     } catch (LoadException | SourceException | ModelFormatException | UnsupportedModelException e) {
       Failure failure = LoadException.describe(e);
       return inexact(
@@ -63,6 +74,17 @@ final class Inspector {
         rejection(memory.decide(measured.fit())));
   }
 
+  /// Held against the base where it is loaded; else only its size is known.
+  private ControlApi.Inspection adapter(Function function, FunctionName base, FetchedModel files) {
+    Optional<DecoderSpec> spec = instances.serving(base).flatMap(ResidentModel::decoderSpec);
+    if (spec.isEmpty()) {
+      return estimate(function, files.bytes());
+    }
+    try (AdapterPackage adapter = AdapterFiles.open(files.path(), spec.get())) {
+      return estimate(function, adapter.weights().byteSize());
+    }
+  }
+
   /// Weights alone that exceed the device never fit.
   private ControlApi.Inspection estimate(Function function, long bytes) {
     if (bytes <= memory.capacityBytes()) {
@@ -78,7 +100,9 @@ final class Inspector {
       Function function, long bytes, @Nullable Rejection rejection) {
     Integer context = function.spec().model().contextLength();
     return new ControlApi.Inspection(
-        function.spec().model().kind(),
+        function.spec().adapterOf() == null
+            ? function.spec().model().kind()
+            : Model.Kind.GENERATION,
         null,
         false,
         bytes,

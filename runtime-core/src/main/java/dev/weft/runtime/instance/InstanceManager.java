@@ -3,6 +3,7 @@ package dev.weft.runtime.instance;
 import dev.weft.autoscaler.memory.EvictionPlan.Candidate;
 import dev.weft.functions.Function;
 import dev.weft.functions.FunctionName;
+import dev.weft.functions.ModelName;
 import dev.weft.functions.ModelSource;
 import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
@@ -46,10 +47,14 @@ public final class InstanceManager implements AutoCloseable {
   private final Instances instances;
   private final DeviceMemory memory;
   private final ModelLoader loader;
+  private final AdapterLoader adapters;
   private final Inspector inspector;
   private final ChangeSignal changes;
   private final StatusPublisher publisher;
   private final ExecutorService loads;
+
+  /// Loads of adapters wait for those of their bases: they must not take the threads of these.
+  private final ExecutorService adapterLoads;
 
   /// What a manager works with.
   ///
@@ -88,7 +93,11 @@ public final class InstanceManager implements AutoCloseable {
     this.loads =
         Executors.newFixedThreadPool(
             settings.loadThreads(), Thread.ofPlatform().name("weft-load-", 0).daemon().factory());
-    this.inspector = new Inspector(supply, loader, memory);
+    this.adapterLoads =
+        Executors.newThreadPerTaskExecutor(
+            Thread.ofPlatform().name("weft-adapter-", 0).daemon().factory());
+    this.adapters = new AdapterLoader(memory, loader::fingerprint);
+    this.inspector = new Inspector(supply, loader, memory, instances);
     var snapshots = new SnapshotMaker(device, instances);
     this.publisher = new StatusPublisher(settings, changes, snapshots::make);
     this.changes = changes;
@@ -98,11 +107,42 @@ public final class InstanceManager implements AutoCloseable {
   /// Asks for a revision to serve. Joins the load under way, if there is one. A pinned instance is
   /// never evicted.
   public ControlOutcome load(Revision revision, boolean pinned) {
+    return load(revision, pinned, Optional.empty());
+  }
+
+  /// As [#load(Revision, boolean)]; `base` is what to load an adapter onto, which is loaded first
+  /// when need be. An adapter that serves stays where it is.
+  public ControlOutcome load(Revision revision, boolean pinned, Optional<Revision> base) {
+    boolean adapter = revision.spec().adapterOf() != null;
+    boolean matches =
+        base.map(each -> each.id().function().equals(revision.spec().adapterOf())).orElse(!adapter);
+    if (!matches) {
+      return refused(
+          Rejection.Code.UNSUPPORTED,
+          adapter
+              ? "%s is an adapter: it is loaded with a revision of '%s'"
+                  .formatted(revision.id(), revision.spec().adapterOf())
+              : "%s is no adapter, and has no base".formatted(revision.id()));
+    }
+    base.ifPresent(each -> instances.with(revision, slot -> onto(slot, each)));
     return reach(revision, Tier.READY, Optional.of(pinned));
+  }
+
+  /// Where it is, or is on its way to, it stays.
+  private static Slot onto(Slot slot, Revision base) {
+    if (slot.base == null || (slot.resident == null && slot.pending == null)) {
+      slot.base = base;
+    }
+    return slot;
   }
 
   /// Asks for a revision's weights to be at least at a tier. What is there already stays.
   public ControlOutcome prewarm(Revision revision, Tier tier) {
+    if (revision.spec().adapterOf() != null && tier.atLeast(Tier.DEVICE)) {
+      return refused(
+          Rejection.Code.UNSUPPORTED,
+          "%s is an adapter: it gets there by a load, with its base".formatted(revision.id()));
+    }
     return reach(revision, tier, Optional.empty());
   }
 
@@ -127,7 +167,7 @@ public final class InstanceManager implements AutoCloseable {
           slot.pending = pending;
           slot.failure = null;
           slot.progress = new LoadProgress(LoadProgress.Phase.FETCHING, "", 0, 0);
-          loads.execute(() -> run(slot, pending));
+          (slot.base == null ? loads : adapterLoads).execute(() -> run(slot, pending));
           return new ControlOutcome.Accepted(instances.status(slot), pending.settled);
         });
   }
@@ -149,12 +189,15 @@ public final class InstanceManager implements AutoCloseable {
       pending.settled.join();
     }
     instances.update(slot, s -> s.pinned = false);
-    Optional<Resident> resident = instances.tryDetach(slot, force);
-    if (resident.isEmpty() && instances.busy(slot)) {
+    if (force) {
+      instances.adaptersOf(revision).forEach(adapter -> unload(adapter.revision.id(), true));
+    }
+    List<Instances.Detached> detached = instances.tryDetach(slot, force);
+    if (detached.isEmpty() && instances.busy(slot)) {
       return refused(Rejection.Code.BUSY, "%s is busy".formatted(revision));
     }
-    if (resident.isPresent()) {
-      retire(slot, resident.get());
+    if (!detached.isEmpty()) {
+      detached.forEach(this::retire);
       log.atInfo()
           .addKeyValue("revision", revision)
           .addKeyValue("forced", force)
@@ -166,7 +209,12 @@ public final class InstanceManager implements AutoCloseable {
 
   /// A lease of the function's model: of the revision asked for, or of the newest that serves.
   public Lookup acquire(FunctionName function, Optional<RevisionId> revision) {
-    return instances.acquire(function, revision);
+    return acquire(ModelName.of(function), revision);
+  }
+
+  /// As [#acquire(FunctionName, Optional)], of an adapter also with its base.
+  public Lookup acquire(ModelName name, Optional<RevisionId> revision) {
+    return instances.acquire(name, revision);
   }
 
   /// All that is known, at this moment.
@@ -214,6 +262,7 @@ public final class InstanceManager implements AutoCloseable {
     }
     loads.shutdownNow();
     loader.close();
+    adapterLoads.shutdownNow();
     publisher.close();
   }
 
@@ -254,8 +303,13 @@ public final class InstanceManager implements AutoCloseable {
         path = fetch(slot, pending);
       } else if (instances.read(slot, _ -> pending.target) == Tier.HOST) {
         phase(slot, LoadProgress.Phase.VERIFYING);
-        loader.touch(path);
+        if (slot.revision.spec().adapterOf() == null) {
+          // An adapter is small: it is read when it is put on its base.
+          loader.touch(path);
+        }
         instances.update(slot, s -> s.tier = Tier.HOST);
+      } else if (instances.read(slot, s -> s.base) instanceof Revision base) {
+        loadOnto(base, slot, path, pending);
       } else {
         Resident resident = loader.load(slot.revision, path, phase -> phase(slot, phase));
         instances.update(
@@ -265,6 +319,36 @@ public final class InstanceManager implements AutoCloseable {
               s.tier = Tier.DEVICE;
             });
       }
+    }
+  }
+
+  /// Loads an adapter, after its base, which stays until the adapter is on it.
+  private void loadOnto(Revision base, Slot slot, Path path, Pending pending) {
+    instances.progress(
+        slot,
+        new LoadProgress(
+            LoadProgress.Phase.COMPILING, "waits for its base %s".formatted(base.id()), 0, 0));
+    InstanceStatus reached =
+        switch (reach(base, Tier.READY, Optional.empty())) {
+          case ControlOutcome.Accepted(_, var settled) -> settled.join();
+          case ControlOutcome.Refused(var rejection) ->
+              throw LoadException.refused(rejection.code(), rejection.message());
+        };
+    if (pending.cancelled) {
+      throw LoadException.cancelled();
+    }
+    ModelName name = ModelName.of(base.id().function());
+    if (!(instances.acquire(name, Optional.of(base.id())) instanceof Lookup.Serving(Lease lease))) {
+      throw LoadException.withoutBase(base.id(), reached.failure());
+    }
+    try (lease) {
+      Slot on = instances.find(base.id()).orElseThrow();
+      if (!(instances.read(on, s -> s.resident) instanceof ResidentModel model)) {
+        throw LoadException.refused(
+            Rejection.Code.UNSUPPORTED, "%s is an adapter itself".formatted(base.id()));
+      }
+      Resident resident = adapters.load(slot.revision, path, model, phase -> phase(slot, phase));
+      instances.place(slot, resident, on);
     }
   }
 
@@ -362,7 +446,7 @@ public final class InstanceManager implements AutoCloseable {
         });
     try {
       // What was compiled and could not be put to work is of no use to the next try.
-      instances.tryDetach(slot, true).ifPresent(resident -> retire(slot, resident));
+      instances.tryDetach(slot, true).forEach(this::retire);
       listener.onLoadFailed(slot.revision.id(), failure.code());
     } finally {
       pending.settled.complete(instances.status(slot));
@@ -376,24 +460,25 @@ public final class InstanceManager implements AutoCloseable {
   // Making room.
 
   private boolean evict(RevisionId revision, String reason) {
-    Optional<Slot> slot = instances.find(revision);
-    Optional<Resident> resident = slot.flatMap(found -> instances.tryDetach(found, false));
-    if (slot.isEmpty() || resident.isEmpty()) {
-      return false;
+    List<Instances.Detached> detached =
+        instances.find(revision).map(slot -> instances.tryDetach(slot, false)).orElse(List.of());
+    for (Instances.Detached each : detached) {
+      retire(each);
+      RevisionId gone = each.slot().revision.id();
+      listener.onEvicted(gone);
+      log.atInfo()
+          .addKeyValue("revision", gone)
+          .addKeyValue(
+              "reason", gone.equals(revision) ? reason : "its base %s goes".formatted(revision))
+          .log("evicted an instance");
     }
-    retire(slot.get(), resident.get());
-    listener.onEvicted(revision);
-    log.atInfo()
-        .addKeyValue("revision", revision)
-        .addKeyValue("reason", reason)
-        .log("evicted an instance");
-    return true;
+    return !detached.isEmpty();
   }
 
-  private void retire(Slot slot, Resident resident) {
-    CompletableFuture<Void> vacated = instances.read(slot, s -> s.vacated);
+  private void retire(Instances.Detached detached) {
+    CompletableFuture<Void> vacated = instances.read(detached.slot(), s -> s.vacated);
     try {
-      resident.retire().join();
+      detached.resident().retire().join();
     } finally {
       vacated.complete(null);
       changes.raise();

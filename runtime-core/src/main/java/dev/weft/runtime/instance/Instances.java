@@ -2,6 +2,8 @@ package dev.weft.runtime.instance;
 
 import dev.weft.autoscaler.memory.EvictionPlan.Candidate;
 import dev.weft.functions.FunctionName;
+import dev.weft.functions.Model;
+import dev.weft.functions.ModelName;
 import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.InstanceStatus;
@@ -60,13 +62,13 @@ final class Instances {
   }
 
   /// A lease of the revision asked for, or of the function's newest that serves.
-  synchronized Lookup acquire(FunctionName function, Optional<RevisionId> wanted) {
+  synchronized Lookup acquire(ModelName name, Optional<RevisionId> wanted) {
     if (draining) {
       return new Lookup.Draining();
     }
     List<Slot> known =
         slots.values().stream()
-            .filter(slot -> slot.revision.id().function().equals(function))
+            .filter(slot -> name.fits(slot.revision.id().function(), slot.revision.spec()))
             .filter(slot -> wanted.isEmpty() || wanted.get().equals(slot.revision.id()))
             .sorted(Comparator.comparingInt((Slot slot) -> slot.revision.id().number()).reversed())
             .toList();
@@ -82,9 +84,7 @@ final class Instances {
 
   private Lease lease(Slot slot, Resident resident, ServingModel model) {
     resident.retain();
-    slot.leases++;
-    slot.lastUsedAt = clock.instant();
-    changed.run();
+    use(slot, 1);
     return new Lease(
         model,
         () -> {
@@ -94,33 +94,94 @@ final class Instances {
   }
 
   private synchronized void release(Slot slot) {
-    slot.leases--;
-    slot.lastUsedAt = clock.instant();
-    changed.run();
+    use(slot, -1);
     notifyAll();
   }
 
-  /// Takes the resident out of its slot, so that nobody finds it any more; empty when there is
-  /// none, or when it is busy or pinned and not `forced` to go.
-  synchronized Optional<Resident> tryDetach(Slot slot, boolean forced) {
-    Resident resident = slot.resident;
-    if (resident == null || slot.pending != null) {
-      return Optional.empty();
+  /// Who uses an adapter uses what it is on.
+  private void use(Slot slot, int leases) {
+    slot.leases += leases;
+    slot.lastUsedAt = clock.instant();
+    if (slot.on != null) {
+      use(slot.on, leases);
     }
-    if (!forced && (slot.pinned || busy(slot))) {
-      return Optional.empty();
+    changed.run();
+  }
+
+  /// What was taken out of its slot, and is to be retired.
+  record Detached(Slot slot, Resident resident) {}
+
+  /// Takes the resident out of its slot, and the adapters that are on it out of theirs, so that
+  /// nobody finds them any more. Adapters come first, in the order in which to retire them. Empty
+  /// when there is none, or when it is busy or pinned and not `forced` to go.
+  synchronized List<Detached> tryDetach(Slot slot, boolean forced) {
+    if (slot.resident == null || slot.pending != null) {
+      return List.of();
+    }
+    if (!forced && (pinned(slot) || busy(slot))) {
+      return List.of();
+    }
+    List<Detached> detached = new ArrayList<>();
+    for (Slot adapter : adaptersOn(slot)) {
+      detached.addAll(detach(adapter));
+    }
+    detached.addAll(detach(slot));
+    changed.run();
+    return detached;
+  }
+
+  private static List<Detached> detach(Slot slot) {
+    Resident resident = slot.resident;
+    if (resident == null) {
+      return List.of();
     }
     slot.resident = null;
+    slot.on = null;
     slot.tier = Tier.DISK;
     slot.vacated = new CompletableFuture<>();
-    changed.run();
-    return Optional.of(resident);
+    return List.of(new Detached(slot, resident));
   }
 
   /// Whether requests use the slot's resident, or will.
   synchronized boolean busy(Slot slot) {
     Resident resident = slot.resident;
-    return slot.leases > 0 || slot.pending != null || (resident != null && resident.load().busy());
+    return slot.leases > 0
+        || slot.pending != null
+        || (resident != null && resident.load().busy())
+        || adaptersOn(slot).stream().anyMatch(adapter -> adapter.pending != null);
+  }
+
+  private boolean pinned(Slot slot) {
+    return slot.pinned || adaptersOn(slot).stream().anyMatch(adapter -> adapter.pinned);
+  }
+
+  private List<Slot> adaptersOn(Slot slot) {
+    return slots.values().stream().filter(adapter -> adapter.on == slot).toList();
+  }
+
+  /// Adapters that are on a revision, or on their way there.
+  synchronized List<Slot> adaptersOf(RevisionId base) {
+    return slots.values().stream()
+        .filter(slot -> slot.base != null && slot.base.id().equals(base))
+        .filter(slot -> slot.resident != null || slot.pending != null)
+        .toList();
+  }
+
+  /// Puts an adapter's resident where it is found. The caller has a lease of the base.
+  synchronized void place(Slot slot, Resident resident, Slot on) {
+    slot.resident = resident;
+    slot.tier = Tier.DEVICE;
+    slot.on = on;
+    changed.run();
+  }
+
+  /// The newest model of a function that serves here, for a look at it only.
+  synchronized Optional<ResidentModel> serving(FunctionName function) {
+    return slots.values().stream()
+        .filter(slot -> slot.revision.id().function().equals(function))
+        .filter(slot -> slot.tier == Tier.READY)
+        .max(Comparator.comparingInt((Slot slot) -> slot.revision.id().number()))
+        .map(slot -> slot.resident instanceof ResidentModel model ? model : null);
   }
 
   /// Everything that holds memory, as eviction sees it.
@@ -131,7 +192,7 @@ final class Instances {
       if (resident != null) {
         candidates.add(
             new Candidate(
-                slot.revision.id(), resident.bytes(), slot.lastUsedAt, busy(slot), slot.pinned));
+                slot.revision.id(), resident.bytes(), slot.lastUsedAt, busy(slot), pinned(slot)));
       }
     }
     return candidates;
@@ -182,7 +243,7 @@ final class Instances {
     int waiting = Math.max(load.waiting(), slot.leases - load.running());
     return new InstanceStatus(
         slot.revision.id(),
-        resident == null ? slot.revision.spec().model().kind() : resident.kind(),
+        resident == null ? declaredKind(slot.revision) : resident.kind(),
         slot.tier,
         slot.pinned,
         load.running(),
@@ -193,7 +254,17 @@ final class Instances {
         slot.lastUsedAt,
         slot.progress,
         slot.failure,
-        List.of());
+        adaptersOn(slot).stream()
+            .filter(adapter -> adapter.tier == Tier.READY)
+            .map(adapter -> adapter.revision.id().function().value())
+            .sorted()
+            .toList());
+  }
+
+  private static Model.@Nullable Kind declaredKind(Revision revision) {
+    return revision.spec().adapterOf() == null
+        ? revision.spec().model().kind()
+        : Model.Kind.GENERATION;
   }
 
   synchronized void progress(Slot slot, LoadProgress progress) {

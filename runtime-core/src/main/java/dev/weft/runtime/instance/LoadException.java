@@ -1,11 +1,13 @@
 package dev.weft.runtime.instance;
 
+import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.ControlApi.Rejection;
 import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.runtime.backend.UnsupportedModelException;
 import dev.weft.runtime.source.SourceException;
 import dev.weft.runtime.weights.ModelFormatException;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /// A load ended without an instance, for a reason that the person who deployed the function can
 /// read.
@@ -29,6 +31,18 @@ final class LoadException extends RuntimeException {
           case BUSY, PINNED, NO_MEMORY_NOW, DRAINING, UNKNOWN_INSTANCE -> false;
         };
     return new LoadException(code.name().toLowerCase(Locale.ROOT), message, permanent);
+  }
+
+  /// An adapter's base does not serve.
+  ///
+  /// @param failure of the base's load; `null` when it was there and has gone again
+  static LoadException withoutBase(RevisionId base, @Nullable Failure failure) {
+    return failure == null
+        ? new LoadException("base_gone", "its base %s has gone again".formatted(base), false)
+        : new LoadException(
+            failure.code(),
+            "its base %s could not be loaded: %s".formatted(base, failure.message()),
+            failure.permanent());
   }
 
   /// Somebody asked for the instance to go while it was loading.

@@ -38,7 +38,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 
-/// Makes a [Resident] of a model's files: opens and checks them, measures, gets memory, compiles.
+/// Makes a [ResidentModel] of a model's files: opens and checks them, measures, gets memory, compiles.
 /// What a failed load took is given back before its exception leaves.
 final class ModelLoader implements AutoCloseable {
   private final Backend backend;
@@ -63,7 +63,7 @@ final class ModelLoader implements AutoCloseable {
       Model.Kind kind, String family, Footprint footprint, int contextLength, ModelFootprint fit) {}
 
   /// Loads the files at `path`. `phase` hears what goes on.
-  Resident load(Revision revision, Path path, Consumer<Phase> phase) {
+  ResidentModel load(Revision revision, Path path, Consumer<Phase> phase) {
     phase.accept(Phase.VERIFYING);
     try (var undo = new UndoStack()) {
       ModelPackage files = undo.add(ModelFiles.open(path));
@@ -75,12 +75,12 @@ final class ModelLoader implements AutoCloseable {
       DeviceMemory.Granted granted = memory.reserve(revision.id(), measured.fit());
       undo.add(granted);
       phase.accept(Phase.COMPILING);
-      Resident.Executable executable = compile(revision, files, measured, granted);
-      undo.onUndo(() -> Resident.close(executable));
-      Resident resident =
-          new Resident(
+      ResidentModel.Executable executable = compile(revision, files, measured, granted);
+      undo.onUndo(() -> ResidentModel.close(executable));
+      ResidentModel resident =
+          new ResidentModel(
               revision,
-              new Resident.Parts(
+              new ResidentModel.Parts(
                   files,
                   join(tokenizer),
                   executable,
@@ -205,7 +205,7 @@ final class ModelLoader implements AutoCloseable {
     }
   }
 
-  private Resident.Executable compile(
+  private ResidentModel.Executable compile(
       Revision revision, ModelPackage files, Measured measured, DeviceMemory.Granted granted) {
     return switch (files.spec()) {
       case DecoderSpec decoder -> {
@@ -219,7 +219,7 @@ final class ModelLoader implements AutoCloseable {
         CompileOptions options =
             options(revision.spec(), measured.contextLength(), kv.addressableBlocks());
         try {
-          yield new Resident.Executable.Decoder(
+          yield new ResidentModel.Executable.Decoder(
               backend.compile(decoder, files.weights(), options, kv.kv()), kv, chat);
         } catch (RuntimeException | Error e) {
           kv.close();
@@ -228,7 +228,7 @@ final class ModelLoader implements AutoCloseable {
         }
       }
       case EncoderSpec encoder ->
-          new Resident.Executable.Encoder(
+          new ResidentModel.Executable.Encoder(
               backend.compile(
                   encoder, files.weights(), options(revision.spec(), measured.contextLength(), 0)));
     };
@@ -264,7 +264,7 @@ final class ModelLoader implements AutoCloseable {
     };
   }
 
-  private String fingerprint(Revision revision) {
+  String fingerprint(Revision revision) {
     String what =
         String.join("\n", revision.id().toString(), revision.spec().toString(), backend.name());
     try {

@@ -25,6 +25,12 @@ final class Slot {
   /// The model in the device's memory, at the tiers DEVICE and READY.
   @Nullable Resident resident;
 
+  /// Of an adapter: the revision to load it onto.
+  @Nullable Revision base;
+
+  /// Of an adapter that has a resident: the slot of what it is on.
+  @Nullable Slot on;
+
   /// The load under way.
   @Nullable Pending pending;
 

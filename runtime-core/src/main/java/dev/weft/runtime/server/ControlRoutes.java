@@ -18,6 +18,7 @@ import dev.weft.runtime.server.openai.ApiException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -40,7 +41,10 @@ final class ControlRoutes {
   void load(Call call) {
     LoadRequest request = read(call, LoadRequest.class);
     require(request.revision(), "revision");
-    answer(call, 202, instances.load(request.revision(), request.pinned()));
+    answer(
+        call,
+        202,
+        instances.load(request.revision(), request.pinned(), Optional.ofNullable(request.base())));
   }
 
   void unload(Call call) {

@@ -1,7 +1,6 @@
 package dev.weft.runtime.server;
 
-import dev.weft.functions.FunctionName;
-import dev.weft.functions.InvalidManifestException;
+import dev.weft.functions.ModelName;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.ControlApi;
 import dev.weft.runtime.instance.InstanceManager;
@@ -33,7 +32,10 @@ final class ModelRequests {
             .orElseThrow(() ->
                 ApiError.invalid(
                     "model", "missing_required_parameter", "Missing required parameter: 'model'."));
-    FunctionName function = function(name);
+    // What cannot be a name is no function's.
+    ModelName function =
+        ModelName.parse(name)
+            .orElseThrow(() -> new ApiException(ErrorMapping.unknownModel(shown(name))));
     Optional<RevisionId> revision = call.header(ControlApi.REVISION_HEADER).map(this::revision);
     return switch (instances.acquire(function, revision)) {
       case Lookup.Serving(Lease lease) -> lease;
@@ -94,15 +96,6 @@ final class ModelRequests {
       }
     }
     return tokens;
-  }
-
-  private static FunctionName function(String name) {
-    try {
-      return new FunctionName(name);
-    } catch (InvalidManifestException e) {
-      // What cannot be a name is no function's.
-      throw new ApiException(ErrorMapping.unknownModel(shown(name)));
-    }
   }
 
   private RevisionId revision(String text) {

@@ -3,6 +3,7 @@ package dev.weft.runtime.instance;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.functions.Function;
+import dev.weft.functions.ModelName;
 import dev.weft.functions.Revision;
 import dev.weft.functions.instance.ControlApi.Rejection;
 import dev.weft.functions.instance.DeviceStatus;
@@ -222,7 +223,7 @@ class InstanceManagerTest {
           .isEqualTo(onDevice ? ScriptedBackend.WEIGHT_BYTES : 0);
     }
     assertThat(backend.compiled()).isEqualTo(1);
-    assertThat(device.instances.acquire(revision.id().function(), Optional.empty()))
+    assertThat(device.instances.acquire(ModelName.of(revision.id().function()), Optional.empty()))
         .isInstanceOfSatisfying(Lookup.Serving.class, serving -> serving.lease().close());
   }
 
@@ -312,7 +313,7 @@ class InstanceManagerTest {
     Revision revision = TestDevice.revision("a", model);
     device.load(revision, false);
     assertThat(device.instances.drain(Duration.ofSeconds(5))).isTrue();
-    assertThat(device.instances.acquire(revision.id().function(), Optional.empty()))
+    assertThat(device.instances.acquire(ModelName.of(revision.id().function()), Optional.empty()))
         .isInstanceOf(Lookup.Draining.class);
     assertThat(device.instances.load(revision, false)).isInstanceOf(ControlOutcome.Refused.class);
   }
@@ -332,7 +333,8 @@ class InstanceManagerTest {
   }
 
   private Lease lease(Revision revision) {
-    return switch (device.instances.acquire(revision.id().function(), Optional.empty())) {
+    return switch (device.instances.acquire(
+        ModelName.of(revision.id().function()), Optional.empty())) {
       case Lookup.Serving(Lease lease) -> lease;
       case Lookup.NotReady _, Lookup.Unknown _, Lookup.Draining _ ->
           throw new AssertionError(revision.id() + " does not serve");

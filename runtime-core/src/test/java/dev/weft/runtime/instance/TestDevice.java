@@ -21,6 +21,7 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -64,6 +65,29 @@ public final class TestDevice implements AutoCloseable {
         new RevisionId(new FunctionName(name), 1),
         FunctionSpec.of(new Model(null, List.of(ModelSource.of("file:" + model)), null)),
         Instant.EPOCH);
+  }
+
+  /// An adapter of `base`, whose files are at `path`.
+  public static Revision adapter(String name, Revision base, Path path) {
+    Revision own = revision(name, path);
+    FunctionSpec spec = own.spec();
+    return new Revision(
+        own.id(),
+        new FunctionSpec(
+            spec.model(),
+            base.id().function(),
+            spec.quantization(),
+            spec.kvCache(),
+            spec.serviceLevel(),
+            spec.scaling(),
+            spec.devices(),
+            spec.limits()),
+        own.createdAt());
+  }
+
+  /// Loads an adapter onto its base, and waits for the end of it.
+  public InstanceStatus load(Revision adapter, Revision base) {
+    return settled(instances.load(adapter, false, Optional.of(base)));
   }
 
   /// Loads, and waits for the end of it, good or bad.

@@ -41,6 +41,12 @@ public final class TinyAdapter {
     return new TinyAdapter(RandomAdapters.all(base, rank, type, seed), rank);
   }
 
+  /// Of these parts of every layer.
+  public static TinyAdapter of(
+      DecoderSpec base, List<String> parts, int rank, DType type, long seed) {
+    return new TinyAdapter(RandomAdapters.of(base, parts, rank, type, seed), rank);
+  }
+
   /// As in the files that it writes.
   public AdapterWeights weights() {
     return weights;
