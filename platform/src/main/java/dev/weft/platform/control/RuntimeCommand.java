@@ -34,6 +34,7 @@ record RuntimeCommand(List<String> words, String build) {
           "-Xms32m",
           "-XX:MinHeapFreeRatio=10",
           "-XX:MaxHeapFreeRatio=30",
+          "-XX:-ShrinkHeapInSteps",
           "-XX:+ExitOnOutOfMemoryError",
           "--enable-native-access=ALL-UNNAMED",
           "--sun-misc-unsafe-memory-access=allow");

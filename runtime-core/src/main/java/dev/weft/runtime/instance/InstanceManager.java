@@ -40,6 +40,9 @@ import org.slf4j.LoggerFactory;
 public final class InstanceManager implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(InstanceManager.class);
 
+  /// The heap that is left alone after a load.
+  private static final long HEAP_KEPT_BYTES = 96L << 20;
+
   private final Engine engine;
   private final ModelSupply supply;
   private final InstanceSettings settings;
@@ -286,6 +289,15 @@ public final class InstanceManager implements AutoCloseable {
         .log("loaded");
     if (reached == Tier.READY) {
       listener.onLoaded(slot.revision.id(), took);
+    }
+    collectGarbage();
+  }
+
+  /// Loads leave megabytes of garbage, which a heap with room would rather grow by than look at:
+  /// now and then it is collected, for some milliseconds, and the heap shrinks.
+  private static void collectGarbage() {
+    if (Runtime.getRuntime().totalMemory() > HEAP_KEPT_BYTES) {
+      System.gc();
     }
   }
 
