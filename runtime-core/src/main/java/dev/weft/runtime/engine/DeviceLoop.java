@@ -96,7 +96,15 @@ public final class DeviceLoop implements Engine {
       DecoderOptions options) {
     var instance =
         new DecoderLoop(
-            revision, executable, tokenizer, options, settings, swap, observer, link, BlockSupply.NONE);
+            revision,
+            executable,
+            tokenizer,
+            options,
+            settings,
+            swap,
+            observer,
+            link,
+            BlockSupply.NONE);
     start(instance);
     return instance;
   }
@@ -109,7 +117,8 @@ public final class DeviceLoop implements Engine {
       DecoderOptions options,
       KvShare kv) {
     var instance =
-        new DecoderLoop(revision, executable, tokenizer, options, settings, swap, observer, link, kv);
+        new DecoderLoop(
+            revision, executable, tokenizer, options, settings, swap, observer, link, kv);
     instance.share(kv);
     start(instance);
     return instance;

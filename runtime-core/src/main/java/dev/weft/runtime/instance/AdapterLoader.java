@@ -50,8 +50,7 @@ final class AdapterLoader {
       undo.keepAll();
       return new ResidentAdapter(
           revision,
-          new ResidentAdapter.Parts(
-              base, generator, adapted, granted, fingerprints.of(revision)));
+          new ResidentAdapter.Parts(base, generator, adapted, granted, fingerprints.of(revision)));
     }
   }
 

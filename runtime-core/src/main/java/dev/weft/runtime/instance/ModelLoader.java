@@ -38,8 +38,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Consumer;
 
-/// Makes a [ResidentModel] of a model's files: opens and checks them, measures, gets memory, compiles.
-/// What a failed load took is given back before its exception leaves.
+/// Makes a [ResidentModel] of a model's files: opens and checks them, measures, gets memory,
+/// compiles. What a failed load took is given back before its exception leaves.
 final class ModelLoader implements AutoCloseable {
   private final Backend backend;
   private final DeviceMemory memory;

@@ -9,13 +9,13 @@ import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
-import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.memory.MemoryLedger.Outcome;
 import dev.weft.runtime.memory.PlainChunkMemory;
+import dev.weft.runtime.memory.SwapSpace;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -62,7 +62,7 @@ class ElasticEngineTest {
           },
           new DeviceLoop.Settings(CONTEXT, 4, 16, Duration.ofMillis(5)),
           SwapSpace.NONE,
-            System::nanoTime);
+          System::nanoTime);
   private final List<MemoryLedger.Reservation> reservations = new ArrayList<>();
   private final ConcurrentHashMap<String, Integer> largestBatch = new ConcurrentHashMap<>();
 
