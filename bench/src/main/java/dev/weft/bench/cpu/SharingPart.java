@@ -9,6 +9,7 @@ import dev.weft.bench.models.ModelShape;
 import dev.weft.bench.report.Finding;
 import dev.weft.bench.report.PartRecorder;
 import dev.weft.functions.Quantization;
+import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -91,9 +92,8 @@ final class SharingPart implements Part {
     WeftRuntime.Function function = function(setting, 0);
     try (WeftRuntime runtime = runtime(setting, Optional.empty())) {
       runtime.load(function);
-      InstanceStatus.Blocks blocks = runtime.instance(function).orElseThrow().blocks();
-      long kv = (long) blocks.capacity() * blocks.tokensPerBlock() * kvTokenBytes();
-      return runtime.status().memory().plannedBytes() - kv;
+      DeviceStatus.Memory memory = runtime.status().memory();
+      return memory.plannedBytes() - memory.chunks().held() * memory.chunks().bytes();
     }
   }
 
@@ -167,7 +167,7 @@ final class SharingPart implements Part {
     return new Seen(
         Spread.of(samples.stream().map(sample -> (double) sample.running()).toList()).median(),
         grown(first, last, "weft_engine_step_rows_sum", "kind=\"decode\"") / seconds,
-        grown(first, last, "weft_runtime_memory_stall_seconds_sum") / steps);
+        grown(first, last, "weft_memory_stall_seconds_sum") / steps);
   }
 
   private static double grown(Meters first, Meters last, String name, String... labels) {
