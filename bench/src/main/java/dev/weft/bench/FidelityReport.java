@@ -33,6 +33,7 @@ public final class FidelityReport {
     try (Backend cpu = new CpuBackend(options)) {
       report.measure(cpu.name(), cpu, Quantization.NONE, TextAmount.ALL);
       report.measure(cpu.name(), cpu, Quantization.W8A8, TextAmount.ALL);
+      report.measure(cpu.name(), cpu, Quantization.W4A8, TextAmount.ALL);
     }
     Files.writeString(Path.of(arguments[0]), report.text());
   }

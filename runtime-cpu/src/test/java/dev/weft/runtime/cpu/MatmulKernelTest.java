@@ -130,7 +130,7 @@ class MatmulKernelTest {
   @MethodSource("kernels")
   void rowDependsOnNothingButItself(Kernel kernel) {
     int inputs = 1536;
-    int rows = 64;
+    int rows = 150;
     Tensor tensor = tensor(kernel.type(), 80, inputs, 5);
     float[] x = inputs(rows * inputs, 6);
     float[] plain = multiply(Isa.AVX2, 1, tensor, kernel.packing(), x, rows);
