@@ -238,11 +238,18 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
   }
 
   @Override
+  public void idle() {
+    if (elastic != null) {
+      elastic.idle(device.nanoTime());
+    }
+  }
+
+  @Override
   public void turn() {
     endCancelledAndOverdue();
     generations.values().forEach(Generation::draft);
     if (elastic != null) {
-      elastic.getAhead();
+      elastic.getAhead(device.nanoTime());
     }
     var plan = planner.plan(pace.next(planner.decoding() || device.othersHaveWork(this)));
     plan.preempted().forEach(_ -> observer.onPreempted(revision));

@@ -193,6 +193,7 @@ public final class DeviceLoop implements Engine {
   }
 
   private void park() {
+    instances.forEach(instance -> runContained(instance::idle));
     try {
       Runnable command = commands.poll(settings.idleTurn().toNanos(), TimeUnit.NANOSECONDS);
       if (command != null) {

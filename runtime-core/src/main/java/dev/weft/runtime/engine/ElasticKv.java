@@ -6,14 +6,20 @@ import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.memory.Tenant;
 import dev.weft.runtime.scheduling.KvBlocks;
 import dev.weft.runtime.scheduling.StepPlanner;
+import java.time.Duration;
 
 /// A decoder's part in the device's memory: says what it uses, gives up what others need, and has
 /// blocks ready before a step asks. On the device's thread.
 final class ElasticKv implements Tenant, AutoCloseable {
+  /// Blocks that nobody uses stay mapped so long after the last step: the next request finds them.
+  private static final Duration KEPT_UNUSED = Duration.ofSeconds(10);
+
   private final KvShare share;
   private final KvBlocks blocks;
   private final StepPlanner planner;
   private final DecoderExecutable executable;
+  private long usedAt;
+  private boolean trimmed = true;
 
   ElasticKv(KvShare share, KvBlocks blocks, StepPlanner planner, DecoderExecutable executable) {
     this.share = share;
@@ -38,11 +44,21 @@ final class ElasticKv implements Tenant, AutoCloseable {
 
   /// Maps what the next steps may need, out of memory that nobody holds: a step seldom waits for it
   /// then, and cached prefixes are dropped only when there is none.
-  void getAhead() {
+  void getAhead(long nanoTime) {
+    usedAt = nanoTime;
+    trimmed = false;
     int growth = blocks.planned() - blocks.actual() + planner.runningCount();
     int missing = growth + planner.waitingBlocks() - blocks.free();
     if (missing > 0) {
       blocks.extend(share.growAhead(missing));
+    }
+  }
+
+  /// Gives the memory back that has not been used for a while; cached prefixes stay.
+  void idle(long nanoTime) {
+    if (!trimmed && nanoTime - usedAt > KEPT_UNUSED.toNanos()) {
+      share.trim();
+      trimmed = true;
     }
   }
 

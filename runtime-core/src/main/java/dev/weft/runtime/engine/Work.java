@@ -7,6 +7,9 @@ interface Work {
   /// Runs one step. Contains failures of the step; what it throws is a bug in the engine.
   void turn();
 
+  /// Called now and then while nobody has work.
+  default void idle() {}
+
   /// Ends everything with an internal error, after a bug.
   void fail(Throwable cause);
 

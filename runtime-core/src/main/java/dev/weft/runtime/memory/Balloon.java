@@ -174,7 +174,7 @@ public final class Balloon {
   }
 
   /// Unmaps what an instance neither uses nor caches.
-  public void trim(KvShare share) {
+  void trim(KvShare share) {
     deflate(share, share.member(0).unused());
   }
 

@@ -69,6 +69,11 @@ public final class KvShare implements BlockSupply, AutoCloseable {
     return balloon.growAhead(this, blocks);
   }
 
+  /// Gives the system back what holds neither sequences nor cached prefixes.
+  public void trim() {
+    balloon.trim(this);
+  }
+
   @Override
   public int reachable() {
     // Chunks on their way from one to another are counted twice or not at all for a moment; what is

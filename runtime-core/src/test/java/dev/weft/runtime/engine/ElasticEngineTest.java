@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -41,6 +42,7 @@ class ElasticEngineTest {
       new ChunkPool(new PlainChunkMemory(CHUNK_BYTES, CHUNKS * CHUNK_BYTES));
   private final AtomicInteger moved = new AtomicInteger();
   private final AtomicInteger preempted = new AtomicInteger();
+  private final AtomicLong later = new AtomicLong();
   private final Balloon balloon =
       new Balloon(
           pool,
@@ -62,7 +64,7 @@ class ElasticEngineTest {
           },
           new DeviceLoop.Settings(CONTEXT, 4, 16, Duration.ofMillis(5)),
           SwapSpace.NONE,
-          System::nanoTime);
+          () -> System.nanoTime() + later.get());
   private final List<MemoryLedger.Reservation> reservations = new ArrayList<>();
   private final ConcurrentHashMap<String, Integer> largestBatch = new ConcurrentHashMap<>();
 
@@ -171,6 +173,21 @@ class ElasticEngineTest {
     }
     assertThat(largestBatch.get("second")).isGreaterThanOrEqualTo(3);
     assertThat(preempted).hasPositiveValue();
+  }
+
+  @Test
+  void whatIsNotUsedForAWhileIsGivenBack() {
+    DecoderInstance one = instance("one");
+    send(one, 1, 8).await();
+    assertThat(pool.freeCount()).as("it is kept for the next").isLessThan(CHUNKS);
+
+    later.addAndGet(Duration.ofMinutes(1).toNanos());
+
+    DeviceLoopFixture.awaitUntil(() -> pool.freeCount() >= CHUNKS - CONTEXT_CHUNKS);
+    long held = CHUNKS - pool.freeCount();
+    assertThat(held).as("cached prefixes stay").isPositive();
+    assertThat(ledger.snapshot().actualBytes()).isEqualTo(WEIGHT_BYTES + held * CHUNK_BYTES);
+    assertThat(send(one, 1, 8).await().finishReason()).isEqualTo(FinishReason.LENGTH);
   }
 
   @Test
