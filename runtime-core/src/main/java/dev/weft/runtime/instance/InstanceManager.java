@@ -320,18 +320,26 @@ public final class InstanceManager implements AutoCloseable {
           loader.touch(path);
         }
         instances.update(slot, s -> s.tier = Tier.HOST);
-      } else if (instances.read(slot, s -> s.base) instanceof Revision base) {
-        loadOnto(base, slot, path, pending);
       } else {
-        Resident resident = loader.load(slot.revision, path, phase -> phase(slot, phase));
-        instances.update(
-            slot,
-            s -> {
-              s.resident = resident;
-              s.tier = Tier.DEVICE;
-            });
+        place(slot, path, pending);
       }
     }
+  }
+
+  /// Puts a model on the device, or an adapter on its base.
+  private void place(Slot slot, Path path, Pending pending) {
+    Revision base = instances.read(slot, s -> s.base);
+    if (base != null) {
+      loadOnto(base, slot, path, pending);
+      return;
+    }
+    Resident resident = loader.load(slot.revision, path, phase -> phase(slot, phase));
+    instances.update(
+        slot,
+        s -> {
+          s.resident = resident;
+          s.tier = Tier.DEVICE;
+        });
   }
 
   /// Loads an adapter, after its base, which stays until the adapter is on it.

@@ -5,6 +5,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableSet;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
@@ -34,8 +35,8 @@ public final class PrefixCache {
   private final int blockTokens;
   private final BlockStore store;
   private final Map<Long, Node> roots = new HashMap<>();
-  private final TreeSet<Node> idleLeaves = byLastUse();
-  private final TreeSet<Node> unclaimedSavedLeaves = byLastUse();
+  private final NavigableSet<Node> idleLeaves = byLastUse();
+  private final NavigableSet<Node> unclaimedSavedLeaves = byLastUse();
   private int idleBlocks;
   private long uses;
 
@@ -46,7 +47,7 @@ public final class PrefixCache {
     this.store = store;
   }
 
-  private static TreeSet<Node> byLastUse() {
+  private static NavigableSet<Node> byLastUse() {
     return new TreeSet<>(Comparator.comparingLong(node -> node.lastUse));
   }
 

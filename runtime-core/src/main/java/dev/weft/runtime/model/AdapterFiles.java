@@ -50,7 +50,7 @@ public final class AdapterFiles {
       String architecture = config.source().string("general.architecture").orElse("");
       Family family =
           Families.ofGgufArchitecture(architecture)
-              .filter(known -> known.names() == LlamaFamily.NAMES)
+              .filter(known -> known.names().equals(LlamaFamily.NAMES))
               .orElseThrow(() ->
                   config.failure(
                       "adapters of the architecture '%s' are not supported"

@@ -66,7 +66,7 @@ final class EngineMetrics implements EngineObserver {
   }
 
   private void count(String name, RevisionId revision, long amount) {
-    registry.counter(name, tags(revision)).increment(amount);
+    registry.counter(name, tags(revision)).increment((double) amount);
   }
 
   @Override

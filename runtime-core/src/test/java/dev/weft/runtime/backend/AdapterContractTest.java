@@ -211,7 +211,7 @@ public abstract class AdapterContractTest {
   }
 
   private DecoderExecutable compile(Backend on, DecoderSpec spec, Weights weights) {
-    Quantization quantization = on == backend ? quantization() : Quantization.NONE;
+    Quantization quantization = on.equals(backend) ? quantization() : Quantization.NONE;
     var options = new CompileOptions(quantization, CONTEXT, BLOCKS, 256, 8);
     var compiled = on.compile(spec, weights, options);
     open.add(compiled);

@@ -93,7 +93,7 @@ public final class FakeDecoder implements DecoderExecutable {
     for (var entry : batch.entries()) {
       int end = entry.position() + entry.tokens().length;
       for (int i = entry.position() / blockTokens; i * blockTokens < end; i++) {
-        if (holders.get(entry.blocks()[i]) > 1) {
+        if (holders.getOrDefault(entry.blocks()[i], 0) > 1) {
           throw new AssertionError("two sequences share block " + entry.blocks()[i]);
         }
       }

@@ -184,7 +184,7 @@ class ElasticEngineTest {
     later.addAndGet(Duration.ofMinutes(1).toNanos());
 
     DeviceLoopFixture.awaitUntil(() -> pool.freeCount() >= CHUNKS - CONTEXT_CHUNKS);
-    long held = CHUNKS - pool.freeCount();
+    long held = (long) CHUNKS - pool.freeCount();
     assertThat(held).as("cached prefixes stay").isPositive();
     assertThat(ledger.snapshot().actualBytes()).isEqualTo(WEIGHT_BYTES + held * CHUNK_BYTES);
     assertThat(send(one, 1, 8).await().finishReason()).isEqualTo(FinishReason.LENGTH);

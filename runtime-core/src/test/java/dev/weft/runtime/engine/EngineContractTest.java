@@ -507,7 +507,7 @@ public abstract class EngineContractTest {
     var executable = backend().compile((DecoderSpec) model.spec(), model.weights(), options);
     return engine.add(
         REVISION,
-        clock == timed ? new TimedDecoder(executable, time) : executable,
+        clock.equals(timed) ? new TimedDecoder(executable, time) : executable,
         tokenizer,
         new DecoderOptions(CONTEXT, kvBlocks, maxBatchTokens, 8, 32));
   }

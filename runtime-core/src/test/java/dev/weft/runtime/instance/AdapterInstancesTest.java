@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -136,14 +137,14 @@ class AdapterInstancesTest {
     Revision other = TestDevice.revision("other", directory.resolve("model.gguf"));
 
     try (Lease _ = lease(ModelName.of(a.id().function()))) {
-      assertThat(device.load(other, false).failure().code()).isEqualTo("no_memory_now");
+      assertThat(failure(device.load(other, false)).code()).isEqualTo("no_memory_now");
       assertThat(device.instances.unload(base.id(), false))
           .isInstanceOfSatisfying(
               ControlOutcome.Refused.class,
               refused -> assertThat(refused.rejection().code()).isEqualTo(Rejection.Code.BUSY));
     }
     TestDevice.settled(device.instances.load(a, true, Optional.of(base)));
-    assertThat(device.load(other, false).failure().code()).isEqualTo("no_memory_now");
+    assertThat(failure(device.load(other, false)).code()).isEqualTo("no_memory_now");
     TestDevice.settled(device.instances.load(a, false, Optional.of(base)));
     assertThat(device.load(other, false).tier()).isEqualTo(Tier.READY);
   }
@@ -169,9 +170,9 @@ class AdapterInstancesTest {
 
     InstanceStatus status = device.load(a, missing);
 
-    assertThat(status.failure().code()).isEqualTo("model_invalid");
-    assertThat(status.failure().permanent()).isTrue();
-    assertThat(status.failure().message())
+    assertThat(failure(status).code()).isEqualTo("model_invalid");
+    assertThat(failure(status).permanent()).isTrue();
+    assertThat(failure(status).message())
         .contains("its base base-00001 could not be loaded", "broken.gguf");
     assertThat(device.ledger.snapshot().plannedBytes()).isZero();
   }
@@ -187,8 +188,8 @@ class AdapterInstancesTest {
 
     InstanceStatus status = device.load(stranger, base);
 
-    assertThat(status.failure().code()).isEqualTo("model_invalid");
-    assertThat(status.failure().message()).contains("q_proj.lora_A", "[1, 128]", "[1, 64]");
+    assertThat(failure(status).code()).isEqualTo("model_invalid");
+    assertThat(failure(status).message()).contains("q_proj.lora_A", "[1, 128]", "[1, 64]");
     assertThat(device.status(base).tier()).isEqualTo(Tier.READY);
     assertThat(device.ledger.snapshot().plannedBytes()).isEqualTo(ScriptedBackend.WEIGHT_BYTES);
   }
@@ -239,5 +240,9 @@ class AdapterInstancesTest {
       return lease;
     }
     throw new AssertionError(name + " does not serve");
+  }
+
+  private static InstanceStatus.Failure failure(InstanceStatus status) {
+    return Objects.requireNonNull(status.failure(), "the load has not failed");
   }
 }

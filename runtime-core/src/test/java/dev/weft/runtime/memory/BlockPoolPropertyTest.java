@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeSet;
 import java.util.stream.IntStream;
@@ -97,7 +98,7 @@ class BlockPoolPropertyTest {
     }
   }
 
-  private TreeSet<Integer> held() {
+  private Set<Integer> held() {
     var held = new TreeSet<Integer>();
     tables.forEach(table -> IntStream.of(table.toArray()).forEach(held::add));
     return held;

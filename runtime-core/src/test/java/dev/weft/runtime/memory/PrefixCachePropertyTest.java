@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -129,7 +130,7 @@ class PrefixCachePropertyTest {
     pool.release(reader.table);
     cache.leave(reader.path);
     for (var prefix : reader.nodes.reversed()) {
-      int users = known.remove(prefix) - 1;
+      int users = Objects.requireNonNull(known.remove(prefix)) - 1;
       known.put(prefix, users);
     }
   }

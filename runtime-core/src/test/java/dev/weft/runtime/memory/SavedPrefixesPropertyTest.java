@@ -6,10 +6,12 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.lifecycle.AfterContainer;
+import org.jspecify.annotations.Nullable;
 
 /// Random readers on too few blocks, with a store that is too small and fails now and then: every
 /// block that the cache gives or brings back holds the text that leads to it, and in the end every
@@ -35,7 +37,7 @@ class SavedPrefixesPropertyTest {
     private final List<Integer> text;
     private final BlockTable table = new BlockTable();
     private PrefixCache.Path path;
-    private PrefixCache.Claim claim;
+    private PrefixCache.@Nullable Claim claim;
 
     Reader(List<Integer> text, PrefixCache.Path path) {
       this.text = text;
@@ -115,7 +117,7 @@ class SavedPrefixesPropertyTest {
     while (!readers.isEmpty()) {
       stop(cache, pool, random);
     }
-    putBack.forEach(reader -> cache.unclaim(reader.claim));
+    putBack.forEach(reader -> cache.unclaim(Objects.requireNonNull(reader.claim)));
     cache.clear();
     assertThat(pool.usedCount()).isZero();
     assertThat(cache.idleBlocks()).isZero();
@@ -191,7 +193,7 @@ class SavedPrefixesPropertyTest {
     var reader = putBack.remove(random.nextInt(putBack.size()));
     reader.path = cache.enter(0);
     follow(cache, pool, reader);
-    cache.unclaim(reader.claim);
+    cache.unclaim(Objects.requireNonNull(reader.claim));
     readers.add(reader);
   }
 }

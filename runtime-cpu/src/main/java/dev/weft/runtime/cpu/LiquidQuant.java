@@ -25,6 +25,7 @@ final class LiquidQuant {
   /// Level 2 of one group.
   ///
   /// @param q 0 to 15
+  @SuppressWarnings("ArrayRecordComponent")
   record Group(int[] q, int s, int a) {
     /// `q * s + a`, 0 to 255: the int8 value plus 128.
     int unsigned(int index) {

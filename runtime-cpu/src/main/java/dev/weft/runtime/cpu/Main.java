@@ -12,8 +12,8 @@ import java.util.Map;
 ///
 /// - `-XX:+UseSerialGC -Xms32m -Xmx1g`: the heap holds requests and tokenizers, not weights; one
 ///   collector thread leaves the cores to the kernels.
-/// - `-XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30 -XX:-ShrinkHeapInSteps`: what a load
-///   took of the heap goes back.
+/// - `-XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30 -XX:-ShrinkHeapInSteps`: what a load took of
+///   the heap goes back.
 /// - `-XX:AOTCache=runtime.aot`, with the jars of its directory by name and in order: classes are
 ///   loaded and linked already. The build makes it; one that does not fit is ignored.
 /// - `--enable-native-access=ALL-UNNAMED`: kernels are called through `java.lang.foreign`.

@@ -43,6 +43,7 @@ final class PackedMatrix implements AutoCloseable {
   /// The packed bytes, for as long as this is open.
   ///
   /// @param bytes of the whole matrix
+  @SuppressWarnings("restricted")
   MemorySegment data(long bytes) {
     return library.matrixData(address).reinterpret(bytes).asReadOnly();
   }

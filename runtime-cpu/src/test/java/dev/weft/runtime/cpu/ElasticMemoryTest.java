@@ -52,6 +52,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// A device of the native backend with its real memory: what moves between instances leaves their
 /// answers as they are, and what is unloaded leaves nothing behind.
+@SuppressWarnings("NullAway.Init") // Each test opens what it needs, with a capacity of its own.
 class ElasticMemoryTest {
   private static final int CONTEXT = 512;
 

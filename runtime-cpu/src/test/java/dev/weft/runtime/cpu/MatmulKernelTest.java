@@ -171,7 +171,7 @@ class MatmulKernelTest {
         MemorySegment copy = arena.allocate(bytes, 64).copyFrom(packed.data(bytes));
         try (PackedMatrix wrapped =
             PackedMatrix.wrap(device.library(), tensor, kernel.packing(), copy)) {
-          MemorySegment y = arena.allocate(JAVA_FLOAT, rows * 37);
+          MemorySegment y = arena.allocate(JAVA_FLOAT, rows * 37L);
           device.multiply(wrapped, arena.allocateFrom(JAVA_FLOAT, x), rows, y);
           assertThat(y.toArray(JAVA_FLOAT))
               .isEqualTo(multiply(isa, 2, tensor, kernel.packing(), x, rows));

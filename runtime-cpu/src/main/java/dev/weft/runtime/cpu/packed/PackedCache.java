@@ -134,9 +134,10 @@ public final class PackedCache implements AutoCloseable {
 
   private static byte[] head(FileChannel channel, byte[] header) throws IOException {
     ByteBuffer head = ByteBuffer.allocate(header.length);
-    while (head.hasRemaining() && channel.read(head) >= 0) {
-      continue;
-    }
+    int read;
+    do {
+      read = channel.read(head);
+    } while (read > 0);
     return head.array();
   }
 

@@ -28,7 +28,7 @@ public final class PackedWriter implements AutoCloseable {
     this.contents = contents;
     // The header comes last, when the hashes are known.
     buffered = contents.headerBytes() % BUFFER_BYTES;
-    written = contents.headerBytes() - buffered;
+    written = (long) contents.headerBytes() - buffered;
     buffer.asSlice(0, buffered).fill((byte) 0);
   }
 

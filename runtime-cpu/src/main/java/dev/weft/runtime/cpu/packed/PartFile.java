@@ -56,7 +56,6 @@ record PartFile(Path path, FileChannel channel) implements AutoCloseable {
           }
         } catch (OverlappingFileLockException e) {
           // This process is writing it.
-          continue;
         }
       }
     }
