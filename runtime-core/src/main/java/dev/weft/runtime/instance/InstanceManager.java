@@ -4,7 +4,6 @@ import dev.weft.autoscaler.memory.EvictionPlan.Candidate;
 import dev.weft.functions.Function;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.ModelName;
-import dev.weft.functions.ModelSource;
 import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.ControlApi;
@@ -19,9 +18,7 @@ import dev.weft.runtime.engine.Engine;
 import dev.weft.runtime.instance.Slot.Pending;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.MemoryLedger;
-import dev.weft.runtime.source.FetchListener;
 import dev.weft.runtime.source.FetchedModel;
-import dev.weft.runtime.source.SourceException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -392,33 +389,12 @@ public final class InstanceManager implements AutoCloseable {
   }
 
   private Path fetch(Slot slot, Pending pending) {
-    FetchListener progress =
-        new FetchListener() {
-          @Override
-          public void onSkipped(ModelSource source, SourceException reason) {
-            log.atInfo()
-                .addKeyValue("revision", slot.revision.id())
-                .addKeyValue("source", source.shown())
-                .addKeyValue("reason", reason.getMessage())
-                .log("a source was passed over");
-            report("%s passed over: %s".formatted(source.shown(), reason.getMessage()), 0, 0);
-          }
-
-          @Override
-          public void onNote(ModelSource source, String note) {
-            report("%s: %s".formatted(source.shown(), note), 0, 0);
-          }
-
-          @Override
-          public void onProgress(ModelSource source, FetchListener.Progress progress) {
-            report(source.shown(), progress.bytesDone(), progress.bytesTotal().orElse(0));
-          }
-
-          private void report(String detail, long bytesDone, long bytesTotal) {
-            instances.progress(
-                slot, new LoadProgress(LoadProgress.Phase.FETCHING, detail, bytesDone, bytesTotal));
-          }
-        };
+    var progress =
+        new FetchProgress(
+            slot.revision.id(),
+            (detail, done, total) ->
+                instances.progress(
+                    slot, new LoadProgress(LoadProgress.Phase.FETCHING, detail, done, total)));
     FetchedModel fetched =
         supply.fetch(slot.revision.spec().model().sources(), progress, () -> pending.cancelled);
     instances.update(
