@@ -179,6 +179,7 @@ public final class FunctionViews {
         instance.waitingRequests(),
         instance.weightBytes(),
         instance.loadCount(),
-        instance.lastUsedAt());
+        instance.lastUsedAt(),
+        instance.adapters());
   }
 }

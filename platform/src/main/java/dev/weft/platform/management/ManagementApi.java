@@ -109,6 +109,8 @@ public final class ManagementApi {
   }
 
   /// An instance of any revision of a function.
+  ///
+  /// @param adapters names of the adapters that lie on it
   public record InstanceView(
       DeviceId device,
       RevisionId revision,
@@ -118,7 +120,8 @@ public final class ManagementApi {
       int waitingRequests,
       long weightBytes,
       long loadCount,
-      Instant lastUsedAt) {}
+      Instant lastUsedAt,
+      List<String> adapters) {}
 
   public record RevisionList(RevisionId active, List<Revision> revisions) {}
 
