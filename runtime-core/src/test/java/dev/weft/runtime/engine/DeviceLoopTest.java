@@ -3,10 +3,7 @@ package dev.weft.runtime.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.weft.runtime.backend.DecoderExecutable;
-import dev.weft.runtime.backend.KvLayout;
-import dev.weft.runtime.backend.PendingStep;
-import dev.weft.runtime.backend.StepBatch;
+import dev.weft.runtime.backend.ForwardingDecoder;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.Engine.Submission.Rejected;
@@ -14,7 +11,6 @@ import dev.weft.runtime.engine.EngineObserver.Outcome;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.sampling.SampledToken;
-import java.lang.foreign.MemorySegment;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,42 +54,11 @@ class DeviceLoopTest extends DeviceLoopFixture {
 
   @Test
   void memoryThatCannotBeGivenBackEndsNothing() {
-    var decoder = fake(this::answer);
     var failing =
-        new DecoderExecutable() {
-          @Override
-          public KvLayout kvLayout() {
-            return decoder.kvLayout();
-          }
-
-          @Override
-          public PendingStep forward(StepBatch batch) {
-            return decoder.forward(batch);
-          }
-
+        new ForwardingDecoder(fake(this::answer)) {
           @Override
           public void releaseBlocks(int[] blocks) {
             throw new IllegalStateException("release");
-          }
-
-          @Override
-          public void moveBlocks(int[] from, int[] to) {
-            decoder.moveBlocks(from, to);
-          }
-
-          @Override
-          public void saveBlocks(int[] blocks, MemorySegment target) {
-            decoder.saveBlocks(blocks, target);
-          }
-
-          @Override
-          public void loadBlocks(int[] blocks, MemorySegment source) {
-            decoder.loadBlocks(blocks, source);
-          }
-
-          @Override
-          public void close() {
-            decoder.close();
           }
         };
     var instance = engine.add(REVISION, failing, new ByteTokenizer(), options(2, 2));
