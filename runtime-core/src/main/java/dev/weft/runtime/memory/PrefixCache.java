@@ -277,20 +277,26 @@ public final class PrefixCache {
 
   /// Takes up to `count` idle blocks away, and returns them, free now.
   public int[] evict(int count) {
-    int[] freed = new int[Math.min(count, idleBlocks)];
+    return evict(Math.min(count, idleBlocks), true);
+  }
+
+  /// @param keep whether the store may keep what they hold
+  private int[] evict(int count, boolean keep) {
+    int[] freed = new int[count];
     for (int i = 0; i < freed.length; i++) {
       Node leaf = idleLeaves.pollFirst();
       if (leaf == null) {
         throw new IllegalStateException("%d idle blocks, and none is a leaf".formatted(idleBlocks));
       }
-      freed[i] = evict(leaf);
+      freed[i] = evict(leaf, keep);
     }
     return freed;
   }
 
-  private int evict(Node leaf) {
+  private int evict(Node leaf, boolean keep) {
     int block = leaf.block.block(0);
-    leaf.slot = leaf.claims > 0 || leaf.shared ? save(block, leaf) : BlockStore.NOT_SAVED;
+    boolean wanted = keep && (leaf.claims > 0 || leaf.shared);
+    leaf.slot = wanted ? save(block, leaf) : BlockStore.NOT_SAVED;
     if (pool.release(leaf.block).length != 1) {
       throw new IllegalStateException("an idle block is held by a sequence");
     }
@@ -332,9 +338,9 @@ public final class PrefixCache {
     }
   }
 
-  /// Forgets everything that nobody uses, and returns the blocks that this frees.
+  /// Forgets everything that nobody uses, saved or not, and returns the blocks that this frees.
   public int[] clear() {
-    int[] freed = evict(idleBlocks);
+    int[] freed = evict(idleBlocks, false);
     for (Node root : List.copyOf(roots.values())) {
       dropSaved(root);
     }
