@@ -5,37 +5,18 @@
 // instruction sets, so that the bits are theirs. Their panels are tiles already: [quads][16][4].
 // bf16: panels are read as they lie, [pairs][16][2]; activations are rounded to bfloat16, and the
 // sum of a row runs over the pairs in order, whatever the other rows.
-#include <immintrin.h>
+// W8 and W4: amx_digits.c.
+#include "amx.h"
 
 #include "kernel_group.h"
-#include "kernels.h"
 
 #define CHUNK 32       // groups that are unpacked at once: 16 KiB
 #define PAIR_CHUNK 64  // groups of bf16 between which sums go through memory: 64 KiB a panel
 // Tiles of fewer rows are faster with vpdpbusd: measured, 8 rows of Q8_0 take 0.42 ms there and
 // 0.75 here, 16 rows 0.76 and 0.74; of Q4_0 0.41 and 0.72, 0.71 and 0.55.
 #define FEWEST_ROWS 9
-
-// What the unpacked bytes are, until the tile instructions that read them: the compiler does not
-// know that those read memory.
-#define PUBLISH() __asm__ volatile("" ::: "memory")
-
-struct config {
-  uint8_t palette, start_row, reserved[14];
-  uint16_t row_bytes[16];
-  uint8_t rows[16];
-};
-
-// Sums in tiles 0 to 3, activations in 4 and 5, weights in 6 and 7. `bytes` of a row's activations
-// meet weights of bytes / 4 rows.
-static void configure(int bytes) {
-  struct config config = {.palette = 1};
-  for (int i = 0; i < 8; i++) {
-    config.rows[i] = (uint8_t)(i < 6 ? TILE_ROWS : bytes / 4);
-    config.row_bytes[i] = (uint16_t)(i == 4 || i == 5 ? bytes : 64);
-  }
-  _tile_loadconfig(&config);
-}
+// Of KIND_W4, which must be unpacked to memory first.
+#define FEWEST_W4_ROWS 5
 
 struct chunk {
   uint8_t values[CHUNK][512];
@@ -50,7 +31,7 @@ INLINE void unpack(enum kind kind, struct reader* reader, int64_t groups, struct
     for (int j = 0; j < 8; j++) {
       i_store(out->values[g] + 64 * j, _mm512_sub_epi8(group.quads[j], zero));
     }
-    if (!has_output_scale(kind)) f_store(out->scale[0][g], group.scale[0]);
+    f_store(out->scale[0][g], group.scale[0]);
     if (kind == KIND_Q6_K) f_store(out->scale[1][g], group.scale[1]);
     if (has_min(kind)) f_store(out->min[g], group.min);
   }
@@ -78,13 +59,13 @@ INLINE void add_parts(
     enum kind kind, const struct chunk* chunk, int64_t g, const uint8_t* x, int rows,
     int32_t (*parts)[TILE_ROWS * PANEL], f32x16* acc) {
   const float* scale = (const float*)(x + 32 * rows);
-  f32x16 weight_scale = has_output_scale(kind) ? f_zero() : f_load(chunk->scale[0][g]);
+  f32x16 weight_scale = f_load(chunk->scale[0][g]);
   f32x16 second_scale = kind == KIND_Q6_K ? f_load(chunk->scale[1][g]) : f_zero();
   f32x16 min = has_min(kind) ? f_load(chunk->min[g]) : f_zero();
 #pragma GCC unroll 16
   for (int r = 0; r < rows; r++) {
     f32x16 s = f_set(scale[r]), sum = f_from_i(i_load(parts[0] + PANEL * r));
-    acc[r] = f_fma(sum, has_output_scale(kind) ? s : f_mul(weight_scale, s), acc[r]);
+    acc[r] = f_fma(sum, f_mul(weight_scale, s), acc[r]);
     if (kind == KIND_Q6_K) {
       acc[r] = f_fma(f_from_i(i_load(parts[1] + PANEL * r)), f_mul(second_scale, s), acc[r]);
     }
@@ -112,17 +93,6 @@ INLINE void add_chunk(
   for (int r = 0; r < rows; r++) f_store(sums + PANEL * r, acc[r]);
 }
 
-// Some rows of a product: their tiles, the last of which may have fewer than 16.
-struct rows {
-  const uint8_t* x;  // of the first tile
-  int64_t count, all;  // rows, and rows from the first to the last of the product
-};
-
-static int64_t rows_of_tile(const struct rows* rows, int64_t row) {
-  int64_t left = rows->all - row;
-  return tile_rows(left < TILE_ROWS ? left : TILE_ROWS);
-}
-
 INLINE void multiply_panel(
     enum kind kind, const uint8_t* panel, int64_t groups, const struct rows* rows, float* sums) {
   struct chunk chunk __attribute__((aligned(64)));
@@ -143,11 +113,6 @@ INLINE void multiply_panel(
       }
     }
   }
-  if (!has_output_scale(kind)) return;
-  f32x16 scale = output_scale(kind, panel, groups);
-  for (int64_t r = 0; r < rows->count; r++) {
-    f_store(sums + r * PANEL, f_mul(f_load(sums + r * PANEL), scale));
-  }
 }
 
 typedef void (*panel_product)(
@@ -155,7 +120,7 @@ typedef void (*panel_product)(
 
 #define EACH_KIND(macro)                                                                      \
   macro(KIND_Q4_D) macro(KIND_Q4_DM) macro(KIND_Q4_K) macro(KIND_Q8_D) macro(KIND_Q8_DM)      \
-  macro(KIND_Q8_K) macro(KIND_Q6_K) macro(KIND_W8) macro(KIND_W4)
+  macro(KIND_Q8_K) macro(KIND_Q6_K)
 #define PANEL_PRODUCT(kind)                                                                   \
   static void panel_##kind(                                                                   \
       const uint8_t* panel, int64_t groups, const struct rows* rows, float* sums) {           \
@@ -252,20 +217,15 @@ static void multiply_bf16(
 struct call {
   const struct matmul* job;
   int64_t first_row, end_row;
-  int bytes;
+  struct tile_shape shape;
 };
-
-static void shape_tiles(struct call* call, int bytes) {
-  if (call->bytes != bytes) configure(bytes);
-  call->bytes = bytes;
-}
 
 static struct rows rows_for(const struct call* call, const struct weft_matrix* matrix, enum form form) {
   return (struct rows){.x = call->job->x[form] + tile_offset(form, matrix->groups, call->first_row),
       .count = call->end_row - call->first_row, .all = call->job->rows - call->first_row};
 }
 
-// The sums of one panel that is not bf16.
+// The sums of one panel of a kind that has scales for groups, or of floats.
 static void sum_panel(
     struct call* call, const struct weft_matrix* matrix, int64_t panel, float* sums) {
   int64_t rows = call->end_row - call->first_row, tail = rows % TILE_ROWS;
@@ -273,7 +233,7 @@ static void sum_panel(
   if (tiled > 0) {
     struct rows these = rows_for(call, matrix, FORM_GROUPS);
     these.count = tiled;
-    shape_tiles(call, matrix->kind == KIND_Q6_K ? 16 : 32);
+    shape_tiles(&call->shape, TILE_ROWS, matrix->kind == KIND_Q6_K ? 16 : 32);
     PANEL_PRODUCTS[matrix->kind](
         matrix->data + panel * matrix->panel_bytes, matrix->groups, &these, sums);
   }
@@ -292,12 +252,19 @@ static void sum_panels(
     struct rows rows = rows_for(call, matrices[0], FORM_PAIRS);
     const uint8_t* at[2];
     for (int i = 0; i < count; i++) at[i] = matrices[i]->data + panels[i] * matrices[i]->panel_bytes;
-    shape_tiles(call, 64);
+    shape_tiles(&call->shape, TILE_ROWS, 64);
     multiply_bf16(at, count, matrices[0]->groups, &rows, sums);
     return;
   }
+  if (is_wide(matrices[0]->kind) && is_wide(matrices[count - 1]->kind)) {
+    struct rows rows = rows_for(call, matrices[0], FORM_DIGITS);
+    const uint8_t* at[2];
+    for (int i = 0; i < count; i++) at[i] = matrices[i]->data + panels[i] * matrices[i]->panel_bytes;
+    weft_amx_digits(matrices, at, count, &rows, &call->shape, sums);
+    return;
+  }
   for (int i = 0; i < count; i++) {
-    if (matrices[i]->kind == KIND_BF16) {
+    if (matrices[i]->kind == KIND_BF16 || is_wide(matrices[i]->kind)) {
       sum_panels(call, matrices + i, panels + i, 1, sums + i);
     } else {
       sum_panel(call, matrices[i], panels[i], sums[i]);
@@ -305,16 +272,35 @@ static void sum_panels(
   }
 }
 
-static void finish_panel(const struct call* call, const float* sums, const float* up, int64_t panel) {
+// Asks for what a tile of rows will be written to: rows of y often lie a multiple of 4 KiB apart.
+static void ask_to_write(const struct matmul* job, int64_t row, int64_t end_row, int64_t panel) {
+  for (int64_t r = row; r < row + TILE_ROWS && r < end_row; r++) {
+    __builtin_prefetch(job->y + r * job->stride + panel * PANEL, 1);
+  }
+}
+
+// Panels panel..panel+count-1, a tile of rows of all of them at a time.
+static void finish_panels(
+    const struct call* call, float* const* sums, const float* up, int64_t panel, int count) {
   for (int64_t row = call->first_row; row < call->end_row; row += TILE_ROWS) {
     int64_t rows = call->end_row - row < TILE_ROWS ? call->end_row - row : TILE_ROWS;
     int64_t at = (row - call->first_row) * PANEL;
-    weft_kernels_avx512.finish_tile(call->job, sums + at, up + at, row, rows, panel);
+    for (int i = 0; i < count; i++) {
+      ask_to_write(call->job, row + TILE_ROWS, call->end_row, panel + i);
+      weft_kernels_avx512.finish_tile(call->job, sums[i] + at, up + at, row, rows, panel + i);
+    }
   }
 }
 
 static int uses_tiles(const struct weft_matrix* matrix, int64_t rows) {
-  return matrix->kind == KIND_BF16 || (matrix->kind < KIND_F32 && rows >= FEWEST_ROWS);
+  switch (matrix->kind) {
+    case KIND_F32:
+    case KIND_F16: return 0;
+    case KIND_BF16:
+    case KIND_W8: return 1;
+    case KIND_W4: return rows >= FEWEST_W4_ROWS;
+    default: return rows >= FEWEST_ROWS;
+  }
 }
 
 void weft_amx_matmul(
@@ -331,13 +317,14 @@ void weft_amx_matmul(
     if (job->up) {
       sum_panels(&call, (const struct weft_matrix*[]){job->matrix, job->up},
           (int64_t[]){panel, panel}, 2, both);
-      finish_panel(&call, sums[0], sums[1], panel++);
+      finish_panels(&call, both, sums[1], panel++, 1);
     } else {
       int count = end_panel - panel > 1 ? 2 : 1;
       sum_panels(&call, (const struct weft_matrix*[]){job->matrix, job->matrix},
           (int64_t[]){panel, panel + 1}, count, both);
-      for (int i = 0; i < count; i++) finish_panel(&call, sums[i], sums[i], panel++);
+      finish_panels(&call, both, sums[0], panel, count);
+      panel += count;
     }
   }
-  if (call.bytes) _tile_release();
+  if (call.shape.rows) _tile_release();
 }

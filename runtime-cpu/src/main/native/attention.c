@@ -125,20 +125,23 @@ static int64_t sequence_of(const struct weft_step* step, int64_t row) {
   return low;
 }
 
+// Rows of one KV head that are stored together: neighbours share cache lines.
+#define STORE_ROWS 32
+
 // The rows of sequences with many tiles, whose tasks read each other's keys.
 static void store_rows(struct weft_decoder* d, struct walk* walk, int64_t layer) {
   const struct weft_step* step = d->step;
-  int64_t group = d->config.heads / d->config.kv_heads, end;
-  int64_t run = max64(1, min64(16, step->rows / (walk->device->active * 4)));
+  int64_t heads = d->config.kv_heads, group = d->config.heads / heads, end;
+  int64_t length = blocks_per_stretch(step->rows) * (BLOCK_ROWS / STORE_ROWS) * heads;
   phase_begin(walk);
-  for (int64_t row; (row = phase_take(walk, step->rows, run, &end)) >= 0;) {
-    for (; row < end; row++) {
+  int64_t count = divide_up(step->rows, STORE_ROWS) * heads;
+  for (int64_t item; (item = phase_take_near(walk, count, length, 1, &end)) >= 0;) {
+    int64_t first = item / heads * STORE_ROWS, until = min64(step->rows, first + STORE_ROWS);
+    for (int64_t row = first; row < until; row++) {
       int64_t sequence = sequence_of(step, row);
       int64_t rows = step->row_offsets[sequence + 1] - step->row_offsets[sequence];
       if (rows * group <= TILE_ROWS) continue;
-      for (int64_t head = 0; head < d->config.kv_heads; head++) {
-        store_row(d, walk, layer, sequence, row, head, scratch_of(d, walk));
-      }
+      store_row(d, walk, layer, sequence, row, item % heads, scratch_of(d, walk));
     }
   }
   phase_end(walk);
@@ -237,10 +240,12 @@ static void attend_task(
 }
 
 void decoder_attend(struct weft_decoder* d, struct walk* walk, int64_t layer) {
-  int64_t end;
+  int64_t end, blocks = divide_up(d->step->rows, BLOCK_ROWS);
+  int64_t stretches = divide_up(blocks, blocks_per_stretch(d->step->rows));
   if (d->rows_to_store > 0) store_rows(d, walk, layer);
   phase_begin(walk);
-  for (int64_t i; (i = phase_take(walk, d->task_count, 1, &end)) >= 0;) {
+  int64_t length = divide_up(d->task_count, stretches);
+  for (int64_t i; (i = phase_take_near(walk, d->task_count, length, 1, &end)) >= 0;) {
     attend_task(d, walk, layer, &d->tasks[i]);
   }
   phase_end(walk);

@@ -158,8 +158,9 @@ static void embed(struct weft_decoder* d, struct walk* walk) {
   const struct weft_decoder_config* c = &d->config;
   int64_t end, pairs = c->rope_dimensions / 2;
   int64_t bytes = weft_row_bytes((int32_t)c->embedding_dtype, c->hidden);
+  int64_t length = blocks_per_stretch(d->step->rows) * BLOCK_ROWS;
   phase_begin(walk);
-  for (int64_t row; (row = phase_take(walk, d->step->rows, 1, &end)) >= 0;) {
+  for (int64_t row; (row = phase_take_near(walk, d->step->rows, length, 1, &end)) >= 0;) {
     const uint8_t* from = (const uint8_t*)c->embedding + d->step->tokens[row] * bytes;
     weft_dequantize((int32_t)c->embedding_dtype, from, c->hidden, d->x + row * c->hidden);
     for (int64_t i = 0; i < pairs; i++) {

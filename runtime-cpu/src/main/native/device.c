@@ -32,6 +32,9 @@ static uint64_t saved_state(void) {
 #define AMX_TILE (1u << 24)
 #define AMX_INT8 (1u << 25)
 
+// Of its second part in eax.
+#define AVX512_BF16 (1u << 5)
+
 // Asks the operating system, for the whole process (asm/prctl.h).
 static int may_use_tiles(void) {
   enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
@@ -48,7 +51,9 @@ int32_t weft_isa(void) {
       (c & bit_AVX512VNNI) && (saved_state() & 0xe6) == 0xe6;
   int tiles = (d & AMX_BF16) && (d & AMX_TILE) && (d & AMX_INT8);
   if (!wide) return WEFT_ISA_AVX2;
-  return tiles && may_use_tiles() ? WEFT_ISA_AMX : WEFT_ISA_AVX512_VNNI;
+  int pairs = __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & AVX512_BF16);
+  if (!pairs) return WEFT_ISA_AVX512_VNNI;
+  return tiles && may_use_tiles() ? WEFT_ISA_AMX : WEFT_ISA_AVX512_BF16;
 }
 
 static void futex_wait(atomic_uint* word, uint32_t value) {
@@ -88,15 +93,19 @@ void device_barrier(struct weft_device* device) {
 }
 
 int64_t device_take(
-    struct weft_device* device, int which, int64_t count, int64_t run, int64_t* end) {
-  int64_t start = atomic_fetch_add_explicit(&device->cursor[which], run, memory_order_relaxed);
+    struct weft_device* device, int which, int64_t stretch, int64_t count, int64_t run,
+    int64_t* end) {
+  atomic_long* cursor = &device->cursors[which][stretch].at;
+  int64_t start = atomic_fetch_add_explicit(cursor, run, memory_order_relaxed);
   if (start >= count) return -1;
   *end = start + run < count ? start + run : count;
   return start;
 }
 
 void device_rewind(struct weft_device* device, int which) {
-  atomic_store_explicit(&device->cursor[which], 0, memory_order_relaxed);
+  for (int i = 0; i < MOST_STRETCHES; i++) {
+    atomic_store_explicit(&device->cursors[which][i].at, 0, memory_order_relaxed);
+  }
 }
 
 static void pin(const struct weft_device* device, int32_t worker) {
@@ -145,6 +154,7 @@ static int find_kernels(int32_t isa, struct kernels* out) {
   switch (isa) {
     case WEFT_ISA_AVX2: *out = weft_kernels_avx2; return 1;
     case WEFT_ISA_AVX512_VNNI: *out = weft_kernels_avx512; return 1;
+    case WEFT_ISA_AVX512_BF16: *out = weft_kernels_avx512_bf16; return 1;
     case WEFT_ISA_AMX:
       *out = weft_kernels_avx512;
       out->name = "amx";

@@ -11,6 +11,14 @@
 // Bytes between what two threads write, so that they share no cache line.
 #define APART 64
 
+// The most stretches of a sharing.
+#define MOST_STRETCHES 8
+
+// How far a stretch has been handed out.
+struct cursor {
+  _Alignas(APART) atomic_long at;
+};
+
 // A number that threads wait on; each time it changes, its sleepers wake.
 struct signal {
   _Alignas(APART) atomic_uint number;
@@ -33,7 +41,7 @@ struct weft_device {
   struct signal* starts;  // [threads]: wakes one worker
   struct signal barrier;
   _Alignas(APART) atomic_uint arrived;
-  _Alignas(APART) atomic_long cursor[2];
+  struct cursor cursors[2][MOST_STRETCHES];
   int stopping;
 };
 
@@ -45,11 +53,12 @@ void device_run(
 // Waits until every worker of the task is here.
 void device_barrier(struct weft_device* device);
 
-// Shares out items 0..count-1 among the workers in runs: the next run's start, or -1 at the end; its
-// end goes to `end`. `which` (0 or 1) must alternate between sharings that follow one another; a
-// barrier lies between them.
+// Shares out items 0..count-1 of a stretch among the workers in runs: the next run's start, or -1 at
+// the end; its end goes to `end`. `which` (0 or 1) must alternate between sharings that follow one
+// another; a barrier lies between them.
 int64_t device_take(
-    struct weft_device* device, int which, int64_t count, int64_t run, int64_t* end);
+    struct weft_device* device, int which, int64_t stretch, int64_t count, int64_t run,
+    int64_t* end);
 
 // Makes the sharing `which` start anew; by one worker, with a barrier before the next use.
 void device_rewind(struct weft_device* device, int which);

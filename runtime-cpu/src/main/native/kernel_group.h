@@ -15,8 +15,6 @@ struct group {
 INLINE int has_nibbles(enum kind kind) {
   return kind == KIND_Q4_D || kind == KIND_Q4_DM || kind == KIND_Q4_K || kind == KIND_W4;
 }
-// Whether weights have one scale an output, which goes in at the end.
-INLINE int has_output_scale(enum kind kind) { return kind == KIND_W8 || kind == KIND_W4; }
 INLINE int has_min(enum kind kind) {
   return kind == KIND_Q4_DM || kind == KIND_Q8_DM || kind == KIND_Q4_K || kind == KIND_Q8_K;
 }
@@ -28,9 +26,7 @@ INLINE int zero_bits(enum kind kind) {
   switch (kind) {
     case KIND_Q4_D: return 3;
     case KIND_Q6_K: return 5;
-    case KIND_Q8_D:
-    case KIND_W8:
-    case KIND_W4: return 7;
+    case KIND_Q8_D: return 7;
     default: return 0;
   }
 }
@@ -38,7 +34,7 @@ INLINE int value_bytes(enum kind kind) { return has_nibbles(kind) ? 256 : 512; }
 
 // Bytes of a group in a panel, without the super-block's head.
 INLINE int group_bytes(enum kind kind) {
-  if (has_output_scale(kind)) return value_bytes(kind);
+  if (is_wide(kind)) return value_bytes(kind);
   if (is_super(kind)) return value_bytes(kind) + 32;
   return value_bytes(kind) + (has_min(kind) ? 64 : 32);
 }
@@ -94,7 +90,7 @@ INLINE struct group load_group(
   } else if (is_super(kind)) {
     group.scale[0] = group.scale[1] = f_mul(d, f_load_u8(scales));
     group.min = f_mul(dmin, f_load_u8(scales + 16));
-  } else if (!has_output_scale(kind)) {
+  } else if (!is_wide(kind)) {
     group.scale[0] = group.scale[1] = f_load_f16((const uint16_t*)scales);
     if (has_min(kind)) group.min = f_load_f16((const uint16_t*)(scales + 32));
   }

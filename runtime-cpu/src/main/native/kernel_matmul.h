@@ -1,8 +1,9 @@
 // Matrix products of a tile of rows with a panel of 16 outputs. Included by kernels.c.
 #include "kernel_group.h"
+#include "kernel_wide.h"
 
 INLINE i32x16 dot(enum kind kind, i32x16 acc, i32x16 quad, const int8_t* values) {
-  return has_nibbles(kind) && kind != KIND_W4 ? i_dot_nibbles(acc, quad, values) : i_dot(acc, quad, values);
+  return has_nibbles(kind) ? i_dot_nibbles(acc, quad, values) : i_dot(acc, quad, values);
 }
 
 // Adds a group's part to rows first..first+count-1 of a tile of `rows` rows.
@@ -37,7 +38,7 @@ INLINE void add_group(
 #pragma GCC unroll 8
     for (int j = 0; j < 8; j++) sum = dot(kind, sum, group->quads[j], values + 32 * row + 4 * j);
     f32x16 s = f_set(scale[row]);
-    acc[r] = f_fma(f_from_i(sum), has_output_scale(kind) ? s : f_mul(group->scale[0], s), acc[r]);
+    acc[r] = f_fma(f_from_i(sum), f_mul(group->scale[0], s), acc[r]);
     if (has_min(kind)) acc[r] = f_fma(group->min, f_set(scaled_sum[row]), acc[r]);
   }
 }
@@ -54,11 +55,8 @@ INLINE void group_part(
     add_group(kind, &group, x, rows, first, count, acc);
     x += QUANTIZED_ROW_BYTES * rows;
   }
-  f32x16 scale = has_output_scale(kind) ? output_scale(kind, panel, groups) : f_zero();
 #pragma GCC unroll 16
-  for (int r = 0; r < count; r++) {
-    f_store(out + PANEL * (first + r), has_output_scale(kind) ? f_mul(acc[r], scale) : acc[r]);
-  }
+  for (int r = 0; r < count; r++) f_store(out + PANEL * (first + r), acc[r]);
 }
 
 // Weights of two inputs.
@@ -125,6 +123,49 @@ INLINE void float_part(
   }
 }
 
+// Whether this instruction set multiplies pairs of bfloat16 by itself.
+#if defined(__AVX512BF16__)
+#define HAS_PAIRS 1
+#else
+#define HAS_PAIRS 0
+#endif
+
+// As float_part, of KIND_BF16 with FORM_PAIRS: a row's sum runs over the pairs in order.
+INLINE void pairs_part(
+    int rows, int first, int count, int panels, const uint8_t* panel, int64_t panel_bytes,
+    int64_t groups, const uint8_t* x, float* out) {
+#if HAS_PAIRS
+  f32x16 acc[TILE_ROWS];
+  x += PAIRS_ROW_BYTES * first;
+#pragma GCC unroll 16
+  for (int i = 0; i < count * panels; i++) acc[i] = f_zero();
+  for (int64_t g = 0; g < groups; g++, x += PAIRS_ROW_BYTES * rows) {
+    for (int pair = 0; pair < GROUP / 2; pair++, panel += 64) {
+#pragma GCC unroll 4
+      for (int p = 0; p < panels; p++) {
+        prefetch(panel + p * panel_bytes, 64);
+        i32x16 weights = i_load(panel + p * panel_bytes);
+#pragma GCC unroll 16
+        for (int r = 0; r < count; r++) {
+          acc[p * count + r] =
+              f_dot_bf16(acc[p * count + r], weights, x + PAIRS_ROW_BYTES * r + 4 * pair);
+        }
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < panels; p++) {
+#pragma GCC unroll 16
+    for (int r = 0; r < count; r++) {
+      f_store(out + PANEL * (p * TILE_ROWS + first + r), acc[p * count + r]);
+    }
+  }
+#else
+  (void)rows, (void)first, (void)count, (void)panels, (void)panel, (void)panel_bytes;
+  (void)groups, (void)x, (void)out;
+#endif
+}
+
 // Registers hold so many rows' sums at once.
 #if defined(__AVX512VNNI__)
 #define ROWS_AT_ONCE 16
@@ -143,8 +184,13 @@ typedef void (*tile_product)(
   static void tile_##kind##_##rows(                                                            \
       const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out) {  \
     for (int first = 0; first < rows; first += PART(rows)) {                                   \
-      if (kind < KIND_F32) {                                                                   \
+      if (is_wide(kind)) {                                                                     \
+        wide_parts(kind, rows, panel, matrix->groups, x, out);                                 \
+        return;                                                                                \
+      } else if (kind < KIND_F32) {                                                            \
         group_part(kind, rows, first, PART(rows), panel, matrix->groups, x, out);              \
+      } else if (kind == KIND_BF16 && HAS_PAIRS) {                                             \
+        pairs_part(rows, first, PART(rows), 1, panel, 0, matrix->groups, x, out);              \
       } else {                                                                                 \
         float_part(kind, rows, first, PART(rows), 1, panel, matrix->panel_bytes,               \
             matrix->inputs, x, out);                                                           \
@@ -155,7 +201,11 @@ typedef void (*tile_product)(
 #define FOUR_PANELS(kind, rows)                                                                \
   static void four_##kind##_##rows(                                                            \
       const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out) {  \
-    float_part(kind, rows, 0, rows, 4, panel, matrix->panel_bytes, matrix->inputs, x, out);    \
+    if (kind == KIND_BF16 && HAS_PAIRS) {                                                      \
+      pairs_part(rows, 0, rows, 4, panel, matrix->panel_bytes, matrix->groups, x, out);        \
+    } else {                                                                                   \
+      float_part(kind, rows, 0, rows, 4, panel, matrix->panel_bytes, matrix->inputs, x, out);  \
+    }                                                                                          \
   }
 
 #define EACH_KIND(macro, rows)                                                              \
@@ -228,7 +278,7 @@ static void finish_tile(
 static void product(
     const struct weft_matrix* matrix, const struct matmul* job, int64_t panel, int64_t row,
     int64_t rows, float* out) {
-  enum form form = form_of(matrix->kind);
+  enum form form = form_of(&KERNELS, matrix->kind);
   const uint8_t* x = job->x[form] + tile_offset(form, matrix->groups, row);
   TILE_PRODUCTS[tile_rows(rows)][matrix->kind](
       matrix->data + panel * matrix->panel_bytes, matrix, x, out);
@@ -241,10 +291,11 @@ static void matmul(
   float up[TILE_ROWS * PANEL] __attribute__((aligned(64)));
   const struct weft_matrix* matrix = job->matrix;
   int64_t panel = first_panel;
+  enum form form = form_of(&KERNELS, matrix->kind);
   if (job->rows <= 2 && !job->up && FOUR_PANEL_PRODUCTS[job->rows][matrix->kind]) {
     for (; panel + 4 <= end_panel; panel += 4) {
       FOUR_PANEL_PRODUCTS[job->rows][matrix->kind](
-          matrix->data + panel * matrix->panel_bytes, matrix, job->x[FORM_FLOATS], out[0]);
+          matrix->data + panel * matrix->panel_bytes, matrix, job->x[form], out[0]);
       for (int p = 0; p < 4; p++) finish_tile(job, out[p], up, 0, job->rows, panel + p);
     }
   }

@@ -52,6 +52,37 @@ static void quantize_pairs(
   }
 }
 
+// Whole numbers up to WIDEST of one scale for the row, in the form of this instruction set.
+static void quantize_wide(
+    const float* x, int64_t inputs, int64_t groups, uint8_t* tile, int64_t rows,
+    int64_t index) {
+  float highest = x ? highest_magnitude(x, inputs) : 0;
+  int zero = !(highest > SMALLEST_SCALE);
+  f32x16 inverse = f_set(zero ? 0 : WIDEST / highest);
+  i32x16 sum = i_set(0);
+  uint8_t* at = tile;
+  for (int64_t start = 0; start < groups * GROUP; start += 2 * GROUP, at += 2 * WIDE_ROW_BYTES * rows) {
+    for (int k = 0; k < 2 * GROUP; k += LANES) {
+      int64_t left = inputs - start - k;
+      i32x16 t = zero || left <= 0 ? i_set(0) : i_round(f_mul(f_load_part(x + start + k, left), inverse));
+      sum = i_add(sum, t);
+#if defined(__AVX512VNNI__)
+      i32x16 high = i_shift_right(i_add(t, i_set(64)), 7);
+      int8_t* digits = (int8_t*)at + 2 * GROUP * index + k;
+      i_store_i8(digits, high);
+      i_store_i8(digits + 2 * GROUP * rows, i_sub(t, i_shift_left(high, 7)));
+#else
+      i_store_split_quads((int16_t*)at + GROUP * (k / GROUP * rows + index) + k % GROUP, t);
+#endif
+    }
+  }
+  int32_t lanes[LANES], total = 0;
+  i_store(lanes, sum);
+  for (int i = 0; i < LANES; i++) total += lanes[i];
+  ((float*)at)[index] = zero ? 0 : highest / WIDEST;
+  ((int32_t*)at)[rows + index] = total;
+}
+
 static void quantize(
     enum form form, const float* x, int64_t inputs, int64_t groups, uint8_t* tile, int64_t rows,
     int64_t index) {
@@ -62,6 +93,10 @@ static void quantize(
   }
   if (form == FORM_PAIRS) {
     quantize_pairs(x, inputs, groups, tile, rows, index);
+    return;
+  }
+  if (form == FORM_HALVES || form == FORM_DIGITS) {
+    quantize_wide(x, inputs, groups, tile, rows, index);
     return;
   }
   for (int64_t g = 0; g < groups; g++, tile += QUANTIZED_ROW_BYTES * rows) {
@@ -122,11 +157,12 @@ static void rope(
     }
     return;
   }
-  float* other = head + pairs;
-  for (int64_t i = 0; i < pairs; i++) {
-    float x = head[i], y = other[i];
-    head[i] = x * cosine[i] - y * sine[i];
-    other[i] = x * sine[i] + y * cosine[i];
+  for (int64_t i = 0; i < pairs; i += LANES) {
+    int64_t left = pairs - i;
+    f32x16 x = f_load_part(head + i, left), y = f_load_part(head + pairs + i, left);
+    f32x16 c = f_load_part(cosine + i, left), s = f_load_part(sine + i, left);
+    f_store_part(head + i, f_sub(f_mul(x, c), f_mul(y, s)), left);
+    f_store_part(head + pairs + i, f_add(f_mul(x, s), f_mul(y, c)), left);
   }
 }
 

@@ -5,6 +5,8 @@
 
 #include "simd.h"
 
+extern const struct kernels KERNELS;
+
 #include "kernel_rows.h"
 #include "kernel_adapter.h"
 #include "kernel_matmul.h"
@@ -13,7 +15,12 @@
 const struct kernels KERNELS = {
   .name = KERNELS_NAME,
   .quantize = quantize,
-  .bf16_form = FORM_FLOATS,
+  .bf16_form = HAS_PAIRS ? FORM_PAIRS : FORM_FLOATS,
+#if defined(__AVX512VNNI__)
+  .wide_form = FORM_DIGITS,
+#else
+  .wide_form = FORM_HALVES,
+#endif
   .matmul = matmul,
   .product = product,
   .finish_tile = finish_tile,

@@ -11,7 +11,13 @@
 //   groups: int8 [R][32], f32 scale[R], f32 scale * sum [R], i32 -sum [R]
 //   floats: f32 [32][R]
 //   pairs:  bf16 [R][32]
+// halves and digits hold whole numbers t up to WIDEST, one scale a row: x = scale * t. Per pair of
+// groups (64 inputs, zeros beyond the last):
+//   halves: int16 [2][R][32], of each quad t0 t2 t1 t3
+//   digits: int8 [R][64] of h, then of l: t = 128 h + l, l in [-64, 63]
+// and after all of them f32 scale[R], i32 sum of t [R].
 #define TILE_ROWS 16
+#define WIDEST (127 * 128)
 
 // The most rows of one call of matmul: their activations stay in the second-level cache while the
 // panels pass.
@@ -19,15 +25,24 @@
 #define QUANTIZED_ROW_BYTES 44
 #define FLOAT_ROW_BYTES 128
 #define PAIRS_ROW_BYTES 64
+#define WIDE_ROW_BYTES 64      // a group
+#define WIDE_ROW_TAIL_BYTES 8  // of scale and sum
 
 // Bytes after the last tile that kernels may read: they load 16 rows, whatever a tile has.
 #define TILE_SLACK (TILE_ROWS * PAIRS_ROW_BYTES)
 
-static inline int64_t row_bytes(enum form form) {
+static inline int64_t wide_values_bytes(int64_t groups) {
+  return divide_up(groups, 2) * 2 * WIDE_ROW_BYTES;
+}
+
+// Bytes of a row of `groups` groups.
+static inline int64_t row_bytes(enum form form, int64_t groups) {
   switch (form) {
-    case FORM_FLOATS: return FLOAT_ROW_BYTES;
-    case FORM_PAIRS: return PAIRS_ROW_BYTES;
-    default: return QUANTIZED_ROW_BYTES;
+    case FORM_FLOATS: return groups * FLOAT_ROW_BYTES;
+    case FORM_PAIRS: return groups * PAIRS_ROW_BYTES;
+    case FORM_HALVES:
+    case FORM_DIGITS: return wide_values_bytes(groups) + WIDE_ROW_TAIL_BYTES;
+    default: return groups * QUANTIZED_ROW_BYTES;
   }
 }
 
@@ -38,7 +53,7 @@ static inline int64_t tile_rows(int64_t rows) {
 
 // Start of the tile of row `row`, a multiple of 16.
 static inline int64_t tile_offset(enum form form, int64_t groups, int64_t row) {
-  return row * groups * row_bytes(form);
+  return row * row_bytes(form, groups);
 }
 
 enum activation { ACTIVATION_SILU, ACTIVATION_GELU_TANH, ACTIVATION_GELU_ERF };
@@ -125,7 +140,8 @@ struct attention_tile {
 
 struct kernels {
   const char* name;
-  enum form bf16_form;  // what KIND_BF16 multiplies with
+  enum form bf16_form;   // what KIND_BF16 multiplies with
+  enum form wide_form;   // what KIND_W8 and KIND_W4 multiply with
   // Puts row `index` of a tile of `rows` rows into `form`; x null is a row of zeros.
   void (*quantize)(enum form form, const float* x, int64_t inputs, int64_t groups, uint8_t* tile,
       int64_t rows, int64_t index);
@@ -163,8 +179,16 @@ struct kernels {
   int64_t (*argmax)(const float* x, int64_t n);
 };
 
+// The form of activations that a kind multiplies with.
+static inline enum form form_of(const struct kernels* kernels, enum kind kind) {
+  if (kind == KIND_BF16) return kernels->bf16_form;
+  if (is_wide(kind)) return kernels->wide_form;
+  return kind < KIND_F32 ? FORM_GROUPS : FORM_FLOATS;
+}
+
 extern const struct kernels weft_kernels_avx2;
 extern const struct kernels weft_kernels_avx512;
+extern const struct kernels weft_kernels_avx512_bf16;
 
 // Matrix products by AMX tiles; the rest is AVX-512's.
 void weft_amx_matmul(

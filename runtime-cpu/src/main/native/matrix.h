@@ -22,7 +22,7 @@ enum kind {
   KIND_Q8_DM,  // bytes[512] d m               zero 0    Q5_1
   KIND_Q8_K,   // as Q4_K with bytes[512]                Q5_K
   KIND_Q6_K,   // super: d, then 8 of (bytes[512] scale[2][16] signed)  zero 32; 16 inputs a scale
-  KIND_W8,     // bytes[512]; at the end scale f32[16]   zero 128
+  KIND_W8,     // bytes[512], an even number of groups; at the end scale f32[16]   zero 128
   KIND_W4,     // nibbles[256]; then a pair of groups s[16] a[16] bytes; at the end scale f32[16]:
                // LiquidQuant, v = q * s + a, zero 128
   KIND_F32,    // f32[16] an input
@@ -32,7 +32,10 @@ enum kind {
 };
 
 // The form of activations that a kind multiplies with.
-enum form { FORM_GROUPS, FORM_FLOATS, FORM_PAIRS, FORM_COUNT };
+enum form { FORM_GROUPS, FORM_FLOATS, FORM_PAIRS, FORM_HALVES, FORM_DIGITS, FORM_COUNT };
+
+// The most inputs of KIND_W8 and KIND_W4: sums of the digits' products stay in 32 bits.
+#define MOST_WIDE_INPUTS 65536
 
 struct weft_matrix {
   enum kind kind;
@@ -44,15 +47,14 @@ struct weft_matrix {
   size_t mapped_bytes;  // 0: the data is borrowed
 };
 
-static inline enum form form_of(enum kind kind) {
-  return kind < KIND_F32 ? FORM_GROUPS : FORM_FLOATS;
-}
+// Weights with one scale an output.
+static inline int is_wide(enum kind kind) { return kind == KIND_W8 || kind == KIND_W4; }
 
 static inline int64_t divide_up(int64_t x, int64_t y) { return (x + y - 1) / y; }
 
 // Where a panel's output scales lie, of KIND_W8 and KIND_W4.
 static inline int64_t output_scale_offset(enum kind kind, int64_t groups) {
-  return kind == KIND_W8 ? groups * 512 : groups * 256 + divide_up(groups, 4) * 64;
+  return kind == KIND_W8 ? divide_up(groups, 2) * 1024 : groups * 256 + divide_up(groups, 4) * 64;
 }
 
 #endif

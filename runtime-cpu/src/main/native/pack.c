@@ -174,8 +174,10 @@ static int64_t panel_bytes(enum kind kind, int64_t inputs) {
 }
 
 static int valid(int32_t dtype, int64_t outputs, int64_t inputs, int32_t packing) {
-  return packing >= 0 && packing < WEFT_PACKING_COUNT && dtype >= 0 && dtype < WEFT_DTYPE_COUNT && outputs > 0 && inputs > 0 &&
-      inputs % DTYPES[dtype].elements == 0;
+  if (packing < 0 || packing >= WEFT_PACKING_COUNT) return 0;
+  if (dtype < 0 || dtype >= WEFT_DTYPE_COUNT || outputs <= 0 || inputs <= 0) return 0;
+  if (packing != WEFT_AS_FILE && inputs > MOST_WIDE_INPUTS) return 0;
+  return inputs % DTYPES[dtype].elements == 0;
 }
 
 static enum kind kind_of(int32_t dtype, int32_t packing) {

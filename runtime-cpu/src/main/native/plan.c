@@ -21,13 +21,19 @@ void unmap_memory(void* memory, int64_t bytes) {
   if (memory) munmap(memory, (size_t)bytes);
 }
 
+static int uses_form(const struct kernels* kernels, enum form form) {
+  return form == FORM_GROUPS || form == FORM_FLOATS || form == kernels->bf16_form ||
+      form == kernels->wide_form;
+}
+
 void carve_activations(
     struct carver* carver, const struct weft_device* device, int64_t rows, int64_t inputs,
     struct activations* out) {
   int64_t groups = divide_up(inputs, GROUP);
   int64_t tiled_rows = divide_up(rows, TILE_ROWS) * TILE_ROWS;
   for (int form = 0; form < FORM_COUNT; form++) {
-    int64_t bytes = groups * row_bytes((enum form)form);
+    if (!uses_form(device->kernels, (enum form)form)) continue;
+    int64_t bytes = row_bytes((enum form)form, groups);
     out->own_bytes[form] = divide_up(FEW_ROWS * bytes + TILE_SLACK, APART) * APART;
     out->shared[form] = carve(carver, tiled_rows * bytes + TILE_SLACK);
     out->own[form] = carve(carver, device->threads * out->own_bytes[form]);
@@ -36,25 +42,41 @@ void carve_activations(
 
 void phase_begin(struct walk* walk) {
   walk->phase ^= 1;
+  walk->stretches_done = 0;
   // The other cursor's phase is over: the barrier at its end has passed.
   if (walk->worker == 0) device_rewind(walk->device, walk->phase ^ 1);
 }
 
 int64_t phase_take(struct walk* walk, int64_t count, int64_t run, int64_t* end) {
-  return device_take(walk->device, walk->phase, count, run, end);
+  return device_take(walk->device, walk->phase, 0, count, run, end);
+}
+
+int64_t phase_take_near(
+    struct walk* walk, int64_t count, int64_t length, int64_t run, int64_t* end) {
+  int64_t stretches = divide_up(count, length);
+  for (; walk->stretches_done < stretches; walk->stretches_done++) {
+    int64_t home = walk->worker * stretches / walk->device->active;
+    int64_t stretch = (home + walk->stretches_done) % stretches, first = stretch * length;
+    int64_t left = count - first, own = left < length ? left : length;
+    int64_t start = device_take(walk->device, walk->phase, stretch, own, run, end);
+    if (start < 0) continue;
+    *end += first;
+    return start + first;
+  }
+  return -1;
+}
+
+int64_t blocks_per_stretch(int64_t rows) {
+  return divide_up(divide_up(rows, BLOCK_ROWS), MOST_STRETCHES);
 }
 
 void phase_end(struct walk* walk) { device_barrier(walk->device); }
 
-static enum form form_for(const struct walk* walk, const struct weft_matrix* matrix) {
-  return matrix->kind == KIND_BF16 ? walk->kernels->bf16_form : form_of(matrix->kind);
-}
-
 static unsigned forms_of(const struct walk* walk, const struct matmul* jobs, int count) {
   unsigned forms = 0;
   for (int i = 0; i < count; i++) {
-    forms |= 1u << form_for(walk, jobs[i].matrix);
-    if (jobs[i].up) forms |= 1u << form_for(walk, jobs[i].up);
+    forms |= 1u << form_of(walk->kernels, jobs[i].matrix->kind);
+    if (jobs[i].up) forms |= 1u << form_of(walk->kernels, jobs[i].up->kind);
   }
   return forms;
 }
@@ -107,8 +129,8 @@ void prepare(
     return;
   }
   phase_begin(walk);
-  int64_t end;
-  for (int64_t row; (row = phase_take(walk, source->rows, 4, &end)) >= 0;) {
+  int64_t end, length = blocks_per_stretch(source->rows) * BLOCK_ROWS;
+  for (int64_t row; (row = phase_take_near(walk, source->rows, length, 4, &end)) >= 0;) {
     prepare_rows(walk, source, forms, tiles, row, end);
   }
   phase_end(walk);
@@ -117,7 +139,7 @@ void prepare(
 // Several runs a worker, so that one that is held up leaves its share to the others.
 static int64_t panels_a_run(const struct walk* walk, const struct matmul* jobs, int64_t items) {
   int64_t run = items / (walk->device->active * 6);
-  if (form_of(jobs[0].matrix->kind) == FORM_FLOATS) run = divide_up(run, 4) * 4;
+  if (form_of(walk->kernels, jobs[0].matrix->kind) == FORM_FLOATS) run = divide_up(run, 4) * 4;
   return run < 1 ? 1 : run > 64 ? 64 : run;
 }
 
@@ -140,8 +162,9 @@ void multiply(struct walk* walk, struct matmul* jobs, int count) {
   int64_t panels = 0, blocks = divide_up(jobs[0].rows, BLOCK_ROWS);
   for (int i = 0; i < count; i++) panels += jobs[i].matrix->panels;
   int64_t run = panels_a_run(walk, jobs, panels * blocks), end;
+  int64_t length = blocks_per_stretch(jobs[0].rows) * panels;
   phase_begin(walk);
-  for (int64_t item; (item = phase_take(walk, panels * blocks, run, &end)) >= 0;) {
+  for (int64_t item; (item = phase_take_near(walk, panels * blocks, length, run, &end)) >= 0;) {
     while (item < end) {
       int64_t block = item / panels, first = item % panels;
       int64_t until = end - block * panels < panels ? end - block * panels : panels;

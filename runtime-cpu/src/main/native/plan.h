@@ -20,6 +20,7 @@ struct walk {
   const struct kernels* kernels;
   int32_t worker;
   int phase;
+  int64_t stretches_done;  // of the phase
 };
 
 static inline struct walk walk_start(struct weft_device* device, int32_t worker) {
@@ -44,6 +45,15 @@ void carve_activations(
 // Begins a shared phase, then hands out its items; see device_take.
 void phase_begin(struct walk* walk);
 int64_t phase_take(struct walk* walk, int64_t count, int64_t run, int64_t* end);
+
+// As phase_take, of items in stretches of `length`. A worker begins with the stretch of its place in
+// the team, which holds the same rows in every phase: much of what it reads there it wrote itself.
+// Then it helps with the others.
+int64_t phase_take_near(
+    struct walk* walk, int64_t count, int64_t length, int64_t run, int64_t* end);
+
+// Blocks of rows in a stretch of a product.
+int64_t blocks_per_stretch(int64_t rows);
 void phase_end(struct walk* walk);
 
 // Rows for a product: row i is at x + index[i] * stride (index may be null: i). When `norm` is not

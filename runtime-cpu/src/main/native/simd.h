@@ -78,8 +78,29 @@ INLINE i32x16 i_dot(i32x16 acc, i32x16 weights, const int8_t* values) {
 INLINE i32x16 i_dot_nibbles(i32x16 acc, i32x16 weights, const int8_t* values) {
   return i_dot(acc, weights, values);
 }
+#if defined(__AVX512BF16__)
+// acc + the dot product of a lane's two bfloat16 with the same two values for all lanes, rounded as
+// the processor does it.
+INLINE f32x16 f_dot_bf16(f32x16 acc, i32x16 weights, const void* values) {
+  int32_t pair;
+  __builtin_memcpy(&pair, values, sizeof(pair));
+  return _mm512_dpbf16_ps(acc, (__m512bh)weights, (__m512bh)_mm512_set1_epi32(pair));
+}
+#endif
 INLINE void i_store_i8(int8_t* p, i32x16 x) {
   _mm_storeu_si128((__m128i*)p, _mm512_cvtepi32_epi8(x));
+}
+INLINE i32x16 i_shift_right(i32x16 x, int bits) { return _mm512_srai_epi32(x, bits); }
+INLINE __m256 eight_digits(__m256i high, __m256i low, double x) {
+  __m512d sum = _mm512_sub_pd(_mm512_cvtepi32_pd(low), _mm512_set1_pd(x));
+  return _mm512_cvtpd_ps(_mm512_fmadd_pd(_mm512_cvtepi32_pd(high), _mm512_set1_pd(128), sum));
+}
+// 128 * high + low - x, rounded once.
+INLINE f32x16 f_from_digits(i32x16 high, i32x16 low, double x) {
+  __m256 first = eight_digits(_mm512_castsi512_si256(high), _mm512_castsi512_si256(low), x);
+  __m256 second =
+      eight_digits(_mm512_extracti64x4_epi64(high, 1), _mm512_extracti64x4_epi64(low, 1), x);
+  return _mm512_insertf32x8(_mm512_castps256_ps512(first), second, 1);
 }
 // x * 2^n, n within the exponents of normal numbers.
 INLINE f32x16 f_scale(f32x16 x, i32x16 n) {
@@ -248,6 +269,57 @@ INLINE void i_store_i8(int8_t* p, i32x16 x) {
   words = _mm256_permute4x64_epi64(words, 0xd8);
   __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
   _mm_storeu_si128((__m128i*)p, bytes);
+}
+INLINE i32x16 i_shift_right(i32x16 x, int bits) {
+  return BOTH(i32x16, _mm256_srai_epi32(x.a, bits), _mm256_srai_epi32(x.b, bits));
+}
+// Of the 16-bit halves of lanes: the low byte, the high one, and the four nibbles from the lowest.
+INLINE i32x16 i_low_bytes(i32x16 x) {
+  __m256i mask = _mm256_set1_epi16(255);
+  return BOTH(i32x16, _mm256_and_si256(x.a, mask), _mm256_and_si256(x.b, mask));
+}
+INLINE i32x16 i_high_bytes(i32x16 x) {
+  return BOTH(i32x16, _mm256_srli_epi16(x.a, 8), _mm256_srli_epi16(x.b, 8));
+}
+INLINE __m256i nibble(__m256i x, int index) {
+  x = index > 0 ? _mm256_srli_epi16(x, 4 * index) : x;
+  return index < 3 ? _mm256_and_si256(x, _mm256_set1_epi16(15)) : x;
+}
+INLINE i32x16 i_nibble(i32x16 x, int index) {
+  return BOTH(i32x16, nibble(x.a, index), nibble(x.b, index));
+}
+// acc + the dot product of a lane's two 16-bit halves with the same two values for all lanes.
+INLINE i32x16 i_dot_pair(i32x16 acc, i32x16 weights, const int16_t* values) {
+  int32_t pair;
+  __builtin_memcpy(&pair, values, sizeof(pair));
+  __m256i v = _mm256_set1_epi32(pair);
+  return BOTH(i32x16, _mm256_add_epi32(acc.a, _mm256_madd_epi16(weights.a, v)),
+      _mm256_add_epi32(acc.b, _mm256_madd_epi16(weights.b, v)));
+}
+// Lanes within 16 bits, of each four 0 2 1 3.
+INLINE void i_store_split_quads(int16_t* p, i32x16 x) {
+  __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(x.a, x.b), 0xd8);
+  words = _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(words, 0xd8), 0xd8);
+  _mm256_storeu_si256((__m256i*)p, words);
+}
+INLINE void add_to_doubles(double* at, __m128i x) {
+  _mm256_storeu_pd(at, _mm256_add_pd(_mm256_loadu_pd(at), _mm256_cvtepi32_pd(x)));
+}
+// at[lane] += x[lane], exact.
+INLINE void i_add_to_doubles(double* at, i32x16 x) {
+  add_to_doubles(at, _mm256_castsi256_si128(x.a));
+  add_to_doubles(at + 4, _mm256_extracti128_si256(x.a, 1));
+  add_to_doubles(at + 8, _mm256_castsi256_si128(x.b));
+  add_to_doubles(at + 12, _mm256_extracti128_si256(x.b, 1));
+}
+INLINE __m256 eight_doubles(const double* at, double x) {
+  __m128 low = _mm256_cvtpd_ps(_mm256_sub_pd(_mm256_loadu_pd(at), _mm256_set1_pd(x)));
+  __m128 high = _mm256_cvtpd_ps(_mm256_sub_pd(_mm256_loadu_pd(at + 4), _mm256_set1_pd(x)));
+  return _mm256_set_m128(high, low);
+}
+// at[lane] - x, rounded once.
+INLINE f32x16 f_from_doubles(const double* at, double x) {
+  return BOTH(f32x16, eight_doubles(at, x), eight_doubles(at + 8, x));
 }
 INLINE __m256 scale(__m256 x, __m256i n) {
   return _mm256_castsi256_ps(

@@ -8,7 +8,7 @@
 #define WEFT_API __attribute__((visibility("default")))
 
 // Raised whenever a function or a struct below changes; the binding refuses another number.
-#define WEFT_ABI 10
+#define WEFT_ABI 11
 
 // Element types of model files: the order of dev.weft.runtime.tensor.DType.
 enum weft_dtype {
@@ -25,7 +25,9 @@ enum weft_packing {
 };
 
 // Instruction sets, in the order of preference.
-enum weft_isa { WEFT_ISA_NONE, WEFT_ISA_AVX2, WEFT_ISA_AVX512_VNNI, WEFT_ISA_AMX };
+enum weft_isa {
+  WEFT_ISA_NONE, WEFT_ISA_AVX2, WEFT_ISA_AVX512_VNNI, WEFT_ISA_AVX512_BF16, WEFT_ISA_AMX
+};
 
 struct weft_device;
 struct weft_matrix;
@@ -46,8 +48,8 @@ WEFT_API struct weft_device* weft_device_open(
 WEFT_API void weft_device_close(struct weft_device* device);
 
 // Packs a row-major tensor of `outputs` rows and `inputs` columns into panels of 16 outputs, at its
-// own bit width or as `packing` says. Null when memory is out or the shape
-// does not fill the type's blocks.
+// own bit width or as `packing` says. Null when memory is out, the shape does not fill the type's
+// blocks, or a packing other than the file's has more than 65,536 inputs.
 WEFT_API struct weft_matrix* weft_matrix_pack(
     int32_t dtype, const void* data, int64_t outputs, int64_t inputs, int32_t packing);
 WEFT_API void weft_matrix_free(struct weft_matrix* matrix);
@@ -55,7 +57,7 @@ WEFT_API void weft_matrix_free(struct weft_matrix* matrix);
 // The version of the packed layout, which is the same for every instruction set and does not depend
 // on where it lies: raised with every change of what weft_matrix_pack writes, so that packed bytes
 // kept in files are packed again.
-#define WEFT_LAYOUT 3
+#define WEFT_LAYOUT 4
 WEFT_API int32_t weft_layout(void);
 
 // The packed bytes, weft_matrix_bytes of them.

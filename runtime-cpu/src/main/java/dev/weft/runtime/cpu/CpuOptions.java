@@ -35,8 +35,8 @@ public record CpuOptions(
   }
 
   /// As many threads as the process may run at once, unpinned. `WEFT_CPU_ISA` (avx2, avx512-vnni,
-  /// amx), `WEFT_CPU_SPINS` and `WEFT_CPU_PACKED_CACHE` (off, or bytes, such as 20G) override the
-  /// rest.
+  /// avx512-bf16, amx), `WEFT_CPU_SPINS` and `WEFT_CPU_PACKED_CACHE` (off, or bytes, such as 20G)
+  /// override the rest.
   public static CpuOptions of(Path home, int threads, Map<String, String> environment) {
     return new CpuOptions(
         home.resolve("natives"),

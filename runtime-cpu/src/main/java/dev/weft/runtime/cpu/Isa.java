@@ -7,7 +7,8 @@ import java.util.Optional;
 public enum Isa {
   AVX2(1, "avx2"),
   AVX512_VNNI(2, "avx512-vnni"),
-  AMX(3, "amx");
+  AVX512_BF16(3, "avx512-bf16"),
+  AMX(4, "amx");
 
   private final int code;
   private final String label;
@@ -27,6 +28,11 @@ public enum Isa {
     return code;
   }
 
+  /// Whether bf16 weights multiply with activations rounded to bf16, in the processor's own order.
+  boolean multipliesBf16() {
+    return this == AVX512_BF16 || this == AMX;
+  }
+
   /// The instruction set of a code; none of 0.
   static Optional<Isa> ofCode(int code) {
     return Arrays.stream(values()).filter(isa -> isa.code == code).findFirst();
@@ -39,6 +45,6 @@ public enum Isa {
       }
     }
     throw new IllegalArgumentException(
-        "'%s' is not one of avx2, avx512-vnni, amx".formatted(label));
+        "'%s' is not one of avx2, avx512-vnni, avx512-bf16, amx".formatted(label));
   }
 }

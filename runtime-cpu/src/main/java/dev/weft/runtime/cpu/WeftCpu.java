@@ -14,7 +14,7 @@ import java.nio.file.Path;
 /// [NativeException] or null addresses' exceptions here and nowhere else.
 final class WeftCpu {
   /// What `weft_abi` must return: raised with every change of the header.
-  static final int ABI = 10;
+  static final int ABI = 11;
 
   private final MethodHandle isa;
   private final MethodHandle deviceOpen;

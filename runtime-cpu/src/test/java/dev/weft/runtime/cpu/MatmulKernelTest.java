@@ -1,5 +1,6 @@
 package dev.weft.runtime.cpu;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -14,6 +15,7 @@ import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// Every matrix product kernel against exact sums of the same rounded numbers, at odd sizes and
@@ -126,6 +128,38 @@ class MatmulKernelTest {
     }
   }
 
+  /// Weights and activations all at their largest, over as many inputs as there may be: the sums of
+  /// whole numbers neither wrap around nor lose a bit.
+  @ParameterizedTest
+  @EnumSource(
+      value = Packing.class,
+      names = {"W8A8", "W4A8"})
+  void largestSumsAreExact(Packing packing) {
+    int inputs = 65_536;
+    int outputs = 2;
+    float[] weights = new float[outputs * inputs];
+    Arrays.fill(weights, 0, inputs, 1);
+    Arrays.fill(weights, inputs, 2 * inputs, -1);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment data = arena.allocate(JAVA_BYTE, (long) Float.BYTES * weights.length);
+      MemorySegment.copy(weights, 0, data, JAVA_FLOAT.withByteAlignment(1), 0, weights.length);
+      Tensor tensor = new Tensor("w", DType.F32, Shape.of(outputs, inputs), data);
+      float weight = PlainProduct.weights(tensor, packing)[0];
+      for (Isa isa : CpuDevices.instructionSets()) {
+        for (int rows : List.of(1, 3, 16, 33)) {
+          float[] x = new float[rows * inputs];
+          Arrays.fill(x, 2);
+          float[] y = multiply(isa, 1, tensor, packing, x, rows);
+          for (int i = 0; i < y.length; i++) {
+            assertThat(y[i])
+                .as("%s, %d rows, %d", isa, rows, i)
+                .isEqualTo((i % 2 == 0 ? 2 : -2) * weight * inputs);
+          }
+        }
+      }
+    }
+  }
+
   @ParameterizedTest
   @MethodSource("kernels")
   void rowDependsOnNothingButItself(Kernel kernel) {
@@ -136,8 +170,8 @@ class MatmulKernelTest {
     float[] plain = multiply(Isa.AVX2, 1, tensor, kernel.packing(), x, rows);
     for (Isa isa : CpuDevices.instructionSets()) {
       float[] all = plain;
-      if (isa == Isa.AMX && kernel.type() == DType.BF16 && kernel.packing() == Packing.FILE) {
-        // The one kernel whose arithmetic is its own: see agreesWithExactSumsAtOddSizes.
+      if (isa.multipliesBf16() && kernel.type() == DType.BF16 && kernel.packing() == Packing.FILE) {
+        // The kernels whose arithmetic is its own: see agreesWithExactSumsAtOddSizes.
         all = multiply(isa, 1, tensor, kernel.packing(), x, rows);
       }
       for (int threads : List.of(1, 2, 3)) {

@@ -9,6 +9,11 @@ import dev.weft.runtime.tensor.Tensor;
 final class PlainProduct {
   private static final int GROUP = 32;
 
+  /// The largest of 8 bits, and of the two digits of activations with one scale a row.
+  private static final int BYTE = 127;
+
+  private static final int WIDEST = 127 * 128;
+
   private PlainProduct() {}
 
   /// A product and the magnitude that its error is measured against.
@@ -22,7 +27,7 @@ final class PlainProduct {
       case FILE -> {}
       case W8A8 -> {
         for (int start = 0; start < weights.length; start += inputs) {
-          round(weights, start, start + inputs);
+          round(weights, start, start + inputs, BYTE);
         }
       }
       case W4A8 -> LiquidQuant.round(weights, inputs);
@@ -33,13 +38,17 @@ final class PlainProduct {
   /// Activations as the kernel for this type holds them.
   static float[] activations(float[] x, int inputs, DType type, Packing packing, Isa isa) {
     float[] rounded = x.clone();
-    if (type.quantized() || packing != Packing.FILE) {
+    if (packing != Packing.FILE) {
+      for (int row = 0; row < x.length; row += inputs) {
+        round(rounded, row, row + inputs, WIDEST);
+      }
+    } else if (type.quantized()) {
       for (int row = 0; row < x.length; row += inputs) {
         for (int start = row; start < row + inputs; start += GROUP) {
-          round(rounded, start, Math.min(start + GROUP, row + inputs));
+          round(rounded, start, Math.min(start + GROUP, row + inputs), BYTE);
         }
       }
-    } else if (type == DType.BF16 && isa == Isa.AMX) {
+    } else if (type == DType.BF16 && isa.multipliesBf16()) {
       for (int i = 0; i < x.length; i++) {
         rounded[i] = toBf16(x[i]);
       }
@@ -47,22 +56,22 @@ final class PlainProduct {
     return rounded;
   }
 
-  /// Nearest, ties to even; subnormal numbers are zeros to AMX.
+  /// Nearest, ties to even; subnormal numbers are zeros there.
   private static float toBf16(float x) {
     int bits = Float.floatToRawIntBits(x);
     int rounded = (bits + 0x7fff + (bits >>> 16 & 1)) & 0xffff0000;
     return Math.abs(x) < Float.MIN_NORMAL ? 0 : Float.intBitsToFloat(rounded);
   }
 
-  /// To whole multiples of a 127th of the largest.
-  private static void round(float[] values, int from, int to) {
+  /// To whole multiples, up to `most`, of a part of the largest.
+  private static void round(float[] values, int from, int to, int most) {
     float highest = 0;
     for (int i = from; i < to; i++) {
       highest = Math.max(highest, Math.abs(values[i]));
     }
     boolean zero = !(highest > 1e-30f);
-    float inverse = 127 / highest;
-    float scale = highest / 127;
+    float inverse = most / highest;
+    float scale = highest / most;
     for (int i = from; i < to; i++) {
       values[i] = zero ? 0 : (float) Math.rint(values[i] * inverse) * scale;
     }
