@@ -13,6 +13,9 @@ import java.util.Optional;
 /// A team of native workers with its kernels; the thread that runs steps is one of them. Matrices,
 /// decoders and encoders are made here and must be closed before it.
 final class CpuDevice implements AutoCloseable {
+  /// `MOST_WIDE_INPUTS` of `matrix.h`: the most of a matrix packed as `w8a8` or `w4a8`.
+  private static final int MOST_WIDE_INPUTS = 65_536;
+
   private final WeftCpu library;
   private final Isa isa;
   private final int threads;
@@ -92,8 +95,11 @@ final class CpuDevice implements AutoCloseable {
             packing.code());
     if (bytes < 0) {
       throw new IllegalArgumentException(
-          "%s %s does not fill blocks of %s"
-              .formatted(tensor.name(), tensor.shape(), tensor.dtype()));
+          tensor.shape().rowLength() > MOST_WIDE_INPUTS
+              ? "%s %s has more inputs than %s multiplies: %d"
+                  .formatted(tensor.name(), tensor.shape(), packing, MOST_WIDE_INPUTS)
+              : "%s %s does not fill blocks of %s"
+                  .formatted(tensor.name(), tensor.shape(), tensor.dtype()));
     }
     return bytes;
   }

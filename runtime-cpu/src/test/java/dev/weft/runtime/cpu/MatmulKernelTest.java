@@ -3,6 +3,7 @@ package dev.weft.runtime.cpu;
 import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tensor.RandomBlocks;
@@ -14,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -157,6 +159,18 @@ class MatmulKernelTest {
           }
         }
       }
+    }
+  }
+
+  @Test
+  void refusesMoreInputsThanItsSumsHold() {
+    Tensor tensor =
+        new Tensor(
+            "w", DType.F32, Shape.of(1, 65_537), MemorySegment.ofArray(new byte[65_537 * 4]));
+    try (CpuDevice device = CpuDevices.device(Isa.AVX2, 1)) {
+      assertThat(device.packedBytes(tensor, Packing.FILE)).isPositive();
+      assertThatThrownBy(() -> device.packedBytes(tensor, Packing.W8A8))
+          .hasMessageContaining("more inputs than W8A8 multiplies: 65536");
     }
   }
 
