@@ -2,28 +2,24 @@ package dev.weft.bench.cpu;
 
 import dev.weft.bench.Peer;
 import dev.weft.bench.models.BenchModels;
-import dev.weft.bench.models.ModelShape;
 import dev.weft.bench.report.Machine;
 import dev.weft.bench.report.PartRecorder;
 import dev.weft.bench.report.Results;
+import dev.weft.bench.system.Affinity;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
 
-/// Measures the CPU runtime beside its peers: `[ROUNDS] [--only PART,...] [--models NAME,...]
-/// [--results DIR]`, or `--render DIR`, which makes the report of a directory anew. See
-/// `bench/README.md`.
+/// Measures the CPU runtime beside its peers; [Arguments] says what can be chosen.
 public final class CpuBench {
-  private static final List<Part> PARTS =
+  static final List<Part> PARTS =
       List.of(
           new DecodePart(),
           new PrefillPart(),
@@ -34,56 +30,8 @@ public final class CpuBench {
           new NeighbourPart(),
           new PerplexityPart(),
           new FootprintPart());
-  private static final int DEFAULT_ROUNDS = 3;
 
   private CpuBench() {}
-
-  /// The command line.
-  private record Arguments(
-      int rounds,
-      List<Part> parts,
-      List<ModelShape> shapes,
-      Optional<Path> results,
-      Optional<Path> render) {
-    static Arguments parse(String[] words) {
-      int rounds = DEFAULT_ROUNDS;
-      List<Part> parts = PARTS;
-      List<ModelShape> shapes = ModelShape.ALL;
-      Optional<Path> results = Optional.empty();
-      Optional<Path> render = Optional.empty();
-      for (int i = 0; i < words.length; i++) {
-        switch (words[i]) {
-          case "--only" -> parts = chosen(PARTS, Part::name, value(words, ++i));
-          case "--models" -> shapes = chosen(ModelShape.ALL, ModelShape::name, value(words, ++i));
-          case "--results" -> results = Optional.of(Path.of(value(words, ++i)));
-          case "--render" -> render = Optional.of(Path.of(value(words, ++i)));
-          default -> rounds = Integer.parseInt(words[i]);
-        }
-      }
-      return new Arguments(rounds, parts, shapes, results, render);
-    }
-
-    private static String value(String[] words, int index) {
-      if (index >= words.length) {
-        throw new IllegalArgumentException(words[index - 1] + " needs a value");
-      }
-      return words[index];
-    }
-
-    private static <T> List<T> chosen(List<T> all, Function<T, String> name, String words) {
-      List<T> chosen = new ArrayList<>();
-      for (String word : words.split(",", -1)) {
-        chosen.add(
-            all.stream()
-                .filter(each -> name.apply(each).equals(word))
-                .findFirst()
-                .orElseThrow(() ->
-                    new IllegalArgumentException(
-                        "no '%s'; there are %s".formatted(word, all.stream().map(name).toList()))));
-      }
-      return chosen;
-    }
-  }
 
   private static List<String> names() {
     return PARTS.stream().map(Part::name).toList();
@@ -108,26 +56,31 @@ public final class CpuBench {
             Thread.ofPlatform()
                 .unstarted(() ->
                     ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly)));
-    Path directory = arguments.results().orElseGet(CpuBench::defaultResults);
-    boolean whole = run(arguments, new Results(directory, names()));
+    int processors = Runtime.getRuntime().availableProcessors();
+    if (arguments.cpus().isPresent()) {
+      Affinity.restrict(arguments.cpus().get());
+    }
+    Machine machine = Machine.detect(processors);
+    Path directory = arguments.results().orElseGet(() -> defaultResults(machine));
+    boolean whole = run(arguments, machine, new Results(directory, names()));
     System.out.println(directory.resolve("results.md"));
     System.exit(whole ? 0 : 1);
   }
 
-  private static Path defaultResults() {
-    String name = "%s-%s".formatted(LocalDate.now(ZoneOffset.UTC), Machine.label());
+  private static Path defaultResults(Machine machine) {
+    String name = "%s-%s".formatted(LocalDate.now(ZoneOffset.UTC), machine.label());
     return Path.of(System.getProperty("weft.results", "bench/results")).resolve(name);
   }
 
   /// A part that fails leaves the others be.
-  private static boolean run(Arguments arguments, Results results)
+  private static boolean run(Arguments arguments, Machine machine, Results results)
       throws IOException, InterruptedException {
     Peer.Found found = Peer.find(System.getenv());
     found.absent().forEach(System.err::println);
     Setting setting =
         new Setting(
             arguments.rounds(),
-            Runtime.getRuntime().availableProcessors(),
+            machine.used(),
             BenchModels.ofEnvironment(),
             found.peers(),
             arguments.shapes(),
@@ -146,7 +99,7 @@ public final class CpuBench {
         e.printStackTrace();
         recorder.remark("**This part failed before its end: %s**".formatted(e.getMessage()));
       }
-      Map<String, String> about = about(setting);
+      Map<String, String> about = about(setting, machine);
       about.put("duration", (System.nanoTime() - start) / 1_000_000_000 + " s");
       results.save(recorder.result(part.name(), part.title(), about));
       results.render();
@@ -163,10 +116,10 @@ public final class CpuBench {
     }
   }
 
-  private static Map<String, String> about(Setting setting) {
+  private static Map<String, String> about(Setting setting, Machine machine) {
     Map<String, String> about = new LinkedHashMap<>();
     about.put("date", Instant.now().toString());
-    about.put("machine", Machine.description());
+    about.put("machine", machine.description());
     about.put("commit", System.getProperty("weft.commit", "unknown"));
     about.put("java", Runtime.version().toString());
     setting.peers().forEach(peer -> about.put(peer.name(), peer.version()));
