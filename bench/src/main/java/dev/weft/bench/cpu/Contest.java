@@ -23,19 +23,24 @@ final class Contest implements AutoCloseable {
 
   private final Setting setting;
   private final Path file;
+  private final long bytes;
   private final Map<String, WeftEngine> engines = new LinkedHashMap<>();
 
-  private Contest(Setting setting, Path file) {
+  private Contest(Setting setting, Path file, double bytes) {
     this.setting = setting;
     this.file = file;
+    this.bytes = (long) bytes;
   }
 
   static Contest open(Setting setting, ModelShape shape, Bits bits, int longestPrompt)
       throws IOException {
-    Contest contest = new Contest(setting, bits.file(setting.models(), shape));
+    Contest contest =
+        new Contest(setting, bits.file(setting.models(), shape), bits.fileBytes(shape));
     try {
-      Path bf16 = bits.bf16(setting.models(), shape);
-      contest.start(OWN, bf16, bits.quantization(), longestPrompt);
+      if (bits.hasOwn()) {
+        Path bf16 = bits.bf16(setting.models(), shape);
+        contest.start(OWN, bf16, bits.quantization(), longestPrompt);
+      }
       contest.start(SAME, contest.file, Quantization.NONE, longestPrompt);
       return contest;
     } catch (IOException | RuntimeException e) {
@@ -75,9 +80,9 @@ final class Contest implements AutoCloseable {
     }
   }
 
-  /// One round: every subject once, and the bandwidth that memory has meanwhile.
+  /// One round: every subject once, and the bandwidth that memory has meanwhile for as many bytes.
   void decode(int tokens, Listener listener) throws IOException, InterruptedException {
-    listener.onSpeed(BANDWIDTH, ReadBandwidth.measure(setting.threads()));
+    listener.onSpeed(BANDWIDTH, ReadBandwidth.measure(setting.threads(), bytes));
     for (Map.Entry<String, WeftEngine> engine : engines.entrySet()) {
       listener.onSpeed(engine.getKey(), engine.getValue().decode(tokens));
     }

@@ -48,9 +48,10 @@ final class DecodePart implements Part {
                 });
           }
         }
-        judge(setting, recorder, shape, bits, Contest.OWN, bits.ownBytes(shape));
-        judge(
-            setting, recorder, shape, bits, Contest.SAME, bits.fileBytes(setting.models(), shape));
+        if (bits.hasOwn()) {
+          judge(setting, recorder, shape, bits, Contest.OWN, bits.ownBytes(shape));
+        }
+        judge(setting, recorder, shape, bits, Contest.SAME, bits.fileBytes(shape));
       }
     }
   }

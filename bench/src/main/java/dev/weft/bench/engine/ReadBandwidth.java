@@ -2,84 +2,49 @@ package dev.weft.bench.engine;
 
 import dev.weft.bench.Subprocess;
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.Arrays;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.List;
-import java.util.concurrent.Callable;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.stream.IntStream;
+import java.util.Objects;
 
-/// How fast this machine reads memory: every thread adds up an array of its own, all together far
-/// larger than any cache. In a process of its own, for huge pages and to give the memory back.
+/// How fast this machine reads memory: every thread adds up an array of its own, in the way that is
+/// fastest here (`src/main/native/read-bandwidth.c`).
 public final class ReadBandwidth {
-  private static final int TOTAL_MIB = 2048;
-  private static final int PASSES = 12;
+  /// Less than this is read from caches rather than from memory.
+  private static final long LEAST_BYTES = 256L << 20;
+
+  private static final String PROGRAM = "read-bandwidth";
 
   private ReadBandwidth() {}
 
   /// Gigabytes (10^9) a second.
-  public static double measure(int threads) throws IOException, InterruptedException {
-    List<String> flags =
-        List.of("-Xmx" + 2 * TOTAL_MIB + "m", "-XX:+UseSerialGC", "-XX:+UseTransparentHugePages");
-    return Double.parseDouble(
-        Subprocess.output(
-                Subprocess.java(flags, ReadBandwidth.class, List.of(String.valueOf(threads))))
-            .strip());
+  ///
+  /// @param bytes that are gone through again and again, 256 MiB at least: as many as a model's
+  ///   weights, so that a large cache helps this reader as much as it helps a decode step
+  public static double measure(int threads, long bytes) throws IOException, InterruptedException {
+    return run(threads, Math.max(LEAST_BYTES, bytes)) / 1e9;
   }
 
-  /// Argument: threads.
-  public static void main(String[] arguments) throws ExecutionException, InterruptedException {
-    int threads = Integer.parseInt(arguments[0]);
-    int length = (TOTAL_MIB / threads) << 17;
-    try (ExecutorService pool = Executors.newFixedThreadPool(threads)) {
-      List<long[]> arrays =
-          join(pool.invokeAll(IntStream.range(0, threads).mapToObj(_ -> filled(length)).toList()));
-      double best = 0;
-      long sum = 0;
-      for (int pass = 0; pass < PASSES; pass++) {
-        long start = System.nanoTime();
-        List<Long> sums =
-            join(
-                pool.invokeAll(
-                    arrays.stream().map(array -> (Callable<Long>) () -> sum(array)).toList()));
-        double seconds = (System.nanoTime() - start) / 1e9;
-        sum += sums.stream().mapToLong(Long::longValue).sum();
-        best = Math.max(best, 8.0 * length * threads / seconds / 1e9);
+  /// Bytes a second.
+  static double run(int threads, long bytes) throws IOException, InterruptedException {
+    Path directory = Files.createTempDirectory("weft-bench");
+    Path program = directory.resolve(PROGRAM);
+    String resource = "/META-INF/native/linux-x86_64/" + PROGRAM;
+    try (InputStream compiled =
+        Objects.requireNonNull(ReadBandwidth.class.getResourceAsStream(resource), resource)) {
+      Files.copy(compiled, program, StandardCopyOption.REPLACE_EXISTING);
+      if (!program.toFile().setExecutable(true)) {
+        throw new IOException("cannot be made executable: " + program);
       }
-      if (sum != (long) PASSES * length * threads) {
-        throw new AssertionError("the sum is wrong: " + sum);
-      }
-      System.out.println(best);
+      String output =
+          Subprocess.output(
+              List.of(program.toString(), String.valueOf(threads), String.valueOf(bytes)));
+      return Double.parseDouble(output.strip());
+    } finally {
+      Files.deleteIfExists(program);
+      Files.delete(directory);
     }
-  }
-
-  /// Filled by the thread that reads it, so that it lies in that thread's memory.
-  private static Callable<long[]> filled(int length) {
-    return () -> {
-      long[] array = new long[length];
-      Arrays.fill(array, 1);
-      return array;
-    };
-  }
-
-  /// A plain reduction, which the compiler turns into the widest loads there are.
-  private static long sum(long[] array) {
-    long sum = 0;
-    for (long value : array) {
-      sum += value;
-    }
-    return sum;
-  }
-
-  private static <T> List<T> join(List<Future<T>> futures)
-      throws ExecutionException, InterruptedException {
-    List<T> values = new ArrayList<>();
-    for (Future<T> future : futures) {
-      values.add(future.get());
-    }
-    return values;
   }
 }

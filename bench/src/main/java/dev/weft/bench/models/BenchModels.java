@@ -21,6 +21,9 @@ import java.util.Optional;
 public final class BenchModels {
   private static final long SEED = 20_261_122;
 
+  private static final List<GgufFormat> MEASURED =
+      List.of(GgufFormat.Q8_0, GgufFormat.Q4_0, GgufFormat.Q4_K_M, GgufFormat.F16);
+
   private final Path directory;
   private final Optional<Path> smolLm2;
   private final Vocabulary vocabulary;
@@ -69,14 +72,14 @@ public final class BenchModels {
   }
 
   /// A GGUF file of a shape.
-  public Path gguf(ModelShape shape, DType type) {
-    return gguf(shape, type, label(shape, type), source -> source);
+  public Path gguf(ModelShape shape, GgufFormat format) {
+    return gguf(shape, format, label(shape, format.label()), source -> source);
   }
 
   /// A directory with safetensors of a shape.
   public Path safetensors(ModelShape shape, DType type) {
     return write(
-        label(shape, type),
+        label(shape, type.name().toLowerCase(Locale.ROOT)),
         shape,
         (path, source) ->
             new SafetensorsModel(shape, type, vocabulary.padded(shape.vocabulary()))
@@ -89,12 +92,12 @@ public final class BenchModels {
   }
 
   /// A GGUF file of changed weights.
-  public Path gguf(ModelShape shape, DType type, String name, Change change) {
+  public Path gguf(ModelShape shape, GgufFormat format, String name, Change change) {
     return write(
         name + ".gguf",
         shape,
         (path, source) ->
-            new GgufModel(shape, type, vocabulary.padded(shape.vocabulary()))
+            new GgufModel(shape, format, vocabulary.padded(shape.vocabulary()))
                 .write(path, change.of(source)));
   }
 
@@ -102,13 +105,12 @@ public final class BenchModels {
   public Path dequantized(ModelShape shape, Path gguf) {
     String name = String.valueOf(gguf.getFileName()).replace(".gguf", "") + ".dequantized.f32";
     try (GgufFile file = GgufFile.open(gguf)) {
-      return gguf(shape, DType.F32, name, _ -> WeightSource.gguf(shape, file));
+      return gguf(shape, GgufFormat.F32, name, _ -> WeightSource.gguf(shape, file));
     }
   }
 
-  private String label(ModelShape shape, DType type) {
-    String kind = real(shape) ? "" : "-random";
-    return shape.name() + kind + "." + type.name().toLowerCase(Locale.ROOT);
+  private String label(ModelShape shape, String format) {
+    return shape.name() + (real(shape) ? "" : "-random") + "." + format;
   }
 
   private interface Writer {
@@ -144,8 +146,8 @@ public final class BenchModels {
     List<String> names = List.of(shapes);
     for (ModelShape shape : ModelShape.ALL) {
       if (names.isEmpty() || names.contains(shape.name())) {
-        for (DType type : List.of(DType.Q8_0, DType.Q4_0, DType.F16)) {
-          System.out.println(models.gguf(shape, type));
+        for (GgufFormat format : MEASURED) {
+          System.out.println(models.gguf(shape, format));
         }
         System.out.println(models.safetensors(shape, DType.BF16));
       }

@@ -16,7 +16,9 @@ final class BlockEncoder {
         case BF16 -> out.putShort(bfloat16(values[from]));
         case Q8_0 -> q8(values, from, out);
         case Q4_0 -> q4(values, from, out);
-        case Q6_K -> q6(values, from, out);
+        case Q5_0 -> q5(values, from, out);
+        case Q4_K -> KBlockEncoder.q4(values, from, out);
+        case Q6_K -> KBlockEncoder.q6(values, from, out);
         default -> throw new IllegalArgumentException("not written here: " + type);
       }
     }
@@ -49,45 +51,21 @@ final class BlockEncoder {
     }
   }
 
-  /// 256 values: low four bits of all, high two bits of all, 16 scales, and a scale of the scales.
-  private static void q6(float[] values, int from, ByteBuffer out) {
-    float[] scales = new float[16];
-    float largest = 0;
-    for (int group = 0; group < 16; group++) {
-      scales[group] = extreme(values, from + 16 * group, 16) / -32;
-      largest = Math.abs(scales[group]) > Math.abs(largest) ? scales[group] : largest;
+  private static void q5(float[] values, int from, ByteBuffer out) {
+    float scale = extreme(values, from, 32) / -16;
+    float inverse = scale == 0 ? 0 : 1 / scale;
+    byte[] low = new byte[16];
+    int high = 0;
+    for (int i = 0; i < 32; i++) {
+      int level = Math.min(31, (int) (values[from + i] * inverse + 16.5f));
+      low[i % 16] |= (byte) ((level & 15) << (i < 16 ? 0 : 4));
+      high |= (level >> 4) << i;
     }
-    float unit = largest / -128;
-    byte[] groupScales = new byte[16];
-    int[] levels = new int[256];
-    for (int group = 0; group < 16; group++) {
-      int scale = unit == 0 ? 0 : Math.min(127, Math.round(scales[group] / unit));
-      groupScales[group] = (byte) scale;
-      float step = Float.float16ToFloat(Float.floatToFloat16(unit)) * scale;
-      for (int i = 16 * group; i < 16 * group + 16; i++) {
-        int level = step == 0 ? 0 : Math.round(values[from + i] / step);
-        levels[i] = Math.clamp(level, -32, 31) + 32;
-      }
-    }
-    for (int half = 0; half < 256; half += 128) {
-      for (int i = 0; i < 64; i++) {
-        out.put((byte) ((levels[half + i] & 15) | ((levels[half + 64 + i] & 15) << 4)));
-      }
-    }
-    for (int half = 0; half < 256; half += 128) {
-      for (int i = 0; i < 32; i++) {
-        int high = 0;
-        for (int part = 0; part < 4; part++) {
-          high |= (levels[half + 32 * part + i] >> 4) << (2 * part);
-        }
-        out.put((byte) high);
-      }
-    }
-    out.put(groupScales).putShort(Float.floatToFloat16(unit));
+    out.putShort(Float.floatToFloat16(scale)).putInt(high).put(low);
   }
 
   /// The value of the largest magnitude, with its sign.
-  private static float extreme(float[] values, int from, int count) {
+  static float extreme(float[] values, int from, int count) {
     float extreme = 0;
     for (int i = from; i < from + count; i++) {
       extreme = Math.abs(values[i]) > Math.abs(extreme) ? values[i] : extreme;

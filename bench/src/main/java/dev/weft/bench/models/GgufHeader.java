@@ -100,7 +100,9 @@ final class GgufHeader {
       case F32 -> 0;
       case F16 -> 1;
       case Q4_0 -> 2;
+      case Q5_0 -> 6;
       case Q8_0 -> 8;
+      case Q4_K -> 12;
       case Q6_K -> 14;
       case BF16 -> 30;
       default -> throw new IllegalArgumentException("not written here: " + type);

@@ -9,29 +9,18 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 
-/// Writes a model as one GGUF file, as llama.cpp's converter and quantiser would: vectors in
-/// float32, matrices in one type, the embedding of a 4-bit file in more bits since it is the output
-/// too.
+/// Writes a model as one GGUF file.
 final class GgufModel {
   private static final int ALIGNMENT = 32;
 
   private final ModelShape shape;
-  private final DType type;
+  private final GgufFormat format;
   private final Vocabulary vocabulary;
 
-  GgufModel(ModelShape shape, DType type, Vocabulary vocabulary) {
+  GgufModel(ModelShape shape, GgufFormat format, Vocabulary vocabulary) {
     this.shape = shape;
-    this.type = type;
+    this.format = format;
     this.vocabulary = vocabulary;
-  }
-
-  private DType type(TensorShape tensor) {
-    return switch (tensor.role()) {
-      case SCALE, OUTPUT_SCALE, BIAS -> DType.F32;
-      case EMBEDDING ->
-          type != DType.Q4_0 ? type : tensor.columns() % 256 == 0 ? DType.Q6_K : DType.Q8_0;
-      case ROTATED, MATRIX -> type;
-    };
   }
 
   void write(Path file, WeightSource source) throws IOException {
@@ -46,7 +35,11 @@ final class GgufModel {
       for (TensorShape tensor : tensors) {
         align(channel);
         RowStream.write(
-            channel, tensor, type(tensor), source, row -> shape.huggingFaceRow(tensor, row));
+            channel,
+            tensor,
+            format.type(shape, tensor),
+            source,
+            row -> shape.huggingFaceRow(tensor, row));
       }
       align(channel);
     }
@@ -71,7 +64,7 @@ final class GgufModel {
     vocabulary.put(header);
     long offset = 0;
     for (TensorShape tensor : tensors) {
-      DType tensorType = type(tensor);
+      DType tensorType = format.type(shape, tensor);
       header.tensor(tensor, tensorType, offset);
       long end = offset + tensorType.byteSize(tensor.elements());
       offset = (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
