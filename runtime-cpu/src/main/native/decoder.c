@@ -19,9 +19,8 @@ static int64_t attention_scratch_bytes(const struct weft_decoder* d) {
   return divide_up(floats * 4 + 2 * TILE_ROWS * 8, APART) * APART;
 }
 
-static void carve_decoder(struct weft_decoder* d, struct carver* carver) {
+static void carve_decoder(struct weft_decoder* d, struct carver* carver, int64_t rows) {
   const struct weft_decoder_config* c = &d->config;
-  int64_t rows = c->max_rows;
   int64_t widest = max64(max64(c->hidden, query_width(d)), c->intermediate);
   carve_activations(carver, d->device, rows, widest, &d->activations);
   d->x = carve(carver, rows * c->hidden * 4);
@@ -54,7 +53,7 @@ int64_t weft_decoder_bytes(
   struct weft_decoder d = {.device = device, .config = *config};
   struct carver carver = {0};
   shape_kv(&d);
-  carve_decoder(&d, &carver);
+  carve_decoder(&d, &carver, config->max_rows);
   return carver.used;
 }
 
@@ -74,18 +73,12 @@ struct weft_decoder* weft_decoder_create(
   d->device = device;
   d->config = *config;
   shape_kv(d);
-  struct carver carver = {0};
-  carve_decoder(d, &carver);
-  d->memory_bytes = carver.used;
-  d->memory = map_memory(d->memory_bytes);
   d->parts = calloc((size_t)(config->layers + 1) * WEFT_ROLE_COUNT, sizeof(struct part));
   d->frequencies = calloc((size_t)config->rope_dimensions / 2 + 1, sizeof(double));
-  if (!d->memory || !d->parts || !d->frequencies) {
+  if (!d->parts || !d->frequencies) {
     weft_decoder_free(d);
     return NULL;
   }
-  carver = (struct carver){.base = d->memory};
-  carve_decoder(d, &carver);
   fill_frequencies(d);
   d->config.rope_factors = NULL;  // the caller's
   return d;
@@ -102,7 +95,6 @@ void weft_decoder_free(struct weft_decoder* d) {
   free(d->joins);
   free(d->partials);
   decoder_free_adapters(d);
-  unmap_memory(d->memory, d->memory_bytes);
   free(d);
 }
 
@@ -253,6 +245,8 @@ int32_t weft_decoder_step(struct weft_decoder* d, const struct weft_step* step) 
   if (!complete(d)) return -2;
   if (!in_range(d, step)) return -3;
   d->step = step;
+  struct carver carver = {.base = step->scratch};
+  carve_decoder(d, &carver, step->rows);
   if (!decoder_make_tasks(d) || !decoder_gather_adapters(d)) return -1;
   device_run(d->device, (int32_t)step->workers, run_step, d);
   return 0;

@@ -49,9 +49,7 @@ struct weft_decoder {
   struct part* parts;  // [layers + 1][WEFT_ROLE_COUNT]; the last row is the model's
   double* frequencies;
   struct kv_shape kv;
-  uint8_t* memory;
-  int64_t memory_bytes;
-  // Carved from memory:
+  // Carved from the scratch of the step under way:
   struct activations activations;
   float *x, *qkv, *attention, *middle, *cosine, *sine, *norm_row;
   uint8_t* attention_scratch;

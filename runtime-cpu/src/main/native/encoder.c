@@ -14,9 +14,7 @@ struct weft_encoder {
   struct weft_device* device;
   struct weft_encoder_config config;
   struct part* parts;  // [layers + 1][WEFT_E_ROLE_COUNT]; the last row is the model's
-  uint8_t* memory;
-  int64_t memory_bytes;
-  // Carved from memory:
+  // Carved from the scratch of the pass under way:
   struct activations activations;
   float *x, *qkv, *attention, *middle;
   uint8_t* scratch;
@@ -35,9 +33,9 @@ static int64_t head_size(const struct weft_encoder* e) {
   return e->config.hidden / e->config.heads;
 }
 
-static void carve_encoder(struct weft_encoder* e, struct carver* carver) {
+static void carve_encoder(struct weft_encoder* e, struct carver* carver, int64_t rows) {
   const struct weft_encoder_config* c = &e->config;
-  int64_t rows = c->max_rows, size = head_size(e);
+  int64_t size = head_size(e);
   int64_t widest = c->hidden > c->intermediate ? c->hidden : c->intermediate;
   carve_activations(carver, e->device, rows, widest, &e->activations);
   e->x = carve(carver, rows * c->hidden * 4);
@@ -56,7 +54,7 @@ int64_t weft_encoder_bytes(
     struct weft_device* device, const struct weft_encoder_config* config) {
   struct weft_encoder e = {.device = device, .config = *config};
   struct carver carver = {0};
-  carve_encoder(&e, &carver);
+  carve_encoder(&e, &carver, config->max_rows);
   return carver.used;
 }
 
@@ -66,17 +64,11 @@ struct weft_encoder* weft_encoder_create(
   if (!e) return NULL;
   e->device = device;
   e->config = *config;
-  struct carver carver = {0};
-  carve_encoder(e, &carver);
-  e->memory_bytes = carver.used;
-  e->memory = map_memory(e->memory_bytes);
   e->parts = calloc((size_t)(config->layers + 1) * WEFT_E_ROLE_COUNT, sizeof(struct part));
-  if (!e->memory || !e->parts) {
+  if (!e->parts) {
     weft_encoder_free(e);
     return NULL;
   }
-  carver = (struct carver){.base = e->memory};
-  carve_encoder(e, &carver);
   return e;
 }
 
@@ -87,7 +79,6 @@ void weft_encoder_free(struct weft_encoder* e) {
     free(e->parts[i].weight);
   }
   free(e->parts);
-  unmap_memory(e->memory, e->memory_bytes);
   free(e);
 }
 
@@ -264,8 +255,8 @@ static void run_pass(void* context, int32_t worker) {
 }
 
 int32_t weft_encoder_forward(
-    struct weft_encoder* e, int64_t texts, const int32_t* row_offsets, const int32_t* tokens,
-    float* out) {
+    struct weft_encoder* e, void* scratch, int64_t texts, const int32_t* row_offsets,
+    const int32_t* tokens, float* out) {
   e->texts = texts;
   e->row_offsets = row_offsets;
   e->rows = row_offsets[texts];
@@ -273,6 +264,8 @@ int32_t weft_encoder_forward(
   e->out = out;
   if (!complete(e)) return -2;
   if (!in_range(e)) return -3;
+  struct carver carver = {.base = scratch};
+  carve_encoder(e, &carver, e->rows);
   device_run(e->device, e->device->threads, run_pass, e);
   return 0;
 }

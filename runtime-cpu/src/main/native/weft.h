@@ -127,6 +127,8 @@ struct weft_step {
   int32_t* argmax;               // [logit_rows]: the lowest index of the largest logit
   const struct weft_adapter* const* adapters;  // [sequences], null for one without; null for none
   int64_t workers;               // 1 up to the device's threads; results do not depend on it
+  void* scratch;                 // weft_decoder_bytes for so many rows, at a multiple of 64; what is
+                                 // in it neither matters nor stays
 };
 
 // A low-rank adapter of a decoder: W x + B (scale * (A x)) for some of its matrices. It may be made
@@ -160,7 +162,7 @@ WEFT_API int32_t weft_decoder_save(
 WEFT_API int32_t weft_decoder_load(
     struct weft_decoder* decoder, const int32_t* blocks, int64_t count, const uint8_t* source,
     int64_t stride);
-// Bytes of scratch that weft_decoder_create takes; KV memory is the caller's.
+// Bytes of scratch that a step of config->max_rows rows takes.
 WEFT_API int64_t weft_decoder_bytes(
     struct weft_device* device, const struct weft_decoder_config* config);
 WEFT_API void weft_decoder_free(struct weft_decoder* decoder);
@@ -188,10 +190,11 @@ WEFT_API int32_t weft_encoder_matrix(
 WEFT_API int32_t weft_encoder_vector(
     struct weft_encoder* encoder, int64_t layer, int32_t role, int32_t weight, const float* values,
     int64_t count);
-// out[texts][hidden]; row_offsets[texts + 1]. Results as weft_decoder_step.
+// out[texts][hidden]; row_offsets[texts + 1]; scratch as in a step. Results as weft_decoder_step.
 WEFT_API int32_t weft_encoder_forward(
-    struct weft_encoder* encoder, int64_t texts, const int32_t* row_offsets, const int32_t* tokens,
-    float* out);
+    struct weft_encoder* encoder, void* scratch, int64_t texts, const int32_t* row_offsets,
+    const int32_t* tokens, float* out);
+// Bytes of scratch that a pass of config->max_rows rows takes.
 WEFT_API int64_t weft_encoder_bytes(
     struct weft_device* device, const struct weft_encoder_config* config);
 WEFT_API void weft_encoder_free(struct weft_encoder* encoder);

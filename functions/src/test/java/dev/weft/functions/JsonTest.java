@@ -62,7 +62,7 @@ class JsonTest {
             "r1",
             12,
             DeviceStatus.Phase.READY,
-            new DeviceStatus.Memory(100, 60, 50, new DeviceStatus.Chunks(2, 50, 12)),
+            new DeviceStatus.Memory(100, 60, 50, new DeviceStatus.Chunks(2, 50, 12, 3)),
             Set.of(Quantization.NONE, Quantization.AUTO),
             Set.of(DeviceStatus.Capability.GROWS_KV),
             List.of(

@@ -9,6 +9,9 @@ import java.util.List;
 
 /// Whether a model fits a device: now, once idle instances have gone, later, or never. Each answer
 /// has its arithmetic as a sentence for people.
+///
+/// Instances compute in the same memory, one after the other: it is as large as the largest needs,
+/// and counts once.
 public final class InstanceFit {
   private InstanceFit() {}
 
@@ -26,18 +29,29 @@ public final class InstanceFit {
                 needs,
                 ByteSize.format(device.capacityBytes()),
                 ByteSize.format(device.freeBytes()));
-    return switch (EvictionPlan.decide(neededBytes, device.freeBytes(), device.instances())) {
+    long shared = Math.min(model.activationBytes(), device.activationBytes());
+    long free = device.freeBytes() + shared;
+    return switch (EvictionPlan.decide(neededBytes, free, device.instances())) {
       case EvictionPlan.NotNeeded() -> new FitsNow(room);
       case EvictionPlan.Evict(var evictions) -> new FitsAfter(evictions, room);
       case EvictionPlan.NotEnough(var missingBytes, var reason) ->
-          new NotNow(missingBytes, room + ". " + reason);
+          device.activationBytesOfAll(model) + missingBytes <= device.activationBytes()
+              ? new FitsAfter(EvictionPlan.all(device.instances()), room)
+              : new NotNow(missingBytes, room + ". " + reason);
     };
   }
 
   /// A device's memory and who holds it.
   ///
   /// @param plannedBytes what is promised already
-  public record Device(long capacityBytes, long plannedBytes, List<Candidate> instances) {
+  /// @param activationBytes of these, what the instances compute in
+  public record Device(
+      long capacityBytes, long plannedBytes, long activationBytes, List<Candidate> instances) {
+    /// A device whose instances compute in nothing.
+    public Device(long capacityBytes, long plannedBytes, List<Candidate> instances) {
+      this(capacityBytes, plannedBytes, 0, instances);
+    }
+
     public Device {
       instances = List.copyOf(instances);
       if (plannedBytes < 0 || plannedBytes > capacityBytes) {
@@ -48,6 +62,17 @@ public final class InstanceFit {
 
     public long freeBytes() {
       return capacityBytes - plannedBytes;
+    }
+
+    /// What would be computed in, were `newcomer` here and all who may go gone.
+    private long activationBytesOfAll(ModelFootprint newcomer) {
+      long staying =
+          instances.stream()
+              .filter(instance -> !instance.evictable())
+              .mapToLong(Candidate::activationBytes)
+              .max()
+              .orElse(0);
+      return Math.max(staying, newcomer.activationBytes());
     }
   }
 

@@ -33,15 +33,24 @@ public final class EvictionPlan {
       return new NotEnough(missingBytes - evictableBytes, shortage(missingBytes, instances));
     }
     List<Candidate> chosen = minimal(missingBytes, evictable);
-    return new Evict(
-        chosen.stream()
-            .map(candidate ->
-                new Eviction(
-                    candidate.revision(),
-                    candidate.bytes(),
-                    "idle since %s, holds %s"
-                        .formatted(candidate.lastUsedAt(), ByteSize.format(candidate.bytes()))))
-            .toList());
+    return new Evict(evictions(chosen));
+  }
+
+  /// All that may go, least recently used first: what they compute in goes with them only then.
+  public static List<Eviction> all(List<Candidate> instances) {
+    return evictions(
+        instances.stream().filter(Candidate::evictable).sorted(LEAST_RECENTLY_USED).toList());
+  }
+
+  private static List<Eviction> evictions(List<Candidate> chosen) {
+    return chosen.stream()
+        .map(candidate ->
+            new Eviction(
+                candidate.revision(),
+                candidate.bytes(),
+                "idle since %s, holds %s"
+                    .formatted(candidate.lastUsedAt(), ByteSize.format(candidate.bytes()))))
+        .toList();
   }
 
   private static List<Candidate> minimal(long missingBytes, List<Candidate> oldestFirst) {
@@ -80,18 +89,32 @@ public final class EvictionPlan {
 
   /// An instance on the device.
   ///
-  /// @param bytes all that its going would free: weights, activations, KV
+  /// @param bytes all that its going would free in any case: weights, KV
+  /// @param activationBytes what it computes in, which it shares with the others
   /// @param busy whether it has requests, or is being loaded
   /// @param pinned whether its function keeps it loaded always
   public record Candidate(
-      RevisionId revision, long bytes, Instant lastUsedAt, boolean busy, boolean pinned) {
+      RevisionId revision,
+      long bytes,
+      long activationBytes,
+      Instant lastUsedAt,
+      boolean busy,
+      boolean pinned) {
+    /// One that computes in nothing.
+    public Candidate(
+        RevisionId revision, long bytes, Instant lastUsedAt, boolean busy, boolean pinned) {
+      this(revision, bytes, 0, lastUsedAt, busy, pinned);
+    }
+
     public Candidate {
-      if (bytes < 0) {
-        throw new IllegalArgumentException("bytes is negative: " + bytes);
+      if (bytes < 0 || activationBytes < 0) {
+        throw new IllegalArgumentException(
+            "bytes are negative: %d, %d".formatted(bytes, activationBytes));
       }
     }
 
-    boolean evictable() {
+    /// Whether it may go.
+    public boolean evictable() {
       return !busy && !pinned;
     }
   }

@@ -6,7 +6,7 @@ import java.util.Locale;
 /// What one instance of a model takes of a device.
 ///
 /// @param weightBytes resident weights
-/// @param activationBytes scratch of the largest step
+/// @param activationBytes scratch of the largest step, which all instances of a device share
 /// @param contextChunks chunks of KV memory that one sequence as long as the context takes; 0 for a
 ///   model without a KV cache
 /// @param chunkBytes what a chunk holds
@@ -27,6 +27,11 @@ public record ModelFootprint(
   /// What is taken however many sequences there are.
   public long fixedBytes() {
     return Math.addExact(weightBytes, activationBytes);
+  }
+
+  /// What an instance has for itself: weights, and KV for one context.
+  public long ownBytes() {
+    return Math.addExact(weightBytes, contextBytes());
   }
 
   /// KV bytes of one sequence as long as the context.

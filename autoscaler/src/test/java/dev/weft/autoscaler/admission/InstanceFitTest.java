@@ -67,6 +67,43 @@ class InstanceFitTest {
   }
 
   @Test
+  void whatOthersComputeInCountsOnce() {
+    Device full =
+        new Device(16 * GIB, 16 * GIB - MODEL.ownBytes(), MODEL.activationBytes(), List.of());
+
+    assertThat(InstanceFit.decide(MODEL, full)).isInstanceOf(FitsNow.class);
+
+    // Half of what it computes in is there already.
+    long half = MODEL.activationBytes() / 2;
+    Device smaller = new Device(16 * GIB, 16 * GIB - MODEL.ownBytes(), half, List.of());
+    assertThat(InstanceFit.decide(MODEL, smaller))
+        .isInstanceOfSatisfying(
+            NotNow.class,
+            later -> assertThat(later.missingBytes()).isEqualTo(MODEL.activationBytes() - half));
+  }
+
+  @Test
+  void whatAllTheOthersComputeInGoesWithTheLastOfThem() {
+    RevisionId second = new RevisionId(new FunctionName("second"), 1);
+    ModelFootprint newcomer = new ModelFootprint(900, 50, 0, 1, 16);
+    Candidate first = new Candidate(OTHER, 100, 400, Instant.EPOCH, false, false);
+    Candidate other = new Candidate(second, 100, 400, Instant.EPOCH.plusSeconds(1), false, false);
+    Device device = new Device(1_000, 600, 400, List.of(first, other));
+
+    assertThat(InstanceFit.decide(newcomer, device))
+        .isInstanceOfSatisfying(
+            FitsAfter.class,
+            after ->
+                assertThat(after.evictions())
+                    .extracting(e -> e.revision())
+                    .containsExactly(OTHER, second));
+
+    Candidate busy = new Candidate(second, 100, 400, Instant.EPOCH, true, false);
+    assertThat(InstanceFit.decide(newcomer, new Device(1_000, 600, 400, List.of(first, busy))))
+        .isInstanceOf(NotNow.class);
+  }
+
+  @Test
   void needsNoKvForAnEncoder() {
     ModelFootprint encoder = new ModelFootprint(90 * MIB, 10 * MIB, 0, 2 * MIB, 256);
 

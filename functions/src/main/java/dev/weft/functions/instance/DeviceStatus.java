@@ -1,5 +1,6 @@
 package dev.weft.functions.instance;
 
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Quantization;
 import java.util.List;
@@ -43,7 +44,7 @@ public record DeviceStatus(
 
   /// Bytes of the device's memory: all that Weft may use, what is planned, what is held.
   ///
-  /// @param chunks what KV memory is made of
+  /// @param chunks what KV memory, and the memory that steps compute in, is made of
   public record Memory(long capacityBytes, long plannedBytes, long actualBytes, Chunks chunks) {
     /// Without chunks.
     public Memory(long capacityBytes, long plannedBytes, long actualBytes) {
@@ -55,14 +56,27 @@ public record DeviceStatus(
     }
   }
 
-  /// The parts in which KV memory goes from one instance to another; [InstanceStatus.Blocks] has
-  /// each instance's.
+  /// The parts in which memory goes from one owner to another; [InstanceStatus.Blocks] has each
+  /// instance's.
   ///
   /// @param bytes of one chunk
   /// @param total chunks that the device's memory is divided into; weights take their room from it
   ///   without taking chunks
-  /// @param held chunks that instances hold
-  public record Chunks(long bytes, int total, int held) {
-    public static final Chunks NONE = new Chunks(0, 0, 0);
+  /// @param held chunks that somebody holds
+  /// @param activations of these, what the steps of all instances compute in, one after the other
+  public record Chunks(long bytes, int total, int held, int activations) {
+    public static final Chunks NONE = new Chunks(0, 0, 0, 0);
+
+    /// Bytes of the chunks that hold keys and values.
+    @JsonIgnore
+    public long kvBytes() {
+      return (held - activations) * bytes;
+    }
+
+    /// Bytes of the chunks that steps compute in.
+    @JsonIgnore
+    public long activationBytes() {
+      return activations * bytes;
+    }
   }
 }

@@ -65,7 +65,17 @@ final class TopCommand implements Runnable {
 
   static String text(DeviceList list) {
     List<List<String>> devices = new ArrayList<>();
-    devices.add(List.of("DEVICE", "CLASS", "STATE", "MEMORY", "PLANNED", "ACTUAL", "KV", "CHUNKS"));
+    devices.add(
+        List.of(
+            "DEVICE",
+            "CLASS",
+            "STATE",
+            "MEMORY",
+            "PLANNED",
+            "ACTUAL",
+            "KV",
+            "ACTIVATIONS",
+            "CHUNKS"));
     List<List<String>> instances = new ArrayList<>();
     instances.add(
         List.of(
@@ -95,7 +105,7 @@ final class TopCommand implements Runnable {
     if (status == null) {
       String absence = device.absence();
       String state = absence == null ? "away" : "away: " + absence;
-      return List.of(device.device().value(), "-", state, "-", "-", "-", "-", "-");
+      return List.of(device.device().value(), "-", state, "-", "-", "-", "-", "-", "-");
     }
     DeviceStatus.Memory memory = status.memory();
     DeviceStatus.Chunks chunks = memory.chunks();
@@ -106,7 +116,8 @@ final class TopCommand implements Runnable {
         Terminal.bytes(memory.capacityBytes()),
         Terminal.bytes(memory.plannedBytes()),
         Terminal.bytes(memory.actualBytes()),
-        Terminal.bytes(chunks.held() * chunks.bytes()),
+        Terminal.bytes(chunks.kvBytes()),
+        Terminal.bytes(chunks.activationBytes()),
         "%d/%d".formatted(chunks.held(), chunks.total()));
   }
 

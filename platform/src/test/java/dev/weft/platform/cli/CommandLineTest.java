@@ -134,7 +134,7 @@ final class CommandLineTest {
                 1024 * mebibyte,
                 112 * mebibyte,
                 114 * mebibyte,
-                new DeviceStatus.Chunks(2 * mebibyte, 512, 7)),
+                new DeviceStatus.Chunks(2 * mebibyte, 512, 10, 3)),
             Set.of(),
             Set.of(DeviceStatus.Capability.GROWS_KV),
             List.of(instance));
@@ -146,9 +146,9 @@ final class CommandLineTest {
                     List.of(new ManagementApi.DeviceView(cpu, status, null), away))))
         .isEqualTo(
             """
-            DEVICE   CLASS   STATE                  MEMORY    PLANNED     ACTUAL      KV         CHUNKS
-            cpu-0    cpu     ready                  1.0 GiB   112.0 MiB   114.0 MiB   14.0 MiB   7/512
-            cpu-1    -       away: it is starting   -         -           -           -          -
+            DEVICE   CLASS   STATE                  MEMORY    PLANNED     ACTUAL      KV         ACTIVATIONS   CHUNKS
+            cpu-0    cpu     ready                  1.0 GiB   112.0 MiB   114.0 MiB   14.0 MiB   6.0 MiB       10/512
+            cpu-1    -       away: it is starting   -         -           -           -          -             -
 
             INSTANCE     DEVICE   TIER    RUNNING   WAITING   WEIGHTS     KV         CHUNKS   BLOCKS
             chat-00002   cpu-0    ready   3         1         100.0 MiB   12.0 MiB   6        33/900

@@ -4,6 +4,7 @@ import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Quantization;
 import dev.weft.runtime.memory.ChunkMemory;
 import dev.weft.runtime.memory.ChunkPool;
+import dev.weft.runtime.memory.Scratch;
 import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
@@ -26,35 +27,62 @@ public interface Backend extends AutoCloseable {
   /// reason when this backend cannot run it.
   Footprint footprint(ModelSpec spec, Weights weights, CompileOptions options);
 
-  /// Opens the memory that the decoders of this device pass to each other: chunks of `bytes` in
-  /// all, rounded down, which take nothing until they are mapped.
+  /// Opens the memory that the models of this device pass to each other: chunks of `bytes` in all,
+  /// rounded down, which take nothing until they are mapped.
   ChunkMemory openMemory(long bytes);
 
   /// Prepares a model. Weights stay open until the executable is closed; the caller closes both,
   /// executable first.
   ///
-  /// @param kv addresses for `options.kvBlockCount()` blocks at least, of a memory that this
-  ///   backend opened. A step may use the blocks that its mapped chunks hold. The executable closes
-  ///   it with itself; when this throws, the caller keeps it
+  /// @param memory of what this backend opened, with addresses for `options.kvBlockCount()` blocks
+  ///   at least. The executable closes it with itself; when this throws, the caller keeps it
   DecoderExecutable compile(
-      DecoderSpec spec, Weights weights, CompileOptions options, VirtualTensor kv);
+      DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory);
+
+  /// As for a decoder.
+  ///
+  /// @param scratch for what a pass computes
+  EncoderExecutable compile(
+      EncoderSpec spec, Weights weights, CompileOptions options, Scratch scratch);
 
   /// Prepares a model that shares its memory with nobody: `options.kvBlockCount()` blocks, all
   /// mapped. For measurements and tests.
   default DecoderExecutable compile(DecoderSpec spec, Weights weights, CompileOptions options) {
-    KvLayout layout = footprint(spec, weights, options).kv();
+    Footprint footprint = footprint(spec, weights, options);
     long chunkBytes = ChunkMemory.CHUNK_BYTES;
-    int chunks = layout.tiling(chunkBytes).chunksFor(options.kvBlockCount());
-    VirtualTensor kv = ChunkPool.whole(name(), openMemory(chunks * chunkBytes));
+    int chunks = footprint.kv().tiling(chunkBytes).chunksFor(options.kvBlockCount());
+    Scratch scratch = ownScratch(footprint);
     try {
-      return compile(spec, weights, options, kv);
+      VirtualTensor kv =
+          ChunkPool.whole(name(), VirtualTensor.Kind.KV, openMemory(chunks * chunkBytes));
+      try {
+        return compile(spec, weights, options, new DecoderMemory(kv, scratch));
+      } catch (RuntimeException | Error e) {
+        kv.close();
+        throw e;
+      }
     } catch (RuntimeException | Error e) {
-      kv.close();
+      scratch.close();
       throw e;
     }
   }
 
-  EncoderExecutable compile(EncoderSpec spec, Weights weights, CompileOptions options);
+  /// Prepares a model that shares its memory with nobody.
+  default EncoderExecutable compile(EncoderSpec spec, Weights weights, CompileOptions options) {
+    Scratch scratch = ownScratch(footprint(spec, weights, options));
+    try {
+      return compile(spec, weights, options, scratch);
+    } catch (RuntimeException | Error e) {
+      scratch.close();
+      throw e;
+    }
+  }
+
+  private Scratch ownScratch(Footprint footprint) {
+    long chunkBytes = ChunkMemory.CHUNK_BYTES;
+    long bytes = Math.ceilDiv(footprint.activationBytes(), chunkBytes) * chunkBytes;
+    return Scratch.of(ChunkPool.whole(name(), VirtualTensor.Kind.ACTIVATION, openMemory(bytes)));
+  }
 
   @Override
   void close();

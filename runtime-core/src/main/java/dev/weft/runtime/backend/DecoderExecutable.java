@@ -12,6 +12,10 @@ public interface DecoderExecutable extends AutoCloseable {
   /// before, and samples where asked. The batch may be reused once the result has been awaited.
   PendingStep forward(StepBatch batch);
 
+  /// Gets the memory to compute in that a step of up to so many rows needs, for which others, the
+  /// sequences of this decoder among them, may have to give up memory: so before a step is planned.
+  default void prepare(int rows) {}
+
   /// The system may have the memory of these blocks back; they hold nothing that is needed.
   default void releaseBlocks(int[] blocks) {}
 

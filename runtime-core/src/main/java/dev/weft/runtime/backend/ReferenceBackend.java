@@ -4,7 +4,7 @@ import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Quantization;
 import dev.weft.runtime.memory.ChunkMemory;
 import dev.weft.runtime.memory.PlainChunkMemory;
-import dev.weft.runtime.memory.VirtualTensor;
+import dev.weft.runtime.memory.Scratch;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelSpec;
@@ -88,15 +88,16 @@ public final class ReferenceBackend implements Backend {
 
   @Override
   public DecoderExecutable compile(
-      DecoderSpec spec, Weights weights, CompileOptions options, VirtualTensor kv) {
+      DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory) {
     checkQuantization(options);
-    return new ReferenceDecoder(spec, weights, options, kvLayout(spec), kv, team);
+    return new ReferenceDecoder(spec, weights, options, kvLayout(spec), memory, team);
   }
 
   @Override
-  public EncoderExecutable compile(EncoderSpec spec, Weights weights, CompileOptions options) {
+  public EncoderExecutable compile(
+      EncoderSpec spec, Weights weights, CompileOptions options, Scratch scratch) {
     checkQuantization(options);
-    return new ReferenceEncoder(spec, weights, team);
+    return new ReferenceEncoder(spec, weights, scratch, team);
   }
 
   private void checkQuantization(CompileOptions options) {

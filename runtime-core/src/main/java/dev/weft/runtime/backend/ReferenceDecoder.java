@@ -1,7 +1,6 @@
 package dev.weft.runtime.backend;
 
 import dev.weft.runtime.backend.Backend.CompileOptions;
-import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.TensorNames;
@@ -24,8 +23,9 @@ final class ReferenceDecoder implements DecoderExecutable {
   private final int contextLength;
   private final KvLayout kvLayout;
 
-  /// Says how many blocks there are; their contents are in [#cache].
-  private final VirtualTensor kv;
+  /// Says how many blocks there are; their contents are in [#cache], and what a step computes is in
+  /// arrays.
+  private final DecoderMemory memory;
 
   private final WorkerTeam team;
   private final Linear embedding;
@@ -88,10 +88,10 @@ final class ReferenceDecoder implements DecoderExecutable {
       Weights weights,
       CompileOptions options,
       KvLayout kvLayout,
-      VirtualTensor kv,
+      DecoderMemory memory,
       WorkerTeam team) {
     this.spec = spec;
-    this.kv = kv;
+    this.memory = memory;
     this.contextLength = options.contextLength();
     this.kvLayout = kvLayout;
     this.team = team;
@@ -162,7 +162,7 @@ final class ReferenceDecoder implements DecoderExecutable {
   }
 
   private void check(StepBatch.Entry entry) {
-    int mapped = kvLayout.tiling(kv.chunkBytes()).blocksIn(kv.mappedChunks());
+    int mapped = kvLayout.tiling(memory.kv().chunkBytes()).blocksIn(memory.kv().mappedChunks());
     int blockCount = Math.min(mapped, cache.blockCount());
     entry.requireWithin(
         new StepBatch.Bounds(contextLength, spec.vocabularySize(), blockCount, kvLayout));
@@ -320,6 +320,6 @@ final class ReferenceDecoder implements DecoderExecutable {
   @Override
   public void close() {
     // Weights and cache are arrays: they go with this object.
-    kv.close();
+    memory.close();
   }
 }

@@ -1,5 +1,6 @@
 package dev.weft.runtime.backend;
 
+import dev.weft.runtime.memory.Scratch;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.TensorNames;
 import dev.weft.runtime.weights.Weights;
@@ -9,6 +10,10 @@ import java.util.List;
 /// A BERT-class encoder in float32, one operation after the other.
 final class ReferenceEncoder implements EncoderExecutable {
   private final EncoderSpec spec;
+
+  /// Lent, and not used: what a pass computes is in arrays.
+  private final Scratch scratch;
+
   private final WorkerTeam team;
   private final Linear tokens;
   private final Linear positions;
@@ -27,8 +32,9 @@ final class ReferenceEncoder implements EncoderExecutable {
       Linear down,
       Normalization outputNorm) {}
 
-  ReferenceEncoder(EncoderSpec spec, Weights weights, WorkerTeam team) {
+  ReferenceEncoder(EncoderSpec spec, Weights weights, Scratch scratch, WorkerTeam team) {
     this.spec = spec;
+    this.scratch = scratch;
     this.team = team;
     int hidden = spec.hiddenSize();
     tokens = linear(weights, TensorNames.TOKEN_EMBEDDING, spec.vocabularySize(), hidden);
@@ -221,5 +227,6 @@ final class ReferenceEncoder implements EncoderExecutable {
   @Override
   public void close() {
     // Weights are arrays: they go with this object.
+    scratch.close();
   }
 }

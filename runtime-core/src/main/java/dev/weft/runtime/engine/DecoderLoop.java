@@ -15,6 +15,7 @@ import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.scheduling.KvBlocks;
 import dev.weft.runtime.scheduling.Sequence;
+import dev.weft.runtime.scheduling.StepBudget;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import dev.weft.runtime.scheduling.StepPlanner;
 import dev.weft.runtime.tokenizer.Tokenizer;
@@ -248,10 +249,12 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
   public void turn() {
     endCancelledAndOverdue();
     generations.values().forEach(Generation::draft);
+    StepBudget budget = pace.next(planner.decoding() || device.othersHaveWork(this));
+    executable.prepare(planner.mostRows(budget));
     if (elastic != null) {
       elastic.getAhead(device.nanoTime());
     }
-    var plan = planner.plan(pace.next(planner.decoding() || device.othersHaveWork(this)));
+    var plan = planner.plan(budget);
     plan.preempted().forEach(_ -> observer.onPreempted(revision));
     report.tell(blocks);
     long now = device.nanoTime();

@@ -11,6 +11,7 @@ import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.memory.MemoryLedger.Reservation;
 import java.util.List;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
@@ -27,6 +28,7 @@ final class DeviceMemory {
   private final Engine engine;
   private final Evictor evictor;
   private final AtomicLong promisedBytes = new AtomicLong();
+  private final List<Long> activationBytes = new CopyOnWriteArrayList<>();
   private final ReentrantLock turn = new ReentrantLock(true);
 
   /// Takes instances off the device.
@@ -37,16 +39,40 @@ final class DeviceMemory {
     boolean evict(RevisionId revision, String reason);
   }
 
-  /// Memory of one instance.
-  ///
-  /// @param reservation its weights and scratch; KV is added to it as it grows
-  /// @param promisedBytes what it can have at any time: these, and one full context
-  record Granted(Reservation reservation, long promisedBytes, AtomicLong allPromised)
-      implements AutoCloseable {
+  /// Memory of one instance: a reservation of its weights, to which KV is added as it grows, and a
+  /// promise of more.
+  final class Granted implements AutoCloseable {
+    private final Reservation reservation;
+    private final long ownBytes;
+    private final long sharedBytes;
+
+    private Granted(Reservation reservation, ModelFootprint footprint) {
+      this.reservation = reservation;
+      ownBytes = footprint.ownBytes();
+      sharedBytes = footprint.activationBytes();
+      promisedBytes.addAndGet(ownBytes);
+      activationBytes.add(sharedBytes);
+    }
+
+    Reservation reservation() {
+      return reservation;
+    }
+
+    /// What it can have at any time for itself: weights, and one full context.
+    long ownBytes() {
+      return ownBytes;
+    }
+
+    /// What its steps compute in, as those of the others do.
+    long activationBytes() {
+      return sharedBytes;
+    }
+
     @Override
     public void close() {
       reservation.close();
-      allPromised.addAndGet(-promisedBytes);
+      promisedBytes.addAndGet(-ownBytes);
+      activationBytes.remove(Long.valueOf(sharedBytes));
     }
   }
 
@@ -102,9 +128,7 @@ final class DeviceMemory {
   }
 
   private Granted grant(RevisionId revision, ModelFootprint footprint) {
-    Reservation fixed = committed(reserveFixed(revision, footprint.fixedBytes()));
-    promisedBytes.addAndGet(footprint.leastBytes());
-    return new Granted(fixed, footprint.leastBytes(), promisedBytes);
+    return new Granted(committed(reserveFixed(revision, footprint.weightBytes())), footprint);
   }
 
   /// Reserves on the device's thread: others may have to give KV memory up first.
@@ -135,7 +159,8 @@ final class DeviceMemory {
 
   private InstanceFit.Device device() {
     // What instances hold beyond their promise comes back when it is needed.
+    long shared = activationBytes.stream().mapToLong(Long::longValue).max().orElse(0);
     return new InstanceFit.Device(
-        ledger.capacityBytes(), promisedBytes.get(), evictor.candidates());
+        ledger.capacityBytes(), promisedBytes.get() + shared, shared, evictor.candidates());
   }
 }

@@ -192,7 +192,12 @@ final class Instances {
       if (resident != null) {
         candidates.add(
             new Candidate(
-                slot.revision.id(), resident.bytes(), slot.lastUsedAt, busy(slot), pinned(slot)));
+                slot.revision.id(),
+                resident.bytes(),
+                resident.activationBytes(),
+                slot.lastUsedAt,
+                busy(slot),
+                pinned(slot)));
       }
     }
     return candidates;

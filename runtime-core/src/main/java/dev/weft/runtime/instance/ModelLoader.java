@@ -10,10 +10,12 @@ import dev.weft.functions.instance.InstanceStatus.LoadProgress.Phase;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.Backend.Footprint;
+import dev.weft.runtime.backend.DecoderMemory;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.KvShare;
+import dev.weft.runtime.memory.Scratch;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
@@ -176,12 +178,13 @@ final class ModelLoader implements AutoCloseable {
       FunctionSpec spec, ModelPackage files, Model.Kind kind, int contextLength) {
     Footprint footprint =
         backend.footprint(files.spec(), files.weights(), options(spec, contextLength, 0));
+    long chunkBytes = balloon.pool().chunkBytes();
     ModelFootprint fit =
         new ModelFootprint(
             footprint.weightBytes(),
-            footprint.activationBytes(),
+            Math.ceilDiv(footprint.activationBytes(), chunkBytes) * chunkBytes,
             contextChunks(footprint.kv(), contextLength),
-            balloon.pool().chunkBytes(),
+            chunkBytes,
             contextLength);
     return new Measured(kind, files.spec().family(), footprint, contextLength, fit);
   }
@@ -207,31 +210,49 @@ final class ModelLoader implements AutoCloseable {
 
   private ResidentModel.Executable compile(
       Revision revision, ModelPackage files, Measured measured, DeviceMemory.Granted granted) {
-    return switch (files.spec()) {
-      case DecoderSpec decoder -> {
-        ChatSupport chat = chat(files.chatTemplate());
-        KvShare kv =
-            balloon.open(
-                revision.id().toString(),
-                measured.footprint().kv().blockBytes(),
-                measured.fit().contextChunks(),
-                granted.reservation());
-        CompileOptions options =
-            options(revision.spec(), measured.contextLength(), kv.addressableBlocks());
-        try {
-          yield new ResidentModel.Executable.Decoder(
-              backend.compile(decoder, files.weights(), options, kv.kv()), kv, chat);
-        } catch (RuntimeException | Error e) {
-          kv.close();
-          kv.kv().close();
-          throw e;
-        }
-      }
-      case EncoderSpec encoder ->
-          new ResidentModel.Executable.Encoder(
-              backend.compile(
-                  encoder, files.weights(), options(revision.spec(), measured.contextLength(), 0)));
-    };
+    Scratch scratch = balloon.openScratch(measured.footprint().activationBytes());
+    try {
+      return switch (files.spec()) {
+        case DecoderSpec decoder -> decoder(revision, files, decoder, measured, granted, scratch);
+        case EncoderSpec encoder ->
+            new ResidentModel.Executable.Encoder(
+                backend.compile(
+                    encoder,
+                    files.weights(),
+                    options(revision.spec(), measured.contextLength(), 0),
+                    scratch));
+      };
+    } catch (RuntimeException | Error e) {
+      scratch.close();
+      throw e;
+    }
+  }
+
+  private ResidentModel.Executable decoder(
+      Revision revision,
+      ModelPackage files,
+      DecoderSpec spec,
+      Measured measured,
+      DeviceMemory.Granted granted,
+      Scratch scratch) {
+    ChatSupport chat = chat(files.chatTemplate());
+    KvShare kv =
+        balloon.open(
+            revision.id().toString(),
+            measured.footprint().kv().blockBytes(),
+            measured.fit().contextChunks(),
+            granted.reservation());
+    CompileOptions options =
+        options(revision.spec(), measured.contextLength(), kv.addressableBlocks());
+    try {
+      var memory = new DecoderMemory(kv.kv(), scratch);
+      return new ResidentModel.Executable.Decoder(
+          backend.compile(spec, files.weights(), options, memory), kv, chat);
+    } catch (RuntimeException | Error e) {
+      kv.close();
+      kv.kv().close();
+      throw e;
+    }
   }
 
   private CompileOptions options(FunctionSpec spec, int contextLength, int kvBlockCount) {

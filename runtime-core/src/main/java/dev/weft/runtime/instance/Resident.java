@@ -21,8 +21,11 @@ sealed interface Resident permits ResidentModel, ResidentAdapter {
 
   long weightBytes();
 
-  /// All bytes that its going frees.
+  /// All bytes that its going frees in any case.
   long bytes();
+
+  /// What it computes in, together with others.
+  long activationBytes();
 
   Engine.Load load();
 

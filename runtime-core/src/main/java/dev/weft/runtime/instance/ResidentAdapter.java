@@ -63,7 +63,13 @@ final class ResidentAdapter implements Resident {
 
   @Override
   public long bytes() {
-    return parts.memory().promisedBytes();
+    return parts.memory().ownBytes();
+  }
+
+  /// Its base's.
+  @Override
+  public long activationBytes() {
+    return parts.memory().activationBytes();
   }
 
   @Override

@@ -111,7 +111,12 @@ final class ResidentModel implements Resident {
   /// Those that it was promised: what it holds beyond them others can have without its going.
   @Override
   public long bytes() {
-    return parts.memory().promisedBytes();
+    return parts.memory().ownBytes();
+  }
+
+  @Override
+  public long activationBytes() {
+    return parts.memory().activationBytes();
   }
 
   @Override

@@ -7,6 +7,7 @@ import dev.weft.functions.instance.DeviceStatus.Memory;
 import dev.weft.functions.instance.DeviceStatus.Phase;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
+import dev.weft.runtime.memory.VirtualTensor;
 import java.util.Set;
 
 /// Makes a [DeviceStatus] of what the manager's parts say now.
@@ -32,7 +33,11 @@ final class SnapshotMaker {
             memory.capacityBytes(),
             memory.plannedBytes(),
             memory.actualBytes(),
-            new Chunks(chunks.chunkBytes(), chunks.total(), chunks.held())),
+            new Chunks(
+                chunks.chunkBytes(),
+                chunks.total(),
+                chunks.held(),
+                chunks.held(VirtualTensor.Kind.ACTIVATION))),
         device.backend().quantizations(),
         Set.of(Capability.GROWS_KV),
         instances.statuses());

@@ -9,10 +9,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Moves chunks between the KV memories of one device's instances while they run.
+/// Moves chunks between the KV memories of one device's instances, and the memory in which their
+/// steps compute, while they run.
 ///
 /// ```
 ///   inflate(A, n):  free chunks, then B's unused, then B's cached, then by fairness B's live ones
@@ -20,14 +22,20 @@ import org.slf4j.LoggerFactory;
 ///                                                 | and are mapped at the end of A's
 /// ```
 ///
+/// A turn of an instance first gets the memory to compute in, which it is guaranteed, and then asks
+/// for KV memory; nobody waits while it holds a part of what it needs, so nobody waits for ever.
 /// All chunks that are asked for come, or none. A chunk that an instance no longer uses stays
 /// mapped until somebody needs it, so that the common case maps nothing. Every move is in the
 /// ledger: shrinkage is planned at once and completed when the chunk is unmapped, growth is planned
 /// before it is mapped.
 ///
-/// Since all instances of a device run on one thread, nothing here waits for anybody. What is not
-/// said to be for any thread is for the device's, between steps.
+/// Since all instances of a device run on one thread, nothing here waits for anybody but for the
+/// end of a load that failed. What is not said to be for any thread is for the device's, between
+/// steps.
 public final class Balloon {
+  /// Owns what steps compute in; no instance has this name.
+  public static final String ACTIVATIONS = "activations";
+
   /// Mapped ahead of need at most.
   private static final long AHEAD_BYTES = 48L << 20;
 
@@ -41,13 +49,15 @@ public final class Balloon {
   private final MemoryLedger ledger;
   private final Observer observer;
   private final List<KvShare> shares = new CopyOnWriteArrayList<>();
+  private volatile @Nullable Activations activations;
 
   /// Hears what the balloon does, on the thread that does it.
   public interface Observer {
     Observer NONE = new Observer() {};
 
-    /// An instance got chunks, for which its next step had to wait.
+    /// An instance got chunks, for which its next step had to wait, or steps to compute in.
     ///
+    /// @param owner an instance's, or [#ACTIVATIONS]
     /// @param taken of these, what others held
     default void onInflated(String owner, int chunks, int taken, Duration stall) {}
 
@@ -86,8 +96,42 @@ public final class Balloon {
     return share;
   }
 
-  void remove(KvShare share) {
+  synchronized void remove(KvShare share) {
     shares.remove(share);
+  }
+
+  /// Opens the memory in which all executables of this device compute for another one. Any thread.
+  ///
+  /// @param mostBytes what the largest step takes; admission sees to it that the most of all
+  ///   executables fits beside all guarantees
+  public synchronized Scratch openScratch(long mostBytes) {
+    Activations steps = activations;
+    if (steps == null) {
+      steps = new Activations(this, pool, ledger);
+      activations = steps;
+    }
+    return steps.open(mostBytes);
+  }
+
+  /// Gets the memory for a step, if need be from others, or throws.
+  synchronized void acquire(Activations of, int chunks) {
+    of.begin(chunks);
+    int missing = chunks - of.tensor().mappedChunks();
+    if (missing > 0 && !tryInflate(of, missing)) {
+      throw new IllegalStateException(
+          "%d chunks to compute in are not to be had".formatted(missing));
+    }
+  }
+
+  /// Closes one executable's way to the memory. What no step of the others can need is given back.
+  synchronized void close(Activations of, Scratch lease) {
+    boolean last = of.close(lease);
+    of.forgetSteps();
+    deflate(of, Math.max(0, of.tensor().mappedChunks() - of.guaranteeChunks()));
+    if (last && of == activations) {
+      of.close();
+      activations = null;
+    }
   }
 
   /// Chunks that an instance could have, were all others idle. Any thread.
@@ -96,40 +140,40 @@ public final class Balloon {
     for (KvShare each : shares) {
       otherBytes -= each.tensor().mappedBytes();
     }
+    Activations steps = activations;
+    if (steps != null) {
+      otherBytes += steps.guaranteeChunks() * pool.chunkBytes() - steps.tensor().mappedBytes();
+    }
     long reachable = Math.max(0, ledger.capacityBytes() - otherBytes) / pool.chunkBytes();
     return (int) Math.min(share.tensor().reservedChunks(), reachable);
   }
 
   /// Returns how many blocks came: at least as many as were asked for, or none.
-  int grow(KvShare share, int blocks) {
-    long start = System.nanoTime();
+  synchronized int grow(KvShare share, int blocks) {
     int before = share.blocks();
-    int held = share.tensor().mappedChunks();
-    int needed = share.tiling().chunksFor(before + blocks) - held;
-    if (held + needed > share.tensor().reservedChunks()) {
-      observer.onRefused(share.owner(), needed);
-      return 0;
-    }
-    List<KvShare> others = others(share);
-    return switch (ChunkShares.decide(
-        needed, share.member(needed), members(others), freeChunks(), headroom())) {
-      case Outcome.Granted(int free, List<Integer> taken) -> {
-        if (!inflate(share, free, others, taken)) {
-          observer.onRefused(share.owner(), needed);
-          yield 0;
-        }
-        observer.onInflated(
-            share.owner(), needed, needed - free, Duration.ofNanos(System.nanoTime() - start));
-        yield share.blocks() - before;
-      }
-      case Outcome.Refused _ -> {
-        observer.onRefused(share.owner(), needed);
-        yield 0;
-      }
-    };
+    int needed = share.tiling().chunksFor(before + blocks) - share.tensor().mappedChunks();
+    return tryInflate(share, needed) ? share.blocks() - before : 0;
   }
 
-  int growAhead(KvShare share, int blocks) {
+  /// Gets so many chunks, or none.
+  private boolean tryInflate(Share share, int needed) {
+    long start = System.nanoTime();
+    if (share.tensor().mappedChunks() + needed <= share.tensor().reservedChunks()) {
+      List<Share> others = others(share);
+      if (ChunkShares.decide(
+                  needed, share.member(needed), members(others), freeChunks(), headroom())
+              instanceof Outcome.Granted(int free, List<Integer> taken)
+          && inflate(share, free, others, taken)) {
+        observer.onInflated(
+            share.owner(), needed, needed - free, Duration.ofNanos(System.nanoTime() - start));
+        return true;
+      }
+    }
+    observer.onRefused(share.owner(), needed);
+    return false;
+  }
+
+  synchronized int growAhead(KvShare share, int blocks) {
     int before = share.blocks();
     int held = share.tensor().mappedChunks();
     long bound = Math.min(freeChunks(), Math.max(1, AHEAD_BYTES / pool.chunkBytes()));
@@ -146,12 +190,12 @@ public final class Balloon {
 
   /// Reserves bytes for something else, of a new instance, say, for which instances give up KV
   /// memory. When admission has seen to it that the bytes fit beside all guarantees, they do.
-  public MemoryLedger.Outcome reserve(String owner, long bytes) {
+  public synchronized MemoryLedger.Outcome reserve(String owner, long bytes) {
     long missing = bytes - ledger.snapshot().availableBytes();
     if (missing > 0) {
       int needed = Math.toIntExact(Math.ceilDiv(missing, pool.chunkBytes()));
       var newcomer = new Member(owner, 0, 0, 0, needed, needed);
-      List<KvShare> all = List.copyOf(shares);
+      List<Share> all = all();
       // The free bytes are counted in `missing` already.
       if (ChunkShares.decide(needed, newcomer, members(all), 0, 0)
           instanceof Outcome.Granted(_, List<Integer> taken)) {
@@ -163,7 +207,7 @@ public final class Balloon {
     return ledger.reserve(owner, bytes);
   }
 
-  private void deflate(KvShare from, int chunks) {
+  private void deflate(Share from, int chunks) {
     if (chunks > 0) {
       int left = from.tensor().mappedChunks() - chunks;
       vacate(from, left);
@@ -173,13 +217,19 @@ public final class Balloon {
     }
   }
 
-  /// Unmaps what an instance neither uses nor caches.
-  void trim(KvShare share) {
+  /// Unmaps what an instance neither uses nor caches, and what steps compute in: the device is
+  /// idle.
+  synchronized void trim(KvShare share) {
     deflate(share, share.member(0).unused());
+    Activations steps = activations;
+    if (steps != null) {
+      steps.forgetSteps();
+      deflate(steps, steps.tensor().mappedChunks());
+    }
   }
 
   /// Empties what lies beyond `left` chunks, and lowers the plan: the chunks are still mapped.
-  private void vacate(KvShare share, int left) {
+  private void vacate(Share share, int left) {
     int moved = share.vacate(left);
     if (moved > 0) {
       observer.onMoved(share.owner(), moved);
@@ -187,13 +237,22 @@ public final class Balloon {
     share.tryPlan(left);
   }
 
-  private List<KvShare> others(KvShare share) {
-    List<KvShare> others = new ArrayList<>(shares);
+  private List<Share> all() {
+    List<Share> all = new ArrayList<>(shares);
+    Activations steps = activations;
+    if (steps != null) {
+      all.add(steps);
+    }
+    return all;
+  }
+
+  private List<Share> others(Share share) {
+    List<Share> others = all();
     others.remove(share);
     return others;
   }
 
-  private static List<Member> members(List<KvShare> shares) {
+  private static List<Member> members(List<Share> shares) {
     return shares.stream().map(share -> share.member(0)).toList();
   }
 
@@ -206,12 +265,12 @@ public final class Balloon {
     return pool.chunkCount() / HEADROOM_PART;
   }
 
-  private boolean inflate(KvShare share, int free, List<KvShare> others, List<Integer> taken) {
+  private boolean inflate(Share share, int free, List<Share> others, List<Integer> taken) {
     int target = share.tensor().mappedChunks() + free;
     for (int i = 0; i < others.size(); i++) {
       int count = taken.get(i);
       if (count > 0) {
-        KvShare other = others.get(i);
+        Share other = others.get(i);
         int left = other.tensor().mappedChunks() - count;
         vacate(other, left);
         target += count;
@@ -232,7 +291,7 @@ public final class Balloon {
           .addKeyValue("owner", share.owner())
           .addKeyValue("chunks", target)
           .addKeyValue("reason", e.getMessage())
-          .log("KV memory could not be mapped");
+          .log("memory could not be mapped");
       return false;
     } finally {
       share.tryPlan(share.tensor().mappedChunks());
@@ -241,7 +300,7 @@ public final class Balloon {
   }
 
   /// Takes chunks out of one tensor and, unless a load was faster to their bytes, into another.
-  private void move(KvShare from, KvShare to, int chunks, boolean planned) {
+  private void move(Share from, Share to, int chunks, boolean planned) {
     int left = from.tensor().mappedChunks() - chunks;
     try {
       if (planned) {

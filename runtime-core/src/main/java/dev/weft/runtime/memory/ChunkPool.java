@@ -55,6 +55,14 @@ public final class ChunkPool implements AutoCloseable {
     public int held() {
       return total - free;
     }
+
+    /// Chunks that tensors of one kind have.
+    public int held(VirtualTensor.Kind kind) {
+      return holdings.stream()
+          .filter(holding -> holding.kind() == kind)
+          .mapToInt(Holding::chunks)
+          .sum();
+    }
   }
 
   public long chunkBytes() {
@@ -89,12 +97,10 @@ public final class ChunkPool implements AutoCloseable {
   }
 
   /// A tensor that has a memory for itself, with all chunks mapped. Closing it closes the memory.
-  public static VirtualTensor whole(String owner, ChunkMemory memory) {
+  public static VirtualTensor whole(String owner, VirtualTensor.Kind kind, ChunkMemory memory) {
     var pool = new ChunkPool(memory);
     int chunks = memory.chunkCount();
-    var tensor =
-        new VirtualTensor(
-            pool, owner, VirtualTensor.Kind.KV, memory.reserve(chunks), chunks, pool::close);
+    var tensor = new VirtualTensor(pool, owner, kind, memory.reserve(chunks), chunks, pool::close);
     synchronized (pool) {
       pool.tensors.add(tensor);
     }

@@ -1,13 +1,12 @@
 package dev.weft.runtime.memory;
 
 import dev.weft.autoscaler.memory.ChunkShares;
-import dev.weft.runtime.memory.MemoryLedger.Outcome;
 import dev.weft.runtime.memory.MemoryLedger.Reservation;
 import org.jspecify.annotations.Nullable;
 
 /// The KV memory of one instance as a part of its device's: what its planner asks for blocks, and
 /// what the [Balloon] takes chunks from. Made by [Balloon#open].
-public final class KvShare implements BlockSupply, AutoCloseable {
+public final class KvShare implements BlockSupply, Share, AutoCloseable {
   private final Balloon balloon;
   private final VirtualTensor kv;
   private final BlockTiling tiling;
@@ -30,6 +29,7 @@ public final class KvShare implements BlockSupply, AutoCloseable {
     this.fixedBytes = reservation.plannedBytes();
   }
 
+  @Override
   public String owner() {
     return kv.owner();
   }
@@ -81,16 +81,27 @@ public final class KvShare implements BlockSupply, AutoCloseable {
     return tiling.blocksIn(Math.max(guaranteeChunks, balloon.reachableChunks(this)));
   }
 
-  VirtualTensor tensor() {
+  @Override
+  public VirtualTensor tensor() {
     return kv;
+  }
+
+  @Override
+  public Reservation reservation() {
+    return reservation;
+  }
+
+  @Override
+  public long fixedBytes() {
+    return fixedBytes;
   }
 
   BlockTiling tiling() {
     return tiling;
   }
 
-  /// @param needed chunks that are asked for at this moment
-  ChunkShares.Member member(int needed) {
+  @Override
+  public ChunkShares.Member member(int needed) {
     Tenant.Demand demand = tenant == null ? Tenant.Demand.NONE : tenant.demand();
     int held = kv.mappedChunks();
     int live = Math.min(held, tiling.chunksFor(demand.planned()));
@@ -99,22 +110,9 @@ public final class KvShare implements BlockSupply, AutoCloseable {
     return new ChunkShares.Member(owner(), held, live, kept - live, wanted, guaranteeChunks);
   }
 
-  /// Makes the tenant do without what lies beyond so many chunks; returns how many blocks moved.
-  int vacate(int chunks) {
+  @Override
+  public int vacate(int chunks) {
     return tenant == null ? 0 : tenant.shrinkTo(tiling.blocksIn(chunks));
-  }
-
-  /// Plans for so many chunks; false when a load was faster to the bytes.
-  boolean tryPlan(int chunks) {
-    return switch (reservation.resize(fixedBytes + chunks * kv.chunkBytes())) {
-      case Outcome.Reserved _ -> true;
-      case Outcome.Refused _ -> false;
-    };
-  }
-
-  /// What lies beyond the plan is unmapped.
-  void complete() {
-    reservation.complete();
   }
 
   /// Takes part no longer. The tensor goes with its executable, the bytes with the reservation.

@@ -21,7 +21,9 @@
 /// - [ChunkMemory] is what a device offers: chunks, and address ranges onto which they are mapped.
 /// - [ChunkPool] knows the owner of each chunk.
 /// - [VirtualTensor] is a range whose beginning is mapped: one holds the KV of one instance. Since
-///   blocks have the lowest indexes, it grows and shrinks at its end.
+///   blocks have the lowest indexes, it grows and shrinks at its end. One more holds what steps
+///   compute in ([Scratch]), of all instances.
+/// - [Balloon] moves chunks between all of these.
 ///
 /// This package knows no requests, no tensors and no devices.
 @NullMarked

@@ -111,6 +111,24 @@ public final class StepPlanner {
     return plan;
   }
 
+  /// No step of this budget that is planned now has more rows.
+  public int mostRows(StepBudget budget) {
+    int decodes = 0;
+    int drafts = 0;
+    long prompts = waiting.isEmpty() ? 0 : settings.maxBatchTokens;
+    for (Sequence sequence : running) {
+      if (sequence.pending() == 1) {
+        decodes++;
+        drafts += sequence.draft().length;
+      } else {
+        prompts += sequence.pending();
+      }
+    }
+    int room = Math.max(budget.rows() - decodes, PrefillShares.LEAST_ROWS);
+    long rows = decodes + drafts + Math.min(prompts, room);
+    return (int) Math.min(rows, settings.maxBatchTokens);
+  }
+
   /// Running sequences that continue come first: their readers wait for the next word.
   private void planDecodes(List<Part> parts) {
     for (int i = 0; i < running.size(); i++) {

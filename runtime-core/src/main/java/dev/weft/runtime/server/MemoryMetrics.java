@@ -4,10 +4,12 @@ import dev.weft.functions.RevisionId;
 import dev.weft.runtime.memory.Balloon;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
 
-/// Counts how KV memory moves between instances, and how long steps wait for it.
+/// Counts how memory moves between instances and what their steps compute in, and how long steps
+/// wait for it: by function, and by kind. Activations are no function's.
 final class MemoryMetrics implements Balloon.Observer {
   private final MeterRegistry registry;
 
@@ -17,18 +19,18 @@ final class MemoryMetrics implements Balloon.Observer {
 
   @Override
   public void onInflated(String owner, int chunks, int taken, Duration stall) {
-    count("weft.memory.inflated.chunks", "Chunks of KV memory that came", owner, chunks);
-    count("weft.memory.taken.chunks", "Of these, what other instances held", owner, taken);
+    count("weft.memory.inflated.chunks", "Chunks of memory that came", owner, chunks);
+    count("weft.memory.taken.chunks", "Of these, what others held", owner, taken);
     Timer.builder("weft.memory.stall")
-        .description("Time that steps waited for KV memory")
-        .tag("function", function(owner))
+        .description("Time that steps waited for memory")
+        .tags(tags(owner))
         .register(registry)
         .record(stall);
   }
 
   @Override
   public void onDeflated(String owner, int chunks) {
-    count("weft.memory.deflated.chunks", "Chunks of KV memory given up", owner, chunks);
+    count("weft.memory.deflated.chunks", "Chunks of memory given up", owner, chunks);
   }
 
   @Override
@@ -44,12 +46,14 @@ final class MemoryMetrics implements Balloon.Observer {
   private void count(String name, String description, String owner, int amount) {
     Counter.builder(name)
         .description(description)
-        .tag("function", function(owner))
+        .tags(tags(owner))
         .register(registry)
         .increment(amount);
   }
 
-  private static String function(String owner) {
-    return RevisionId.parse(owner).function().value();
+  private static Tags tags(String owner) {
+    return owner.equals(Balloon.ACTIVATIONS)
+        ? Tags.of("function", "", "kind", "activations")
+        : Tags.of("function", RevisionId.parse(owner).function().value(), "kind", "kv");
   }
 }

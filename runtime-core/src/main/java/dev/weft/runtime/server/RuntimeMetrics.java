@@ -51,7 +51,7 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
   private final List<InstanceGauge> instanceGauges;
   private final MultiGauge deviceMemory =
       MultiGauge.builder("weft.device.memory")
-          .description("Bytes of the device's memory: all, planned, actual, and of these KV")
+          .description("Bytes of the device's memory: all, planned, actual; of these KV and activations")
           .baseUnit("bytes")
           .register(registry);
 
@@ -143,7 +143,8 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
             bytes("capacity", memory.capacityBytes()),
             bytes("planned", memory.plannedBytes()),
             bytes("actual", memory.actualBytes()),
-            bytes("kv", memory.chunks().held() * memory.chunks().bytes())),
+            bytes("kv", memory.chunks().kvBytes()),
+            bytes("activations", memory.chunks().activationBytes())),
         true);
     for (InstanceGauge gauge : instanceGauges) {
       gauge

@@ -22,6 +22,11 @@ public class ForwardingDecoder implements DecoderExecutable {
   }
 
   @Override
+  public void prepare(int rows) {
+    decoder.prepare(rows);
+  }
+
+  @Override
   public void releaseBlocks(int[] blocks) {
     decoder.releaseBlocks(blocks);
   }

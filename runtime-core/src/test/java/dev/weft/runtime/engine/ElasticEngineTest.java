@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.FakeDecoder;
+import dev.weft.runtime.backend.ForwardingDecoder;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
@@ -16,6 +17,7 @@ import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.memory.MemoryLedger.Outcome;
 import dev.weft.runtime.memory.PlainChunkMemory;
 import dev.weft.runtime.memory.SwapSpace;
+import dev.weft.runtime.memory.VirtualTensor;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -36,6 +38,7 @@ class ElasticEngineTest {
   private static final int CONTEXT_CHUNKS = 4;
   private static final int WEIGHT_BYTES = 100;
   private static final int SEQUENCES = 16;
+  private static final int MAX_ROWS = 64;
 
   private final MemoryLedger ledger = new MemoryLedger(CHUNKS * CHUNK_BYTES + 4 * WEIGHT_BYTES);
   private final ChunkPool pool =
@@ -81,8 +84,72 @@ class ElasticEngineTest {
             .beforeStep(batch -> check(name, share, batch))
             .onClose(share.kv()::close);
     var revision = new RevisionId(new FunctionName(name), 1);
-    var options = new DecoderOptions(CONTEXT, share.blocks(), 64, SEQUENCES, 64);
+    var options = new DecoderOptions(CONTEXT, share.blocks(), MAX_ROWS, SEQUENCES, 64);
     return engine.add(revision, decoder, new ByteTokenizer(), options, share);
+  }
+
+  /// An instance whose steps compute in `rowBytes` a row.
+  private DecoderInstance computing(String name, int rowBytes) {
+    var reservation =
+        ledger.reserve(name, WEIGHT_BYTES) instanceof Outcome.Reserved(var granted)
+            ? granted
+            : null;
+    assertThat(reservation).isNotNull();
+    reservations.add(reservation);
+    KvShare share = balloon.open(name, BLOCK_BYTES, CONTEXT_CHUNKS, reservation);
+    var scratch = balloon.openScratch((long) MAX_ROWS * rowBytes);
+    var fake =
+        new FakeDecoder(share.addressableBlocks(), BLOCK_TOKENS, DeviceLoopFixture::hashedLogits)
+            .beforeStep(batch -> {
+              check(name, share, batch);
+              // As a backend does once it knows the step: no more than it was prepared for.
+              int held = pool.snapshot().held(VirtualTensor.Kind.ACTIVATION);
+              scratch.acquire((long) batch.rowCount() * rowBytes);
+              assertThat(pool.snapshot().held(VirtualTensor.Kind.ACTIVATION)).isEqualTo(held);
+            })
+            .onClose(() -> {
+              share.kv().close();
+              scratch.close();
+            });
+    var decoder =
+        new ForwardingDecoder(fake) {
+          @Override
+          public void prepare(int rows) {
+            scratch.acquire((long) rows * rowBytes);
+          }
+        };
+    var revision = new RevisionId(new FunctionName(name), 1);
+    var options = new DecoderOptions(CONTEXT, share.blocks(), MAX_ROWS, SEQUENCES, 64);
+    return engine.add(revision, decoder, new ByteTokenizer(), options, share);
+  }
+
+  /// Prompts that come while all memory holds the sequences of others, and of their own instance.
+  @Test
+  void whatStepsComputeInComesBackFromSequences() {
+    var prompts = new ArrayList<Integer>();
+    for (int i = 0; i < SEQUENCES; i++) {
+      prompts.add(10 + i);
+    }
+    List<String> expected = alone(prompts);
+    // A step of all rows takes 16 of the 32 chunks, one of the sequences that continue a few.
+    DecoderInstance first = computing("first", (int) (16 * CHUNK_BYTES / MAX_ROWS));
+    DecoderInstance second = computing("second", 1);
+    var all = new ArrayList<RecordingListener>();
+    for (int prompt : prompts) {
+      all.add(send(second, prompt, prompt));
+    }
+    all.getFirst().awaitFirstToken();
+    for (int prompt : prompts) {
+      all.add(send(first, prompt, prompt));
+    }
+    assertEnded(all);
+    for (int i = 0; i < all.size(); i++) {
+      assertThat(all.get(i).await().text()).isEqualTo(expected.get(i % prompts.size()));
+    }
+    first.close();
+    assertThat(pool.snapshot().held(VirtualTensor.Kind.ACTIVATION))
+        .as("the other's steps are small")
+        .isLessThanOrEqualTo(1);
   }
 
   private void check(String name, KvShare share, StepBatch batch) {

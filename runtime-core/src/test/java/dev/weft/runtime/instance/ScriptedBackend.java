@@ -4,6 +4,7 @@ import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Quantization;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.DecoderMemory;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.backend.FakeDecoder;
 import dev.weft.runtime.backend.KvLayout;
@@ -11,7 +12,7 @@ import dev.weft.runtime.backend.ReferenceBackend;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.memory.ChunkMemory;
 import dev.weft.runtime.memory.PlainChunkMemory;
-import dev.weft.runtime.memory.VirtualTensor;
+import dev.weft.runtime.memory.Scratch;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelSpec;
@@ -96,7 +97,7 @@ public final class ScriptedBackend implements Backend {
 
   @Override
   public DecoderExecutable compile(
-      DecoderSpec spec, Weights weights, CompileOptions options, VirtualTensor kv) {
+      DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory) {
     onCompile.run();
     compiled.incrementAndGet();
     FakeDecoder decoder =
@@ -105,16 +106,17 @@ public final class ScriptedBackend implements Backend {
                 BLOCK_TOKENS,
                 tokens -> logits(tokens, spec.vocabularySize()))
             .beforeStep(batch -> onStep.accept(batch))
-            .onClose(kv::close);
+            .onClose(memory::close);
     decoders.add(decoder);
     return decoder;
   }
 
   @Override
-  public EncoderExecutable compile(EncoderSpec spec, Weights weights, CompileOptions options) {
+  public EncoderExecutable compile(
+      EncoderSpec spec, Weights weights, CompileOptions options, Scratch scratch) {
     onCompile.run();
     compiled.incrementAndGet();
-    return reference.compile(spec, weights, options);
+    return reference.compile(spec, weights, options, scratch);
   }
 
   @Override

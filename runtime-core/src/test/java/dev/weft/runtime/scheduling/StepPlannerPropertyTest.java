@@ -46,7 +46,14 @@ class StepPlannerPropertyTest {
       if (!alive.isEmpty() && random.nextInt(40) == 0) {
         planner.remove(alive.remove(random.nextInt(alive.size())));
       }
-      var plan = planner.plan();
+      int budget = 1 + random.nextInt(settings.maxBatchTokens());
+      var step = StepBudget.ofRows(random.nextBoolean() ? settings.maxBatchTokens() : budget);
+      for (Sequence sequence : alive) {
+        sequence.draft(sequence.decoding() ? new int[random.nextInt(4)] : new int[0]);
+      }
+      int most = planner.mostRows(step);
+      var plan = planner.plan(step);
+      assertThat(plan.parts().stream().mapToInt(Part::rows).sum()).isLessThanOrEqualTo(most);
       checkBounds(plan, planner, kv, settings, alive);
       for (Part part : plan.parts()) {
         if (random.nextInt(20) > 0) {

@@ -4,6 +4,7 @@ import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Quantization;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.DecoderMemory;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.UnsupportedModelException;
@@ -11,7 +12,7 @@ import dev.weft.runtime.cpu.memory.MemoryFile;
 import dev.weft.runtime.cpu.packed.PackedCache;
 import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.memory.ChunkMemory;
-import dev.weft.runtime.memory.VirtualTensor;
+import dev.weft.runtime.memory.Scratch;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelSpec;
@@ -85,8 +86,7 @@ public final class CpuBackend implements Backend {
         yield new Footprint(
             packedBytes(weights, NativeDecoder.projections(decoder), packing)
                 + tableBytes(weights, List.of(TensorNames.TOKEN_EMBEDDING)),
-            NativeDecoder.scratchBytes(device, decoder, options, kvLayout)
-                + CpuDecoder.logitsBytes(decoder, options),
+            scratchSizes(decoder, options, kvLayout).of(options.maxBatchTokens()),
             kvLayout);
       }
       case EncoderSpec encoder ->
@@ -98,9 +98,23 @@ public final class CpuBackend implements Backend {
                           TensorNames.TOKEN_EMBEDDING,
                           TensorNames.POSITION_EMBEDDING,
                           TensorNames.TOKEN_TYPES)),
-              NativeEncoder.scratchBytes(device, encoder, options),
+              scratchSizes(encoder, options).of(NativeEncoder.maxRows(encoder, options)),
               KvLayout.NONE);
     };
+  }
+
+  private ScratchSizes scratchSizes(DecoderSpec spec, CompileOptions options, KvLayout kvLayout) {
+    return new ScratchSizes(
+        options.maxBatchTokens(),
+        rows ->
+            NativeDecoder.scratchBytes(device, spec, options, kvLayout, rows)
+                + CpuDecoder.logitsBytes(spec, Math.min(rows, options.maxSequences())));
+  }
+
+  private ScratchSizes scratchSizes(EncoderSpec spec, CompileOptions options) {
+    return new ScratchSizes(
+        NativeEncoder.maxRows(spec, options),
+        rows -> NativeEncoder.scratchBytes(device, spec, options, rows));
   }
 
   private long packedBytes(
@@ -122,13 +136,15 @@ public final class CpuBackend implements Backend {
 
   @Override
   public DecoderExecutable compile(
-      DecoderSpec spec, Weights weights, CompileOptions options, VirtualTensor kv) {
+      DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory) {
     Packing packing = packing(options);
     KvLayout kvLayout = KvLayouts.of(spec, options.kvType());
+    ScratchSizes scratchSizes = scratchSizes(spec, options, kvLayout);
     NativeDecoder decoder =
-        NativeDecoder.create(device, spec, weights, options, kvLayout, kv.address(), packing);
+        NativeDecoder.create(
+            device, spec, weights, options, kvLayout, memory.kv().address(), packing);
     try {
-      return new CpuDecoder(spec, options, kvLayout, kv, decoder);
+      return new CpuDecoder(spec, options, kvLayout, memory, decoder, scratchSizes);
     } catch (RuntimeException | Error e) {
       decoder.close();
       throw e;
@@ -136,9 +152,11 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public EncoderExecutable compile(EncoderSpec spec, Weights weights, CompileOptions options) {
+  public EncoderExecutable compile(
+      EncoderSpec spec, Weights weights, CompileOptions options, Scratch scratch) {
+    ScratchSizes scratchSizes = scratchSizes(spec, options);
     NativeEncoder encoder = NativeEncoder.create(device, spec, weights, options, packing(options));
-    return new CpuEncoder(spec, options, encoder);
+    return new CpuEncoder(spec, options, encoder, scratch, scratchSizes);
   }
 
   private static Packing packing(CompileOptions options) {

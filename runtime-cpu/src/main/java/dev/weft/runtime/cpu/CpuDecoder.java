@@ -4,11 +4,11 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.DecoderMemory;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.PendingStep;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.backend.StepResult;
-import dev.weft.runtime.memory.VirtualTensor;
 import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.sampling.HostSampler;
@@ -34,13 +34,13 @@ final class CpuDecoder implements DecoderExecutable {
   private final DecoderSpec spec;
   private final CompileOptions options;
   private final KvLayout kvLayout;
-  private final VirtualTensor kv;
+  private final DecoderMemory memory;
+  private final ScratchSizes scratchSizes;
   private final NativeDecoder decoder;
   private final HostSampler sampler = new HostSampler();
   private final Map<Integer, NativeAdapter> adapters = new ConcurrentHashMap<>();
   private final AtomicInteger lastAdapter = new AtomicInteger();
   private final Arena arena = Arena.ofShared();
-  private final MemorySegment logits;
   private final StepBuffer step;
   private final TeamSize team;
   private float[] sampledRow = {};
@@ -49,16 +49,17 @@ final class CpuDecoder implements DecoderExecutable {
       DecoderSpec spec,
       CompileOptions options,
       KvLayout kvLayout,
-      VirtualTensor kv,
-      NativeDecoder decoder) {
+      DecoderMemory memory,
+      NativeDecoder decoder,
+      ScratchSizes scratchSizes) {
     this.spec = spec;
     this.options = options;
     this.kvLayout = kvLayout;
-    this.kv = kv;
+    this.memory = memory;
     this.decoder = decoder;
+    this.scratchSizes = scratchSizes;
     team = new TeamSize(decoder.threads());
     try {
-      logits = arena.allocate(JAVA_FLOAT, logitsBytes(spec, options) / Float.BYTES);
       step = new StepBuffer(options, kvLayout, arena);
     } catch (RuntimeException | Error e) {
       arena.close();
@@ -66,9 +67,16 @@ final class CpuDecoder implements DecoderExecutable {
     }
   }
 
-  /// Bytes for the logits of a step in which every sequence asks for a token.
-  static long logitsBytes(DecoderSpec spec, CompileOptions options) {
-    return (long) options.maxSequences() * spec.vocabularySize() * Float.BYTES;
+  /// Bytes for so many rows of logits, which lie at the end of a step's scratch.
+  static long logitsBytes(DecoderSpec spec, int rows) {
+    return (long) rows * spec.vocabularySize() * Float.BYTES;
+  }
+
+  @Override
+  public void prepare(int rows) {
+    if (rows > 0) {
+      memory.scratch().acquire(scratchSizes.of(rows));
+    }
   }
 
   @Override
@@ -104,18 +112,22 @@ final class CpuDecoder implements DecoderExecutable {
 
   /// Blocks whose memory is there.
   private int blockCount() {
-    int mapped = kvLayout.tiling(kv.chunkBytes()).blocksIn(kv.mappedChunks());
+    int mapped = kvLayout.tiling(memory.kv().chunkBytes()).blocksIn(memory.kv().mappedChunks());
     return Math.min(mapped, options.kvBlockCount());
   }
 
   private StepResult run(StepBatch batch) {
-    long logitBytes = logitRows(batch) * (long) spec.vocabularySize() * Float.BYTES;
-    if (logitBytes <= logits.byteSize()) {
-      return run(batch, logits);
+    long bytes = scratchSizes.of(batch.rowCount());
+    long at = memory.scratch().acquire(bytes);
+    step.setScratch(at);
+    int rows = logitRows(batch);
+    long logitBytes = logitsBytes(spec, rows);
+    if (rows <= options.maxSequences()) {
+      return run(batch, Natives.memory(at + bytes - logitBytes, logitBytes));
     }
     // Scoring whole prompts and checking many drafts ask for more rows than there are sequences.
-    try (Arena scratch = Arena.ofConfined()) {
-      return run(batch, scratch.allocate(logitBytes, Float.BYTES));
+    try (Arena own = Arena.ofConfined()) {
+      return run(batch, own.allocate(logitBytes, Float.BYTES));
     }
   }
 
@@ -270,6 +282,6 @@ final class CpuDecoder implements DecoderExecutable {
     adapters.values().forEach(NativeAdapter::close);
     decoder.close();
     arena.close();
-    kv.close();
+    memory.close();
   }
 }

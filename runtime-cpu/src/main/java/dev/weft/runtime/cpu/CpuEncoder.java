@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.EncoderExecutable;
+import dev.weft.runtime.memory.Scratch;
 import dev.weft.runtime.model.EncoderSpec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -16,12 +17,21 @@ import java.util.List;
 final class CpuEncoder implements EncoderExecutable {
   private final EncoderSpec spec;
   private final NativeEncoder encoder;
+  private final Scratch scratch;
+  private final ScratchSizes scratchSizes;
   private final int maxRows;
   private final int maxTexts;
 
-  CpuEncoder(EncoderSpec spec, CompileOptions options, NativeEncoder encoder) {
+  CpuEncoder(
+      EncoderSpec spec,
+      CompileOptions options,
+      NativeEncoder encoder,
+      Scratch scratch,
+      ScratchSizes scratchSizes) {
     this.spec = spec;
     this.encoder = encoder;
+    this.scratch = scratch;
+    this.scratchSizes = scratchSizes;
     maxRows = NativeEncoder.maxRows(spec, options);
     maxTexts = options.maxSequences();
   }
@@ -72,12 +82,14 @@ final class CpuEncoder implements EncoderExecutable {
       System.arraycopy(text, 0, tokens, offsets[i], text.length);
       offsets[i + 1] = offsets[i] + text.length;
     }
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment out = scratch.allocate(JAVA_FLOAT, (long) texts.size() * dimensions());
+    long at = scratch.acquire(scratchSizes.of(rows));
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment out = arena.allocate(JAVA_FLOAT, (long) texts.size() * dimensions());
       encoder.run(
+          at,
           texts.size(),
-          scratch.allocateFrom(JAVA_INT, offsets),
-          scratch.allocateFrom(JAVA_INT, tokens),
+          arena.allocateFrom(JAVA_INT, offsets),
+          arena.allocateFrom(JAVA_INT, tokens),
           out);
       float[] all = out.toArray(JAVA_FLOAT);
       for (int i = 0; i < texts.size(); i++) {
@@ -89,5 +101,6 @@ final class CpuEncoder implements EncoderExecutable {
   @Override
   public void close() {
     encoder.close();
+    scratch.close();
   }
 }

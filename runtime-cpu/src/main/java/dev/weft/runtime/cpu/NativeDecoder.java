@@ -80,11 +80,19 @@ final class NativeDecoder implements AutoCloseable {
     }
   }
 
-  /// Bytes of scratch, without KV memory and weights.
+  /// Bytes of scratch that a step of so many rows takes, without its logits.
   static long scratchBytes(
-      CpuDevice device, DecoderSpec spec, CompileOptions options, KvLayout kvLayout) {
+      CpuDevice device, DecoderSpec spec, CompileOptions options, KvLayout kvLayout, int rows) {
     try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment config = config(spec, options, kvLayout, 0, MemorySegment.NULL, 0, scratch);
+      var step =
+          new CompileOptions(
+              options.quantization(),
+              options.kvType(),
+              options.contextLength(),
+              options.kvBlockCount(),
+              rows,
+              options.maxSequences());
+      MemorySegment config = config(spec, step, kvLayout, 0, MemorySegment.NULL, 0, scratch);
       return device.library().decoderBytes(device.address(), config);
     }
   }

@@ -47,7 +47,7 @@ final class NativeEncoder implements AutoCloseable {
       Tensor types = types(weights, packed, hidden);
       MemorySegment config =
           new StructWriter(scratch, CONFIG_FIELDS)
-              .integers(shape(spec, options))
+              .integers(shape(spec, options, maxRows(spec, options)))
               .real(spec.normEpsilon())
               .address(packed.borrow(tokens))
               .address(packed.borrow(positions))
@@ -77,12 +77,12 @@ final class NativeEncoder implements AutoCloseable {
     return packed.table(TensorNames.TOKEN_TYPES, shape.rowCount(), hidden);
   }
 
-  /// Bytes of scratch, without weights.
-  static long scratchBytes(CpuDevice device, EncoderSpec spec, CompileOptions options) {
+  /// Bytes of scratch that a pass of so many rows takes.
+  static long scratchBytes(CpuDevice device, EncoderSpec spec, CompileOptions options, int rows) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment config =
           new StructWriter(scratch, CONFIG_FIELDS)
-              .integers(shape(spec, options))
+              .integers(shape(spec, options, rows))
               .real(spec.normEpsilon())
               .integers(0, 0, 0, 0, 0, 0)
               .done();
@@ -95,7 +95,7 @@ final class NativeEncoder implements AutoCloseable {
     return Math.max(options.maxBatchTokens(), spec.contextLength());
   }
 
-  private static long[] shape(EncoderSpec spec, CompileOptions options) {
+  private static long[] shape(EncoderSpec spec, CompileOptions options, int rows) {
     boolean mean =
         switch (spec.pooling()) {
           case MEAN -> true;
@@ -108,7 +108,7 @@ final class NativeEncoder implements AutoCloseable {
       spec.intermediateSize(),
       spec.headCount(),
       spec.maxPositions(),
-      maxRows(spec, options),
+      rows,
       options.maxSequences(),
       mean ? 1 : 0,
       spec.normalize() ? 1 : 0
@@ -159,8 +159,10 @@ final class NativeEncoder implements AutoCloseable {
     device.library().encoderVector(address, layer, role, weight ? 1 : 0, vector, count);
   }
 
-  void run(int texts, MemorySegment rowOffsets, MemorySegment tokens, MemorySegment out) {
-    device.library().encoderForward(address, texts, rowOffsets, tokens, out);
+  /// @param scratch where the pass computes
+  void run(
+      long scratch, int texts, MemorySegment rowOffsets, MemorySegment tokens, MemorySegment out) {
+    device.library().encoderForward(address, scratch, texts, rowOffsets, tokens, out);
   }
 
   @Override

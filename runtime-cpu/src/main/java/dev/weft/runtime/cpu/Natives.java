@@ -36,6 +36,12 @@ final class Natives {
     return data.isNative() ? data : arena.allocate(data.byteSize(), ALIGNMENT).copyFrom(data);
   }
 
+  /// Memory that is mapped there, and stays so for as long as the segment is used.
+  @SuppressWarnings("restricted")
+  static MemorySegment memory(long address, long bytes) {
+    return MemorySegment.ofAddress(address).reinterpret(bytes);
+  }
+
   /// A tensor's elements as floats.
   static MemorySegment floats(Tensor tensor, Arena arena) {
     return arena.allocateFrom(JAVA_FLOAT, Dequantizer.all(tensor));

@@ -13,13 +13,14 @@ import java.util.Map;
 
 /// A `struct weft_step` and its arrays, written anew for each step: filling it allocates nothing.
 final class StepBuffer {
-  private static final int FIELDS = 13;
+  private static final int FIELDS = 14;
   private static final long ROWS = 0;
   private static final long SEQUENCES = 8;
   private static final long LOGIT_ROWS = 16;
   private static final long LOGITS = 72;
   private static final long ADAPTERS = 88;
   private static final long WORKERS = 96;
+  private static final long SCRATCH = 104;
 
   private final KvLayout kvLayout;
   private final MemorySegment tokens;
@@ -56,7 +57,7 @@ final class StepBuffer {
             .address(MemorySegment.NULL)
             .address(largest)
             .address(MemorySegment.NULL)
-            .integers(1)
+            .integers(1, 0)
             .done();
   }
 
@@ -98,6 +99,11 @@ final class StepBuffer {
     struct.set(ADDRESS, LOGITS, logits);
     struct.set(ADDRESS, ADAPTERS, adapted ? sequenceAdapters : MemorySegment.NULL);
     return struct;
+  }
+
+  /// Where the step computes.
+  void setScratch(long address) {
+    struct.set(JAVA_LONG, SCRATCH, address);
   }
 
   /// How many workers take the step: 1 up to the device's threads.

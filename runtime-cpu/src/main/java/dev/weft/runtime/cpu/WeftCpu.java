@@ -112,7 +112,14 @@ final class WeftCpu {
             JAVA_LONG);
     encoderForward =
         library.function(
-            "weft_encoder_forward", JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS, ADDRESS);
+            "weft_encoder_forward",
+            JAVA_INT,
+            ADDRESS,
+            JAVA_LONG,
+            JAVA_LONG,
+            ADDRESS,
+            ADDRESS,
+            ADDRESS);
     encoderFree = library.procedure("weft_encoder_free", ADDRESS);
   }
 
@@ -429,13 +436,14 @@ final class WeftCpu {
 
   void encoderForward(
       MemorySegment encoder,
+      long scratch,
       long texts,
       MemorySegment rowOffsets,
       MemorySegment tokens,
       MemorySegment out) {
     int status;
     try {
-      status = (int) encoderForward.invokeExact(encoder, texts, rowOffsets, tokens, out);
+      status = (int) encoderForward.invokeExact(encoder, scratch, texts, rowOffsets, tokens, out);
     } catch (Throwable t) {
       throw failed("weft_encoder_forward", t);
     }

@@ -163,12 +163,16 @@ class ElasticMemoryTest {
     open(1L << 30);
     load("one");
     long fixedBytes = ledger.snapshot().plannedBytes();
+    assertThat(instances.status().memory().chunks().activations())
+        .as("nothing is mapped before the first step")
+        .isZero();
     List<List<Integer>> expected = new ArrayList<>();
     try (Lease lease = lease("one")) {
       for (int i = 0; i < 16; i++) {
         expected.addAll(answers(List.of(send(lease, 40 + i, 400))));
       }
     }
+    int activationChunks = instances.status().memory().chunks().activations();
     everythingIsGivenBack();
 
     // Room for both and six contexts between them, where each has sixteen requests.
@@ -191,6 +195,9 @@ class ElasticMemoryTest {
       assertThat(answers(sentToTwo)).isEqualTo(expected);
     }
     assertThat(taken).hasPositiveValue();
+    assertThat(instances.status().memory().chunks().activations())
+        .as("both compute in the same chunks")
+        .isBetween(1, activationChunks);
     DeviceStatus.Memory memory = instances.status().memory();
     assertThat(memory.actualBytes()).isLessThanOrEqualTo(memory.capacityBytes());
   }
