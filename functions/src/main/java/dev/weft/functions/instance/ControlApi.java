@@ -14,6 +14,7 @@ import org.jspecify.annotations.Nullable;
 /// | `POST /control/unload` | [UnloadRequest] | 200 [InstanceStatus]; 409 [Rejection] when busy or pinned, unless forced |
 /// | `POST /control/prewarm` | [PrewarmRequest] | 202 [InstanceStatus]; the tier it has been asked to reach |
 /// | `POST /control/inspect` | [Function] | 200 [Inspection]: what the function would need, before it is deployed |
+/// | `POST /control/continue` | an inference request and what has been read of its answer | 200, the rest of the stream |
 /// | `POST /control/drain` | none | 202; finishes what runs, admits nothing new, then exits |
 /// | `GET /control/status` | | 200 [DeviceStatus] |
 /// | `GET /control/status/stream` | | SSE: one `data:` [DeviceStatus] a change, a comment every 5 s |
@@ -22,6 +23,21 @@ public final class ControlApi {
   public static final String UNLOAD = "/control/unload";
   public static final String PREWARM = "/control/prewarm";
   public static final String INSPECT = "/control/inspect";
+
+  /// Goes on with a stream that broke, on this runtime or another. The headers are those of an
+  /// inference request; the body is
+  ///
+  /// ```
+  /// {"path": "/v1/chat/completions",
+  ///  "choices": [{"index": 0, "tokens": [12, 34]}, {"index": 1, "tokens": [5], "used": 2}],
+  ///  "request": {the body as it was}}
+  /// ```
+  ///
+  /// with a member of `choices` for each of which a frame has been read: the ids of its `: t`
+  /// comments, and `used` when its end has been read. What follows begins with the next token: no
+  /// frame comes twice, and usage counts the request as a whole.
+  public static final String CONTINUE = "/control/continue";
+
   public static final String DRAIN = "/control/drain";
   public static final String STATUS = "/control/status";
   public static final String STATUS_STREAM = "/control/status/stream";
@@ -42,7 +58,9 @@ public final class ControlApi {
   /// The seed to use when the body has none.
   public static final String SEED_HEADER = "weft-seed";
 
-  /// `1` asks for a `: t <token ids>` comment before each SSE frame and for usage in the last one.
+  /// `1` asks for a comment before each SSE frame of a choice, and for usage in the last one. `: t
+  /// 12 34` says which tokens the frame's text came from, `: t/1 12` those of the second choice, `:
+  /// t 12 end 57` that it is the choice's last frame and that it took 57 tokens.
   public static final String TOKENS_HEADER = "weft-tokens";
 
   /// Milliseconds that the request may still take before its first token.

@@ -131,6 +131,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
 
   Submission submit(Entrance entrance, GenerationRequest request, GenerationListener listener) {
     checkTokens(request.promptTokens());
+    checkTokens(request.generated());
     long length = (long) request.promptTokens().length + request.maxTokens();
     if (length > options.contextLength()) {
       return new Submission.Rejected(
@@ -148,10 +149,14 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     if (closing || entrance.closed()) {
       return rejectedClosing();
     }
+    var generation = new Generation(entrance, request, listener, tokenizer, device.nanoTime());
+    if (generation.overrun()) {
+      return new Submission.Rejected(
+          Submission.Rejected.Code.OVERRUN, "tokens were generated after the end");
+    }
     if (!entrance.tryEnter()) {
       return rejectedFull();
     }
-    var generation = new Generation(entrance, request, listener, tokenizer, device.nanoTime());
     if (!device.offer(() -> accept(generation))) {
       generation.leave();
       return closing ? rejectedClosing() : rejectedFull();
@@ -228,6 +233,10 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     generations.put(generation.sequence(), generation);
     if (closed || generation.entrance().closed()) {
       end(generation, Outcome.UNLOADED, "the instance was unloaded");
+      return;
+    }
+    if (generation.endedBefore().isPresent()) {
+      end(generation, generation.endedBefore().get(), "");
       return;
     }
     planner.add(generation.sequence());

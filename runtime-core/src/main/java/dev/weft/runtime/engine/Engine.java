@@ -134,7 +134,9 @@ public interface Engine extends AutoCloseable {
         /// The KV memory of the instance can never hold this sequence.
         NEVER_FITS,
         /// The instance is closing.
-        CLOSING
+        CLOSING,
+        /// What was generated elsewhere goes on after its end.
+        OVERRUN
       }
     }
   }

@@ -37,6 +37,8 @@ final class Generation implements Engine.Submission.Admitted {
   private long firstTokenNanos;
   private boolean started;
   private int completionTokens;
+  private Optional<Outcome> endedBefore = Optional.empty();
+  private boolean overrun;
   private volatile boolean cancelled;
 
   Generation(
@@ -59,6 +61,26 @@ final class Generation implements Engine.Submission.Admitted {
     stops = new StopStrings(request.stop());
     lookup = new PromptLookup(request.promptLookupTokens());
     submittedNanos = nowNanos;
+    replay();
+  }
+
+  /// Takes the tokens that were generated elsewhere. Their text has been told: text depends on
+  /// tokens alone, so the decoder and the stop strings are afterwards where they were there.
+  private void replay() {
+    for (int token : request.generated()) {
+      overrun |= endedBefore.isPresent();
+      endedBefore = accept(LogProbabilities.unscored(token), submittedNanos).end();
+    }
+  }
+
+  /// How it ended, if what was generated elsewhere is all there is.
+  Optional<Outcome> endedBefore() {
+    return endedBefore;
+  }
+
+  /// Whether what was generated elsewhere goes on after its end.
+  boolean overrun() {
+    return overrun;
   }
 
   @Override
@@ -89,12 +111,17 @@ final class Generation implements Engine.Submission.Admitted {
 
   /// Whether no token has come yet.
   boolean firstToken() {
-    return completionTokens == 0;
+    return fresh() == 0;
+  }
+
+  /// Tokens that were generated here.
+  private int fresh() {
+    return completionTokens - request.generated().length;
   }
 
   /// Whether the deadline has passed before the first token.
   boolean overdue(long nowNanos) {
-    return completionTokens == 0
+    return firstToken()
         && request.deadline().isPresent()
         && Duration.ofNanos(nowNanos - submittedNanos).compareTo(request.deadline().get()) > 0;
   }
@@ -209,9 +236,10 @@ final class Generation implements Engine.Submission.Admitted {
 
   /// Takes the next token.
   Advance accept(SampledToken sampled, long nowNanos) {
-    if (completionTokens++ == 0) {
+    if (firstToken()) {
       firstTokenNanos = nowNanos;
     }
+    completionTokens++;
     sequence.append(sampled.token());
     if (!request.ignoreEnd() && endTokens.contains(sampled.token())) {
       return new Advance(remainingText(), List.of(), Optional.of(Outcome.STOP));
@@ -260,12 +288,11 @@ final class Generation implements Engine.Submission.Admitted {
   Ended summary(Outcome outcome, long nowNanos) {
     Optional<Duration> firstToken = Optional.empty();
     Optional<Duration> perToken = Optional.empty();
-    if (completionTokens > 0) {
+    if (fresh() > 0) {
       firstToken = Optional.of(Duration.ofNanos(firstTokenNanos - submittedNanos));
     }
-    if (completionTokens > 1) {
-      perToken =
-          Optional.of(Duration.ofNanos((nowNanos - firstTokenNanos) / (completionTokens - 1)));
+    if (fresh() > 1) {
+      perToken = Optional.of(Duration.ofNanos((nowNanos - firstTokenNanos) / (fresh() - 1)));
     }
     return new Ended(
         outcome,

@@ -17,6 +17,8 @@ import java.util.Optional;
 /// @param promptLookupTokens the most tokens to guess from the prompt and the text so far, and to
 ///   check in one step; 0 guesses none. The answer is the same
 /// @param deadline time, from submission, until the first token must have come
+/// @param generated tokens that were generated elsewhere already: the text goes on after them, and
+///   they count as this request's own
 @SuppressWarnings("ArrayRecordComponent")
 public record GenerationRequest(
     String id,
@@ -28,7 +30,36 @@ public record GenerationRequest(
     boolean ignoreEnd,
     boolean scorePrompt,
     int promptLookupTokens,
-    Optional<Duration> deadline) {
+    Optional<Duration> deadline,
+    int[] generated) {
+  private static final int[] NOTHING = {};
+
+  /// One that begins at its prompt.
+  public GenerationRequest(
+      String id,
+      int[] promptTokens,
+      SamplingParameters sampling,
+      int maxTokens,
+      int minTokens,
+      List<String> stop,
+      boolean ignoreEnd,
+      boolean scorePrompt,
+      int promptLookupTokens,
+      Optional<Duration> deadline) {
+    this(
+        id,
+        promptTokens,
+        sampling,
+        maxTokens,
+        minTokens,
+        stop,
+        ignoreEnd,
+        scorePrompt,
+        promptLookupTokens,
+        deadline,
+        NOTHING);
+  }
+
   public GenerationRequest {
     stop = List.copyOf(stop);
     if (promptTokens.length == 0) {
@@ -43,8 +74,31 @@ public record GenerationRequest(
     if (promptLookupTokens < 0) {
       throw new IllegalArgumentException("promptLookupTokens is negative: " + promptLookupTokens);
     }
+    if (generated.length > maxTokens) {
+      throw new IllegalArgumentException(
+          "%d tokens were generated, of at most %d".formatted(generated.length, maxTokens));
+    }
+    if (generated.length > 0 && scorePrompt) {
+      throw new IllegalArgumentException("a prompt is scored before anything is generated");
+    }
     if (stop.contains("")) {
       throw new IllegalArgumentException("a stop string is empty");
     }
+  }
+
+  /// The same, going on after `tokens`. The prompt is not scored again.
+  public GenerationRequest after(int[] tokens) {
+    return new GenerationRequest(
+        id,
+        promptTokens,
+        sampling,
+        maxTokens,
+        minTokens,
+        stop,
+        ignoreEnd,
+        false,
+        promptLookupTokens,
+        deadline,
+        tokens);
   }
 }

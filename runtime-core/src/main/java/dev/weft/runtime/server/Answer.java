@@ -12,7 +12,8 @@ sealed interface Answer permits StreamedAnswer, WholeAnswer {
 
   void text(int choice, String text, List<SampledToken> tokens);
 
-  void end(int choice, Finish finish);
+  /// @param used tokens that the choice took altogether
+  void end(int choice, Finish finish, int used);
 
   /// Sends what has been gathered since the last time.
   void flush();

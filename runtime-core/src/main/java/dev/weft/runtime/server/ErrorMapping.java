@@ -64,6 +64,7 @@ final class ErrorMapping {
       case CONTEXT_LENGTH, NEVER_FITS ->
           ApiError.of(Category.INVALID, rejected.message(), null, "context_length_exceeded");
       case CLOSING -> unloaded();
+      case OVERRUN -> ApiError.of(Category.INVALID, rejected.message(), "choices", "invalid_value");
     };
   }
 

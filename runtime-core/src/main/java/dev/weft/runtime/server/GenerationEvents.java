@@ -131,12 +131,13 @@ final class GenerationEvents {
     }
   }
 
-  /// Joins the texts of each choice: between its prompt and its end a choice has nothing else.
+  /// Joins the texts of each choice: between its prompt and its end a choice has nothing else. Text
+  /// without tokens belongs to the end, and stays apart.
   private static List<Event> merged(List<Event> events) {
     List<Event> merged = new ArrayList<>();
     Map<Integer, Run> runByChoice = new HashMap<>();
     for (Event event : events) {
-      if (!(event instanceof Event.Text piece)) {
+      if (!(event instanceof Event.Text piece) || piece.tokens().isEmpty()) {
         merged.add(event);
         continue;
       }

@@ -1,6 +1,7 @@
 package dev.weft.runtime.server;
 
 import dev.weft.runtime.engine.GenerationRequest;
+import dev.weft.runtime.server.openai.ContinueRequest.Begun;
 import dev.weft.runtime.server.openai.Reply;
 import java.util.List;
 import java.util.Optional;
@@ -18,8 +19,18 @@ record GenerationPlan(List<Sequence> sequences, Reply reply, Format format) {
   /// @param echo the prompt's text, when the answer begins with it
   /// @param countsPrompt whether its prompt is counted: of choices with one prompt, the first is
   /// @param scoreOnly whether the generated token is dropped, since only the prompt was asked for
+  /// @param begun what has been read of it, when it goes on with a stream that broke
   record Sequence(
-      GenerationRequest request, Optional<String> echo, boolean countsPrompt, boolean scoreOnly) {}
+      GenerationRequest request,
+      Optional<String> echo,
+      boolean countsPrompt,
+      boolean scoreOnly,
+      Optional<Begun> begun) {
+    /// Whether its end has been read, and nothing is left to do.
+    boolean over() {
+      return begun.isPresent() && begun.get().used().isPresent();
+    }
+  }
 
   /// How the answer is sent.
   ///

@@ -14,6 +14,8 @@ import dev.weft.runtime.server.openai.ChatReply;
 import dev.weft.runtime.server.openai.ChatRequest;
 import dev.weft.runtime.server.openai.CompletionReply;
 import dev.weft.runtime.server.openai.CompletionRequest;
+import dev.weft.runtime.server.openai.ContinueRequest;
+import dev.weft.runtime.server.openai.ContinueRequest.Begun;
 import dev.weft.runtime.server.openai.GenerationParameters;
 import dev.weft.runtime.server.openai.GenerationParameters.Streaming;
 import dev.weft.runtime.server.openai.Logprobs;
@@ -29,11 +31,14 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.regex.Pattern;
 
-/// `POST /v1/chat/completions` and `POST /v1/completions`: from a body to a [GenerationPlan], on a
-/// request worker.
+/// `POST /v1/chat/completions`, `POST /v1/completions`, and `POST /control/continue` for streams of
+/// either: from a body to a [GenerationPlan], on a request worker.
 final class GenerationRoutes {
+  static final String CHAT = "/v1/chat/completions";
+  static final String COMPLETIONS = "/v1/completions";
   private static final Pattern RESPONSE_ID = Pattern.compile("[A-Za-z0-9_.-]{1,128}");
 
   private final ModelRequests models;
@@ -50,24 +55,49 @@ final class GenerationRoutes {
   }
 
   void chat(Call call) {
+    chat(call, () -> new ContinueRequest(CHAT, call.json(), ContinueRequest.NOTHING));
+  }
+
+  void complete(Call call) {
+    complete(call, () -> new ContinueRequest(COMPLETIONS, call.json(), ContinueRequest.NOTHING));
+  }
+
+  /// Goes on with a stream that broke.
+  void resume(Call call) {
+    ContinueRequest broken = ContinueRequest.parse(call.json());
+    if (!broken.request().path("stream").asBoolean()) {
+      throw ApiError.invalid("request", "invalid_value", "Only a stream can be continued.");
+    }
+    switch (broken.path()) {
+      case CHAT -> chat(call, () -> broken);
+      case COMPLETIONS -> complete(call, () -> broken);
+      default ->
+          throw ApiError.invalid("path", "invalid_value", "Nothing at this path is a stream.");
+    }
+  }
+
+  private void chat(Call call, Supplier<ContinueRequest> body) {
     answer(
         call,
         "chat",
         timer -> {
-          ChatRequest request = ChatRequest.parse(call.json());
+          ContinueRequest broken = body.get();
+          ChatRequest request = ChatRequest.parse(broken.request());
           return new Prepared(
-              request.model(), model -> chatPlan(new Context(call, model, timer), request));
+              request.model(), model -> chatPlan(new Context(call, model, timer, broken), request));
         });
   }
 
-  void complete(Call call) {
+  private void complete(Call call, Supplier<ContinueRequest> body) {
     answer(
         call,
         "text_completion",
         timer -> {
-          CompletionRequest request = CompletionRequest.parse(call.json());
+          ContinueRequest broken = body.get();
+          CompletionRequest request = CompletionRequest.parse(broken.request());
           return new Prepared(
-              request.model(), model -> completionPlan(new Context(call, model, timer), request));
+              request.model(),
+              model -> completionPlan(new Context(call, model, timer, broken), request));
         });
   }
 
@@ -75,7 +105,7 @@ final class GenerationRoutes {
   private record Prepared(Optional<String> model, Function<Generator, GenerationPlan> plan) {}
 
   /// What planning needs of the request beside its body.
-  private record Context(Call call, Generator model, RequestTimer timer) {
+  private record Context(Call call, Generator model, RequestTimer timer, ContinueRequest broken) {
     ServingModel.Common common() {
       return model.common();
     }
@@ -139,8 +169,9 @@ final class GenerationRoutes {
     for (int i = 0; i < generation.choices(); i++) {
       GenerationRequest sequence =
           request(context, generation, prompt, new Choice(id, i, i, seed, false, "messages"));
-      sequences.add(new Sequence(sequence, Optional.empty(), i == 0, false));
+      sequences.add(new Sequence(sequence, Optional.empty(), i == 0, false, begun(context, i)));
     }
+    checkBegun(context, sequences.size());
     return new GenerationPlan(sequences, reply, format(context.call(), generation));
   }
 
@@ -155,12 +186,18 @@ final class GenerationRoutes {
       int[] prompt = ModelRequests.tokens(context.common(), input, "prompt", true);
       Optional<String> echo = request.echo() ? Optional.of(text(context, input)) : Optional.empty();
       for (int i = 0; i < generation.choices(); i++) {
-        var choice = new Choice(id, sequences.size(), i, seed, score, "prompt");
+        int index = sequences.size();
+        var choice = new Choice(id, index, i, seed, score, "prompt");
         sequences.add(
             new Sequence(
-                request(context, generation, prompt, choice), echo, i == 0, request.scoreOnly()));
+                request(context, generation, prompt, choice),
+                echo,
+                i == 0,
+                request.scoreOnly(),
+                begun(context, index)));
       }
     }
+    checkBegun(context, sequences.size());
     return new GenerationPlan(sequences, reply, format(context.call(), generation));
   }
 
@@ -176,17 +213,50 @@ final class GenerationRoutes {
       Context context, GenerationParameters generation, int[] prompt, Choice choice) {
     ServingModel.Common model = context.common();
     checkBias(generation, model.tokenizer().vocabularySize());
-    return new GenerationRequest(
-        choice.responseId() + "-" + choice.index(),
-        prompt,
-        generation.samplingOf(choice.variant(), choice.seed()),
-        maxTokens(model, generation, prompt.length, choice.param()),
-        generation.minTokens(),
-        generation.stop(),
-        generation.ignoreEnd(),
-        choice.score(),
-        generation.promptLookupTokens(),
-        deadline(context));
+    var fresh =
+        new GenerationRequest(
+            choice.responseId() + "-" + choice.index(),
+            prompt,
+            generation.samplingOf(choice.variant(), choice.seed()),
+            maxTokens(model, generation, prompt.length, choice.param()),
+            generation.minTokens(),
+            generation.stop(),
+            generation.ignoreEnd(),
+            choice.score(),
+            generation.promptLookupTokens(),
+            deadline(context));
+    return begun(context, choice.index()).map(begun -> after(fresh, begun, model)).orElse(fresh);
+  }
+
+  private static Optional<Begun> begun(Context context, int index) {
+    return Optional.ofNullable(context.broken().begun().get(index));
+  }
+
+  private static void checkBegun(Context context, int choices) {
+    for (int index : context.broken().begun().keySet()) {
+      if (index >= choices) {
+        throw invalidBegun("The request has %d choices, and %d is none.".formatted(choices, index));
+      }
+    }
+  }
+
+  private static GenerationRequest after(
+      GenerationRequest fresh, Begun begun, ServingModel.Common model) {
+    int[] tokens = begun.tokens();
+    if (tokens.length > fresh.maxTokens()) {
+      throw invalidBegun(
+          "%d tokens of at most %d have been read.".formatted(tokens.length, fresh.maxTokens()));
+    }
+    for (int token : tokens) {
+      if (token < 0 || token >= model.tokenizer().vocabularySize()) {
+        throw invalidBegun("%d is not a token of this model.".formatted(token));
+      }
+    }
+    return fresh.after(tokens);
+  }
+
+  private static ApiException invalidBegun(String message) {
+    return ApiError.invalid("choices", "invalid_value", message);
   }
 
   /// What was asked for, as far as the function allows it; else all that the context has left.

@@ -46,21 +46,29 @@ final class GenerationRun {
             ? new StreamedAnswer(call, plan, settings.keepAliveInterval())
             : new WholeAnswer(call, plan);
     // What is not streamed is taken as it comes and bounded by the tokens that were asked for.
+    int unfinished = unfinished(plan);
     int maxPendingBytes = plan.format().streamed() ? settings.maxPendingBytes() : Integer.MAX_VALUE;
     this.events =
         new GenerationEvents(
-            plan.sequences().size(),
+            unfinished,
             maxPendingBytes,
             () -> call.onContext(this::drain),
             () -> call.onContext(this::cut));
-    this.running = plan.sequences().size();
+    this.running = unfinished;
   }
 
   /// Submits all sequences. From here on the lease is this run's.
   void start(DecoderInstance decoder) {
     call.onDeparture(this::abandon);
+    int left = unfinished(plan);
+    if (left < plan.sequences().size()) {
+      call.onContext(this::countOver);
+    }
     for (int i = 0; i < plan.sequences().size(); i++) {
-      int unsubmitted = plan.sequences().size() - i;
+      if (plan.sequences().get(i).over()) {
+        continue;
+      }
+      int unsubmitted = left--;
       Submission submission;
       try {
         submission = decoder.submit(plan.sequences().get(i).request(), events.listener(i));
@@ -159,7 +167,8 @@ final class GenerationRun {
       }
       case Event.Finished(int choice, var reason, Usage used) -> {
         running--;
-        count(choice, used);
+        TokenUsage counted = counted(plan.sequences().get(choice), used);
+        usage = usage.plus(counted);
         if (error == null) {
           Finish finish =
               plan.sequences().get(choice).scoreOnly()
@@ -168,7 +177,7 @@ final class GenerationRun {
                     case STOP -> Finish.STOP;
                     case LENGTH -> Finish.LENGTH;
                   };
-          answer.end(choice, finish);
+          answer.end(choice, finish, counted.completionTokens());
         }
       }
       case Event.Failed(int _, GenerationError failure) -> {
@@ -178,14 +187,28 @@ final class GenerationRun {
     }
   }
 
-  private void count(int choice, Usage used) {
-    GenerationPlan.Sequence sequence = plan.sequences().get(choice);
-    usage =
-        usage.plus(
-            new TokenUsage(
-                sequence.countsPrompt() ? used.promptTokens() : 0,
-                sequence.countsPrompt() ? used.cachedTokens() : 0,
-                sequence.scoreOnly() ? 0 : used.completionTokens()));
+  /// What was used of choices whose end has been read elsewhere. Without any other choice that is
+  /// all there is to tell.
+  private void countOver() {
+    for (GenerationPlan.Sequence sequence : plan.sequences()) {
+      if (sequence.over()) {
+        int prompt = sequence.request().promptTokens().length;
+        int used = sequence.begun().orElseThrow().used().orElseThrow();
+        usage = usage.plus(counted(sequence, new Usage(prompt, 0, used)));
+      }
+    }
+    finishWhenAllEnded();
+  }
+
+  private static int unfinished(GenerationPlan plan) {
+    return (int) plan.sequences().stream().filter(sequence -> !sequence.over()).count();
+  }
+
+  private static TokenUsage counted(GenerationPlan.Sequence sequence, Usage used) {
+    return new TokenUsage(
+        sequence.countsPrompt() ? used.promptTokens() : 0,
+        sequence.countsPrompt() ? used.cachedTokens() : 0,
+        sequence.scoreOnly() ? 0 : used.completionTokens());
   }
 
   /// The first failure is the answer; the other sequences end with it.

@@ -87,8 +87,9 @@ public final class RuntimeServer implements AutoCloseable {
     return List.of(
         new Route(HttpMethod.GET, "/health", Access.OPEN, Work.IMMEDIATE, health::check),
         get("/metrics", call -> metrics(call, served.metrics())),
-        inference("/v1/chat/completions", generation::chat),
-        inference("/v1/completions", generation::complete),
+        inference(GenerationRoutes.CHAT, generation::chat),
+        inference(GenerationRoutes.COMPLETIONS, generation::complete),
+        inference(ControlApi.CONTINUE, generation::resume),
         inference("/v1/embeddings", embedding::embed),
         get("/v1/models", list::list),
         get("/v1/models/{model}", list::describe),

@@ -1,6 +1,7 @@
 package dev.weft.runtime.server;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.weft.runtime.sampling.LogProbabilities;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.server.openai.ApiError;
 import dev.weft.runtime.server.openai.Reply;
@@ -9,13 +10,19 @@ import dev.weft.runtime.server.openai.TokenUsage;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /// Answers in server-sent events, as OpenAI does. The status line waits for the first token, so
 /// that what fails before is an ordinary error; comments keep the connection alive meanwhile.
 ///
-/// With token comments, each frame follows a line `: t <id> <id> ...`: the tokens that its text
-/// came from, those included whose text was not certain before. Concatenated over the stream they
-/// are the whole sequence.
+/// With token comments, each frame of a choice follows a line that says what it brings: `: t` with
+/// the ids of the tokens that its text came from, those included whose text was not certain before
+/// (`: t 12 34`). Concatenated over the stream they are the whole sequence, but for its end token.
+/// Choices other than the first have their index (`: t/1 12`), and the last frame of a choice the
+/// number of tokens that it took (`: t end 57`). Text is told by tokens alone: who has read a
+/// number of frames has read what these tokens, and no others, make certain. So the stream can go
+/// on elsewhere ([ContinueRequest]).
 final class StreamedAnswer implements Answer {
   private final Call call;
   private final GenerationPlan plan;
@@ -26,6 +33,7 @@ final class StreamedAnswer implements Answer {
   private static final class Open {
     private final Reply.Choice writer;
     private final List<SampledToken> held = new ArrayList<>();
+    private String tail = "";
     private boolean opened;
 
     private Open(Reply.Choice writer) {
@@ -38,13 +46,36 @@ final class StreamedAnswer implements Answer {
     this.plan = plan;
     this.stream = new EventStream(call, keepAliveInterval);
     for (int i = 0; i < plan.sequences().size(); i++) {
-      choices.add(new Open(plan.reply().choice(i)));
+      choices.add(choice(i));
     }
+  }
+
+  /// A choice, as far as its reader has come.
+  private Open choice(int index) {
+    Open open = new Open(plan.reply().choice(index));
+    GenerationPlan.Sequence sequence = plan.sequences().get(index);
+    if (sequence.begun().isPresent()) {
+      open.opened = true;
+      if (plan.format().logprobs()) {
+        // For the offsets: nobody reads these frames.
+        sequence
+            .echo()
+            .ifPresent(
+                echo -> open.writer.delta(echo, unscored(sequence.request().promptTokens())));
+        open.writer.delta("", unscored(sequence.begun().get().tokens()));
+      }
+    }
+    return open;
+  }
+
+  private static List<SampledToken> unscored(int[] tokens) {
+    return IntStream.of(tokens).mapToObj(LogProbabilities::unscored).toList();
   }
 
   @Override
   public void prompt(int choice, List<SampledToken> prompt) {
     Open open = open(choice);
+    comment(choice, "");
     String echo = plan.sequences().get(choice).echo().orElse("");
     frame(open.writer.delta(echo, prompt));
   }
@@ -52,22 +83,27 @@ final class StreamedAnswer implements Answer {
   @Override
   public void text(int choice, String text, List<SampledToken> tokens) {
     Open open = choices.get(choice);
+    if (tokens.isEmpty()) {
+      // Part of the end: who has read it without the end could not say so in tokens.
+      open.tail += text;
+      return;
+    }
     open.held.addAll(tokens);
     boolean something = !text.isEmpty() || (plan.format().logprobs() && !open.held.isEmpty());
     if (!something) {
       return;
     }
     open(choice);
-    commentTokens(open);
+    comment(choice, ids(open.held));
     frame(open.writer.delta(text, plan.format().logprobs() ? List.copyOf(open.held) : List.of()));
     open.held.clear();
   }
 
   @Override
-  public void end(int choice, Finish finish) {
+  public void end(int choice, Finish finish, int used) {
     Open open = open(choice);
-    commentTokens(open);
-    frame(open.writer.end(finish));
+    comment(choice, ids(open.held) + " end " + used);
+    frame(open.writer.end(open.tail, finish));
     open.held.clear();
   }
 
@@ -107,22 +143,29 @@ final class StreamedAnswer implements Answer {
       return open;
     }
     open.opened = true;
-    open.writer.opening().ifPresent(this::frame);
+    open.writer
+        .opening()
+        .ifPresent(opening -> {
+          comment(choice, "");
+          frame(opening);
+        });
     GenerationPlan.Sequence sequence = plan.sequences().get(choice);
     if (sequence.echo().isPresent() && !sequence.request().scorePrompt()) {
+      comment(choice, "");
       frame(open.writer.delta(sequence.echo().get(), List.of()));
     }
     return open;
   }
 
-  private void commentTokens(Open open) {
-    if (plan.format().tokenComments() && !open.held.isEmpty()) {
-      StringBuilder comment = new StringBuilder("t");
-      for (SampledToken token : open.held) {
-        comment.append(' ').append(token.token());
-      }
-      stream.comment(comment.toString());
+  /// Says what the next frame brings of a choice.
+  private void comment(int choice, String what) {
+    if (plan.format().tokenComments()) {
+      stream.comment((choice == 0 ? "t" : "t/" + choice) + what);
     }
+  }
+
+  private static String ids(List<SampledToken> tokens) {
+    return tokens.stream().map(token -> " " + token.token()).collect(Collectors.joining());
   }
 
   private void frame(ObjectNode frame) {

@@ -45,7 +45,7 @@ final class WholeAnswer implements Answer {
   }
 
   @Override
-  public void end(int choice, Finish finish) {
+  public void end(int choice, Finish finish, int used) {
     choices.get(choice).finish = finish;
   }
 

@@ -254,6 +254,30 @@ public abstract class EngineContractTest {
   }
 
   @Test
+  void aGenerationGoesOnElsewhereWithTheTokensThatItWouldHaveHad() {
+    var penalized = new SamplingParameters(1, 0, 1, 0, 0.5, 0.5, 1.2, Map.of(), 11, -1);
+    var requests =
+        List.of(request(20, 3), request(9, 4).seed(5), request(33, 6).sampling(penalized));
+    var whole = new ArrayList<List<Integer>>();
+    try (var instance = instance(64, 128, 256)) {
+      requests.forEach(request -> whole.add(request.run(instance).ids()));
+    }
+    try (var elsewhere = instance(64, 128, 256)) {
+      for (int i = 0; i < requests.size(); i++) {
+        for (int told : new int[] {1, 17, 39, 40}) {
+          var begun = whole.get(i).subList(0, told).stream().mapToInt(Integer::intValue).toArray();
+          var listener = new RecordingListener();
+          elsewhere.submit(requests.get(i).build().after(begun), listener);
+          var end = listener.await();
+          assertThat(end.ids()).isEqualTo(whole.get(i).subList(told, 40));
+          assertThat(end.reason()).contains(FinishReason.LENGTH);
+          assertThat(end.usage().orElseThrow().completionTokens()).isEqualTo(40);
+        }
+      }
+    }
+  }
+
+  @Test
   void scoringAPromptGivesTheLikelihoodOfItsOwnContinuation() {
     try (var instance = instance(64, 128, 256)) {
       var request = request(20, 3);

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.engine.GenerationListener.Usage;
+import dev.weft.runtime.sampling.LogProbabilities;
+import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.server.GenerationEvents.Event;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -32,9 +34,12 @@ class GenerationEventsTest {
 
   @Test
   void aSlowClientIsLeftAloneUntilAllHasEnded() {
+    SampledToken first = LogProbabilities.unscored(1);
+    SampledToken second = LogProbabilities.unscored(2);
     events.stall();
-    events.listener(0).onTokens("a", List.of());
-    events.listener(0).onTokens("b", List.of());
+    events.listener(0).onTokens("a", List.of(first));
+    events.listener(0).onTokens("b", List.of(second));
+    events.listener(0).onTokens("the end's", List.of());
     events.listener(0).onFinish(FinishReason.LENGTH, new Usage(1, 0, 2));
 
     assertThat(wakes.get()).isZero();
@@ -45,7 +50,11 @@ class GenerationEventsTest {
 
     assertThat(wakes.get()).isEqualTo(1);
     assertThat(events.allEnded()).isTrue();
-    assertThat(events.take()).hasSize(3).first().isEqualTo(new Event.Text(0, "ab", List.of()));
+    assertThat(events.take())
+        .hasSize(4)
+        .startsWith(
+            new Event.Text(0, "ab", List.of(first, second)),
+            new Event.Text(0, "the end's", List.of()));
   }
 
   @Test

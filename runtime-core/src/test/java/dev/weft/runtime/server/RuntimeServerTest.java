@@ -125,7 +125,7 @@ class RuntimeServerTest {
     String stream = server.post(CHAT, body("\"stream\":true", ""), headers).body();
     // A byte is a token, and its id is three more than it.
     assertThat(stream.lines().filter(line -> line.startsWith(":")))
-        .containsExactly(": t 75", ": t 198 172", ": t 36");
+        .containsExactly(": t", ": t 75", ": t 198 172", ": t 36", ": t end 5");
     assertThat(stream)
         .contains("\"usage\":{")
         .doesNotContain("\"usage\":null")

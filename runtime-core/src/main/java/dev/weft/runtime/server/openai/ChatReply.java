@@ -53,8 +53,12 @@ public record ChatReply(ReplyHead head, Optional<Logprobs> logprobs) implements 
     }
 
     @Override
-    public ObjectNode end(Finish finish) {
-      return chunk(JsonNodeFactory.instance.objectNode(), List.of(), finish);
+    public ObjectNode end(String text, Finish finish) {
+      ObjectNode delta = JsonNodeFactory.instance.objectNode();
+      if (!text.isEmpty()) {
+        delta.put("content", text);
+      }
+      return chunk(delta, List.of(), finish);
     }
 
     @Override

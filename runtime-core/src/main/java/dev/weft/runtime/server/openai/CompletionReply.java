@@ -52,8 +52,8 @@ public record CompletionReply(ReplyHead head, Optional<Logprobs> logprobs) imple
     }
 
     @Override
-    public ObjectNode end(Finish finish) {
-      return head.chunk(TYPE, choice("", List.of(), false, finish));
+    public ObjectNode end(String text, Finish finish) {
+      return head.chunk(TYPE, choice(text, List.of(), false, finish));
     }
 
     @Override

@@ -24,7 +24,10 @@ public sealed interface Reply permits ChatReply, CompletionReply {
     /// A chunk of text with the tokens that it came from.
     ObjectNode delta(String text, List<SampledToken> tokens);
 
-    ObjectNode end(Finish finish);
+    /// The last chunk of a choice.
+    ///
+    /// @param text that became certain with the end; empty as a rule
+    ObjectNode end(String text, Finish finish);
 
     ObjectNode whole(String text, List<SampledToken> tokens, Finish finish);
   }

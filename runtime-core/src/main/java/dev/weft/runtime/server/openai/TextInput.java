@@ -36,7 +36,8 @@ public sealed interface TextInput {
     return inputs;
   }
 
-  private static Tokens tokens(String path, JsonNode array) {
+  /// The token ids of a list that is not empty.
+  static Tokens tokens(String path, JsonNode array) {
     Parameters.refuseEmpty(path, array);
     int[] tokens = new int[array.size()];
     for (int i = 0; i < tokens.length; i++) {
