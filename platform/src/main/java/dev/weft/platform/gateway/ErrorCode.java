@@ -13,6 +13,12 @@ final class ErrorCode {
 
   private ErrorCode() {}
 
+  /// The code of an event's frame (`data: {...}`); empty when there is none.
+  static String readFrame(Buffer frame) {
+    String code = read(frame.getBuffer(frame.toString().indexOf('{'), frame.length()));
+    return code == null ? "" : code;
+  }
+
   /// The code, or `null` when there is none.
   static @Nullable String read(Buffer body) {
     if (body.length() > MAX_BYTES) {

@@ -28,13 +28,19 @@ import org.slf4j.LoggerFactory;
 /// One request on its way: held until an instance is ready, sent, and its answer pumped back. All
 /// of it happens on the event loop of the client's connection.
 ///
-/// Until the first byte of an answer has gone to the client, a failed runtime is no failure of the
-/// request: it is sent again, to another instance or to the same once it is back, within the wait
-/// budget. After that a stream ends with an error event; it is never cut in silence. A request that
-/// breaks [#MAX_BREAKS] runtimes is not given to another.
+/// A failed runtime is no failure of the request: until the first frame of an answer has gone to
+/// the client it is sent again, to another instance or to the same once it is back, within the wait
+/// budget. From then on another instance of the same revision, or the same once it is back, is
+/// given what the client has got, in tokens, and goes on; the wait budget begins anew at the seam.
+/// What cannot go on ends with an error event; it is never cut in silence. A request that breaks
+/// [#MAX_BREAKS] runtimes is not given to another.
 final class GatewayCall {
   private static final Logger LOG = LoggerFactory.getLogger(GatewayCall.class);
   static final int MAX_BREAKS = 3;
+
+  /// How often runtimes may send a stream away before its end, without having failed.
+  private static final int MAX_MOVES = 16;
+
   private static final long REFUSED_PAUSE_MILLIS = 50;
   private static final String EVENT_STREAM = "text/event-stream";
   private static final Buffer HELD_COMMENT = Buffer.buffer(": waiting for an instance\n\n");
@@ -42,6 +48,9 @@ final class GatewayCall {
   /// What a runtime says when the gateway's snapshot was behind.
   private static final Set<String> STALE =
       Set.of("model_not_loaded", "model_loading", "model_unloaded", "model_not_found", "draining");
+
+  /// How a runtime ends a stream that may go on elsewhere.
+  private static final Set<String> MOVES = Set.of("model_unloaded", "draining");
 
   /// What all calls share.
   record Shared(
@@ -67,10 +76,14 @@ final class GatewayCall {
   private long heldSince;
   private Duration held = Duration.ZERO;
   private int breaks;
-  private boolean frameSent;
+  private int moves;
   private boolean finished;
-  private long firstTokenNanos;
   private @Nullable Tokens tokens;
+
+  /// What of a stream went to the client, and when the last runtime to write it was lost.
+  private final StreamProgress progress = new StreamProgress();
+
+  private @Nullable Instant seamAt;
 
   GatewayCall(Shared shared, Context context, GatewayRequest request, HttpServerResponse response) {
     this.shared = shared;
@@ -94,13 +107,22 @@ final class GatewayCall {
       return;
     }
     try {
-      switch (shared.activator().admit(request.function(), request.arrivedAt())) {
+      switch (shared.activator().admit(wish())) {
         case Activator.Admission.Ready(var ready) -> send(ready);
         case Activator.Admission.Held(var held) -> hold(held);
       }
     } catch (ApiException e) {
       fail(e.error());
     }
+  }
+
+  /// A stream goes on in the revision that began it, and waits anew for that.
+  private Activator.Wish wish() {
+    Target before = target;
+    Instant seam = seamAt;
+    return seam == null || before == null
+        ? new Activator.Wish(request.function(), request.arrivedAt(), null)
+        : new Activator.Wish(request.function(), seam, before.revision());
   }
 
   private void hold(Activator.Waiter held) {
@@ -146,7 +168,7 @@ final class GatewayCall {
     target = chosen;
     shared
         .upstream()
-        .open(chosen, request.operation().path())
+        .open(chosen, progress.begun() ? ControlApi.CONTINUE : request.operation().path())
         .onSuccess(opened -> send(chosen, opened))
         .onFailure(failure -> broken(chosen, failure));
   }
@@ -173,7 +195,10 @@ final class GatewayCall {
     putIfPresent(opened, ControlApi.STAGE_HEADER, workflow.stage());
     putIfPresent(opened, ControlApi.PARENT_HEADER, workflow.parent());
     opened
-        .send(request.body())
+        .send(
+            progress.begun()
+                ? progress.continuation(request.operation().path(), request.body())
+                : request.body())
         .onSuccess(answer -> answered(chosen, answer))
         .onFailure(failure -> broken(chosen, failure));
   }
@@ -201,28 +226,12 @@ final class GatewayCall {
   // A whole answer.
 
   private void gather(Target chosen, HttpClientResponse answer) {
-    Buffer body = Buffer.buffer();
-    boolean[] ended = new boolean[1];
-    answer.handler(chunk -> {
-      body.appendBuffer(chunk);
-      if (body.length() > shared.maxAnswerBytes() && !ended[0]) {
-        ended[0] = true;
-        answer.request().reset();
-        fail(ApiError.broken(502, "answer_too_large", "the answer is larger than allowed"));
-      }
-    });
-    answer.exceptionHandler(failure -> {
-      if (!ended[0]) {
-        ended[0] = true;
-        broken(chosen, failure);
-      }
-    });
-    answer.endHandler(_ -> {
-      if (!ended[0]) {
-        ended[0] = true;
-        gathered(answer, body);
-      }
-    });
+    AnswerBody.gather(
+        answer,
+        shared.maxAnswerBytes(),
+        body -> gathered(answer, body),
+        () -> fail(ApiError.broken(502, "answer_too_large", "the answer is larger than allowed")),
+        failure -> broken(chosen, failure));
   }
 
   private void gathered(HttpClientResponse answer, Buffer body) {
@@ -231,7 +240,9 @@ final class GatewayCall {
     }
     int status = answer.statusCode();
     String code = status < 400 ? null : ErrorCode.read(body);
-    if (code != null && (status == 503 || status == 404) && STALE.contains(code)) {
+    boolean stale = code != null && (status == 503 || status == 404) && STALE.contains(code);
+    // Who reads a stream already cannot try again himself.
+    if (stale || (progress.begun() && status == 429)) {
       again();
       return;
     }
@@ -263,9 +274,13 @@ final class GatewayCall {
     finish(status, code);
   }
 
-  /// The gateway's snapshot was behind the runtime: a moment later it is not.
+  /// A moment later the gateway's snapshot is no longer behind the runtime.
   private void again() {
-    shared.metrics().retry();
+    if (progress.begun()) {
+      shared.metrics().resume();
+    } else {
+      shared.metrics().retry();
+    }
     shared.vertx().setTimer(REFUSED_PAUSE_MILLIS, _ -> context.runOnContext(_ -> retry()));
   }
 
@@ -273,7 +288,7 @@ final class GatewayCall {
     if (finished) {
       return;
     }
-    Instant until = request.arrivedAt().plus(request.function().spec().scaling().waitBudget());
+    Instant until = wish().since().plus(request.function().spec().scaling().waitBudget());
     if (Instant.now().isAfter(until)) {
       fail(
           ApiError.unavailable(
@@ -286,8 +301,8 @@ final class GatewayCall {
   // A stream.
 
   private void pump(Target chosen, HttpClientResponse answer) {
-    StreamWatch watch = new StreamWatch();
-    SseFilter filter = new SseFilter(request.head().includeUsage(), watch);
+    SseFilter filter = new SseFilter(request.head().includeUsage(), progress);
+    progress.take();
     beginStream();
     answer.handler(chunk -> {
       if (finished) {
@@ -302,7 +317,6 @@ final class GatewayCall {
         return;
       }
       if (passed.length() > 0) {
-        frameSent = true;
         response.write(passed);
         if (response.writeQueueFull()) {
           answer.pause();
@@ -310,21 +324,39 @@ final class GatewayCall {
         }
       }
     });
-    answer.exceptionHandler(failure -> broken(chosen, failure));
-    answer.endHandler(_ -> {
-      if (finished) {
-        return;
-      }
-      if (watch.done) {
-        response.end();
-        finish(200, null);
-      } else if (watch.failed) {
-        response.end();
-        finish(502, "stream_error");
-      } else {
-        broken(chosen, new IllegalStateException("the stream ended without [DONE]"));
-      }
-    });
+    answer.exceptionHandler(failure -> cut(chosen, filter, failure));
+    answer.endHandler(
+        _ -> cut(chosen, filter, new IllegalStateException("the stream ended without [DONE]")));
+  }
+
+  /// The runtime's stream is over, as it should be or not.
+  private void cut(Target chosen, SseFilter filter, Throwable failure) {
+    if (finished) {
+      return;
+    }
+    upstream = null;
+    Buffer seam = filter.seam();
+    if (seam.length() > 0) {
+      response.write(seam);
+    }
+    Buffer error = progress.error();
+    if (progress.done()) {
+      response.end();
+      finish(200, null);
+    } else if (progress.whole()) {
+      response.end("data: [DONE]\n\n");
+      finish(200, null);
+    } else if (error == null) {
+      broken(chosen, failure);
+    } else if (MOVES.contains(ErrorCode.readFrame(error))
+        && progress.known()
+        && moves++ < MAX_MOVES) {
+      seamAt = Instant.now();
+      again();
+    } else {
+      response.end(error);
+      finish(502, "stream_error");
+    }
   }
 
   private void beginStream() {
@@ -336,45 +368,6 @@ final class GatewayCall {
           .putHeader(HttpHeaders.CACHE_CONTROL, "no-cache")
           // Asks proxies not to gather the stream.
           .putHeader("x-accel-buffering", "no");
-    }
-  }
-
-  private final class StreamWatch implements SseFilter.Listener {
-    private boolean done;
-    private boolean failed;
-
-    @Override
-    public void onTokens(int count) {
-      if (count > 0) {
-        noteFirstToken();
-      }
-    }
-
-    @Override
-    public void onData() {
-      frameSent = true;
-    }
-
-    @Override
-    public void onError() {
-      frameSent = true;
-      failed = true;
-    }
-
-    @Override
-    public void onUsage(Tokens counted) {
-      tokens = counted;
-    }
-
-    @Override
-    public void onDone() {
-      done = true;
-    }
-  }
-
-  private void noteFirstToken() {
-    if (firstTokenNanos == 0) {
-      firstTokenNanos = System.nanoTime();
     }
   }
 
@@ -393,7 +386,10 @@ final class GatewayCall {
         .addKeyValue("failure", String.valueOf(failure.getMessage()))
         .log("a runtime failed a request");
     shared.fleet().suspect(chosen.device(), chosen.address());
-    if (frameSent || breaks >= MAX_BREAKS) {
+    if (progress.begun()) {
+      seamAt = Instant.now();
+    }
+    if (breaks >= MAX_BREAKS || (progress.begun() && !progress.known())) {
       fail(
           ApiError.broken(
               502, "runtime_failed", "the runtime ended while it answered this request"));
@@ -438,6 +434,8 @@ final class GatewayCall {
     finished = true;
     stopHeartbeat();
     long now = System.nanoTime();
+    long firstTokenNanos = progress.firstTokenNanos();
+    Tokens counted = progress.usage() == null ? tokens : progress.usage();
     Target last = target;
     Invocation invocation =
         new Invocation(
@@ -456,7 +454,7 @@ final class GatewayCall {
                 ? null
                 : Duration.ofNanos(firstTokenNanos - request.arrivedNanos()),
             Duration.ofNanos(now - request.arrivedNanos()),
-            tokens);
+            counted);
     shared.metrics().record(invocation);
     shared.journal().record(invocation);
   }

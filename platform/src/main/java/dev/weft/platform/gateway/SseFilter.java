@@ -1,23 +1,31 @@
 package dev.weft.platform.gateway;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import dev.weft.platform.telemetry.Invocation.Tokens;
 import io.vertx.core.buffer.Buffer;
 import java.io.ByteArrayOutputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.Optional;
+import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 
 /// Passes an event stream on byte by byte, but for what a runtime adds for the gateway alone:
 ///
-/// - a line `: t 12 34` before a frame, the ids of the tokens that its text came from;
+/// - a line `: t 12 34` before a frame, the ids of the tokens that its text came from
+///   ([ControlApi#TOKENS_HEADER]);
 /// - the last frame, whose `choices` are empty and which carries `usage`, unless the client asked
-///   for it.
+///   for it;
+/// - a frame with an error: what becomes of it is the listener's to decide.
 ///
-/// Works on lines, however the chunks are cut. **thread**: one event loop.
+/// Works on lines, however the chunks are cut, and passes a frame's line of data only when it is
+/// whole: what the listener heard of is what the client gets. **thread**: one event loop.
 final class SseFilter {
   /// A line may not be longer; a stream that has one is broken.
   static final int MAX_LINE_BYTES = 4 << 20;
 
   private static final byte[] TOKENS = bytes(": t");
+  private static final String END = "end";
+  private static final byte[] BLANK_LINE = bytes("\n");
   private static final byte[] DATA = bytes("data:");
   private static final byte[] DONE = bytes("[DONE]");
   private static final byte[] ERROR = bytes("{\"error\":");
@@ -28,17 +36,23 @@ final class SseFilter {
   private final ByteArrayOutputStream line = new ByteArrayOutputStream(1_024);
   private Buffer passed = Buffer.buffer();
   private boolean swallowBlank;
+  private boolean frameOpen;
+  private @Nullable Told told;
+
+  /// What a frame brings of a choice.
+  ///
+  /// @param tokens that its text came from
+  /// @param used tokens that the choice took altogether, when this is its last frame
+  @SuppressWarnings("ArrayRecordComponent")
+  record Told(int choice, int[] tokens, OptionalInt used) {}
 
   /// Is told what goes by.
   interface Listener {
-    /// Token ids came.
-    void onTokens(int count);
+    /// A frame came that is no usage and no error. `told` is `null` when nothing was said of it.
+    void onData(@Nullable Told told);
 
-    /// A frame came that is no usage and no error.
-    void onData();
-
-    /// A frame with an error came: the stream ends after it.
-    void onError();
+    /// A frame with an error came, and was not passed: the stream ends after it.
+    void onError(Buffer frame);
 
     void onUsage(Tokens tokens);
 
@@ -72,6 +86,13 @@ final class SseFilter {
     return result;
   }
 
+  /// What makes a frame whole whose data went to the client and whose end never came.
+  Buffer seam() {
+    boolean open = frameOpen;
+    frameOpen = false;
+    return open ? Buffer.buffer(BLANK_LINE) : Buffer.buffer();
+  }
+
   private void acceptLine(byte[] bytes) {
     int length = contentLength(bytes);
     if (length == 0 && swallowBlank) {
@@ -79,8 +100,8 @@ final class SseFilter {
       return;
     }
     swallowBlank = false;
-    if (startsWith(bytes, length, 0, TOKENS) && (length == 3 || bytes[3] == ' ')) {
-      listener.onTokens(countWords(bytes, TOKENS.length, length));
+    if (isTokens(bytes, length)) {
+      told = tokens(new String(bytes, TOKENS.length, length - TOKENS.length, US_ASCII));
       return;
     }
     if (startsWith(bytes, length, 0, DATA) && !acceptData(bytes, length)) {
@@ -88,6 +109,7 @@ final class SseFilter {
       return;
     }
     passed.appendBytes(bytes);
+    frameOpen = length > 0;
   }
 
   /// Whether the frame goes to the client.
@@ -109,11 +131,39 @@ final class SseFilter {
       }
     }
     if (startsWith(bytes, length, start, ERROR)) {
-      listener.onError();
-    } else {
-      listener.onData();
+      listener.onError(Buffer.buffer().appendBytes(bytes, 0, length).appendString("\n\n"));
+      return false;
     }
+    listener.onData(told);
+    told = null;
     return true;
+  }
+
+  private static boolean isTokens(byte[] bytes, int length) {
+    return startsWith(bytes, length, 0, TOKENS)
+        && (length == 3 || bytes[3] == ' ' || bytes[3] == '/');
+  }
+
+  /// Reads `/1 12 34 end 57`, of which every part may be missing. Throws [IllegalStateException]
+  /// for anything else.
+  private static Told tokens(String said) {
+    try {
+      String[] words = said.split(" ", -1);
+      int choice = words[0].isEmpty() ? 0 : Integer.parseInt(words[0].substring(1));
+      int count = words.length;
+      OptionalInt used = OptionalInt.empty();
+      if (count > 2 && words[count - 2].equals(END)) {
+        used = OptionalInt.of(Integer.parseInt(words[count - 1]));
+        count -= 2;
+      }
+      int[] tokens = new int[count - 1];
+      for (int i = 0; i < tokens.length; i++) {
+        tokens[i] = Integer.parseInt(words[i + 1]);
+      }
+      return new Told(choice, tokens, used);
+    } catch (NumberFormatException e) {
+      throw new IllegalStateException("a runtime says of its tokens '%s'".formatted(said), e);
+    }
   }
 
   /// Without the line's end, `\n` or `\r\n`.
@@ -143,17 +193,7 @@ final class SseFilter {
     return -1;
   }
 
-  private static int countWords(byte[] bytes, int from, int length) {
-    int count = 0;
-    for (int i = from; i < length; i++) {
-      if (bytes[i] != ' ' && bytes[i - 1] == ' ') {
-        count++;
-      }
-    }
-    return count;
-  }
-
   private static byte[] bytes(String text) {
-    return text.getBytes(StandardCharsets.US_ASCII);
+    return text.getBytes(US_ASCII);
   }
 }

@@ -43,6 +43,7 @@ public final class GatewayMetrics {
   private final MeterRegistry registry;
   private final AtomicInteger active = new AtomicInteger();
   private final Counter retries;
+  private final Counter resumptions;
 
   public GatewayMetrics(MeterRegistry registry, Demand demand) {
     this.registry = registry;
@@ -57,6 +58,15 @@ public final class GatewayMetrics {
             .description(
                 "Requests given to another instance, or again, after a runtime failed them")
             .register(registry);
+    this.resumptions =
+        Counter.builder("weft.gateway.resumptions")
+            .description("Streams given to another instance, or again, after they broke")
+            .register(registry);
+  }
+
+  /// A stream that broke goes to an instance that is to go on with it.
+  public void resume() {
+    resumptions.increment();
   }
 
   /// A request of a function has come.

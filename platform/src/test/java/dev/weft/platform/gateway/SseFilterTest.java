@@ -6,11 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import dev.weft.platform.telemetry.Invocation.Tokens;
 import io.vertx.core.buffer.Buffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
 import net.jqwik.api.constraints.Size;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /// What the filter takes out of a stream and what it passes, however the stream is cut.
@@ -25,7 +27,7 @@ class SseFilterTest {
           + FRAME.formatted("a")
           + ": t 6 7\n"
           + FRAME.formatted("größe \\\"usage\\\":{")
-          + ": t\n"
+          + ": t/3 8 end 9\n"
           + FRAME.formatted("")
           + ": this is not tokens\n\n"
           + USAGE
@@ -42,18 +44,18 @@ class SseFilterTest {
     private final List<String> events = new ArrayList<>();
 
     @Override
-    public void onTokens(int count) {
-      events.add("tokens " + count);
+    public void onData(SseFilter.@Nullable Told told) {
+      events.add(
+          told == null
+              ? "data"
+              : "data %d %s %d"
+                  .formatted(
+                      told.choice(), Arrays.toString(told.tokens()), told.used().orElse(-1)));
     }
 
     @Override
-    public void onData() {
-      events.add("data");
-    }
-
-    @Override
-    public void onError() {
-      events.add("error");
+    public void onError(Buffer frame) {
+      events.add("error " + frame);
     }
 
     @Override
@@ -73,8 +75,7 @@ class SseFilterTest {
     SseFilter filter = new SseFilter(false, heard);
     assertThat(filter.accept(Buffer.buffer(SENT)).toString()).isEqualTo(PASSED);
     assertThat(heard.events)
-        .containsExactly(
-            "tokens 1", "data", "tokens 2", "data", "tokens 0", "data", "usage 3 2", "done");
+        .containsExactly("data 0 [5] -1", "data 0 [6, 7] -1", "data 3 [8] 9", "usage 3 2", "done");
   }
 
   @Test
@@ -94,12 +95,44 @@ class SseFilterTest {
   }
 
   @Test
-  void hearsErrors() {
+  void keepsErrorsForItsListener() {
     Heard heard = new Heard();
     String error = "data: {\"error\":{\"message\":\"m\"}}\n\n";
-    assertThat(new SseFilter(false, heard).accept(Buffer.buffer(error)).toString())
-        .isEqualTo(error);
-    assertThat(heard.events).containsExactly("error");
+    assertThat(new SseFilter(false, heard).accept(Buffer.buffer(error)).toString()).isEmpty();
+    assertThat(heard.events).containsExactly("error " + error);
+  }
+
+  @Test
+  void frameThatWasCutCountsOnlyOnceItsDataWentOut() {
+    Heard heard = new Heard();
+    SseFilter filter = new SseFilter(false, heard);
+    String line = FRAME.formatted("a").strip();
+    assertThat(filter.accept(Buffer.buffer(": t 5\n" + line)).toString()).isEmpty();
+    assertThat(filter.seam().toString()).isEmpty();
+    assertThat(heard.events).isEmpty();
+
+    assertThat(filter.accept(Buffer.buffer("\n")).toString()).isEqualTo(line + "\n");
+    assertThat(heard.events).containsExactly("data 0 [5] -1");
+    assertThat(filter.seam().toString()).as("ends the frame").isEqualTo("\n");
+    assertThat(filter.seam().toString()).isEmpty();
+  }
+
+  @Test
+  void saysWhenNothingWasToldOfAFrame() {
+    Heard heard = new Heard();
+    String frames = ": t\n" + FRAME.formatted("") + FRAME.formatted("a");
+    new SseFilter(false, heard).accept(Buffer.buffer(frames));
+    assertThat(heard.events).containsExactly("data 0 [] -1", "data");
+  }
+
+  @Test
+  void commentThatIsNoTokensIsRefused() {
+    SseFilter filter = new SseFilter(false, new Heard());
+    for (String comment : List.of(": t x\n", ": t/ 5\n", ": t 5 end\n", ": t 5 end x\n")) {
+      assertThatIllegalStateException()
+          .as(comment)
+          .isThrownBy(() -> filter.accept(Buffer.buffer(comment)));
+    }
   }
 
   @Property(tries = 300)
@@ -118,7 +151,7 @@ class SseFilterTest {
       start = end;
     }
     assertThat(passed.toString()).isEqualTo(PASSED);
-    assertThat(heard.events).endsWith("usage 3 2", "done").hasSize(8);
+    assertThat(heard.events).endsWith("usage 3 2", "done").hasSize(5);
   }
 
   @Test

@@ -6,6 +6,7 @@ import static dev.weft.platform.stub.PlatformClient.chatStream;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.weft.platform.stub.PlatformClient.Reply;
 import dev.weft.platform.stub.PlatformTest;
 import io.quarkus.test.junit.QuarkusTest;
@@ -13,11 +14,13 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
-import java.time.Instant;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /// Streams: what goes through, and what happens when either side breaks.
@@ -109,24 +112,89 @@ class StreamTest extends PlatformTest {
   }
 
   @Test
-  void runtimeKilledMidStreamIsToldAndAnswersAgainWithinFiveSeconds() throws IOException {
+  void streamThatIsCutInAFrameGoesOnWithoutATrace() {
+    client().warm("snapped", "quick");
+    int before = client().stats().path("continued").asInt();
+    for (String ask : List.of("snap 6", "moved 6")) {
+      String stream =
+          "{\"model\":\"snapped\",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"prompt\":\"%s\"}";
+      String whole = client().post("/v1/completions", stream.formatted("words 6")).body();
+      String broken = client().post("/v1/completions", stream.formatted(ask)).body();
+      assertThat(content(broken)).isEqualTo("w0 w1 w2 w3 w4 w5");
+      assertThat(frames(broken)).as("one id, one time").isEqualTo(frames(whole));
+      assertThat(broken).doesNotContain("error", ": t").endsWith("data: [DONE]\n\n");
+    }
+    assertThat(client().stats().path("continued").asInt()).isEqualTo(before + 2);
+    JsonNode recorded = client().get("/api/v1/functions/snapped/invocations").json();
+    assertThat(recorded.at("/invocations")).hasSize(4);
+    assertThat(recorded.at("/invocations")).allMatch(each -> each.path("status").asInt() == 200);
+    assertThat(recorded.at("/invocations"))
+        .allMatch(each -> each.path("outputTokens").asInt() == 6);
+  }
+
+  /// The frames, with what differs from request to request taken out.
+  private static List<String> frames(String stream) {
+    return stream
+        .lines()
+        .filter(line -> line.startsWith("data: "))
+        .map(line -> line.replaceAll("\"id\":\"[^\"]+\"|\"created\":[0-9]+", ""))
+        .toList();
+  }
+
+  private static String content(String stream) {
+    StringBuilder text = new StringBuilder();
+    stream
+        .lines()
+        .filter(line -> line.startsWith("data: {"))
+        .map(line -> parse(line.substring("data: ".length())))
+        .forEach(frame -> {
+          text.append(frame.at("/choices/0/text").asText(""));
+          text.append(frame.at("/choices/0/delta/content").asText(""));
+        });
+    return text.toString();
+  }
+
+  private static JsonNode parse(String json) {
+    try {
+      return new ObjectMapper().readTree(json);
+    } catch (IOException e) {
+      throw new UncheckedIOException(json, e);
+    }
+  }
+
+  @Test
+  void streamGoesOnWhenItsRuntimeIsKilled() throws IOException {
     client().warm("killed", "quick");
     HttpResponse<InputStream> response =
-        client().open("/v1/chat/completions", chatStream("killed", "words 10000 every 10"));
+        client().open("/v1/chat/completions", chatStream("killed", "words 50 every 10"));
     try (BufferedReader lines =
         new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8))) {
       assertThat(lines.readLine()).startsWith("data: ");
       long pid = client().runtimePid();
       client().killRuntime();
-      Instant killed = Instant.now();
-      String last =
-          lines.lines().filter(line -> line.startsWith("data: ")).reduce((_, b) -> b).orElseThrow();
-      assertThat(last).startsWith("data: {\"error\":");
-      Reply reply = client().post("/v1/chat/completions", chat("killed", "hello again"));
-      assertThat(reply.status()).as(reply.body()).isEqualTo(200);
-      assertThat(Duration.between(killed, Instant.now())).isLessThan(Duration.ofSeconds(5));
+      String rest = lines.lines().collect(Collectors.joining("\n"));
+      assertThat(content(rest))
+          .isEqualTo(IntStream.range(1, 50).mapToObj(i -> " w" + i).collect(Collectors.joining()));
+      assertThat(rest).doesNotContain("error").contains("data: [DONE]");
       assertThat(client().runtimePid()).isNotEqualTo(pid);
     }
+  }
+
+  @Test
+  void streamOfARevisionThatIsNoMoreEndsWithAnError() throws IOException {
+    client().warm("replaced", "quick");
+    HttpResponse<InputStream> response =
+        client().open("/v1/chat/completions", chatStream("replaced", "words 500 every 20"));
+    try (BufferedReader lines =
+        new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8))) {
+      assertThat(lines.readLine()).startsWith("data: ");
+      client().deployed("replaced", "slow-1");
+      client().killRuntime();
+      String last =
+          lines.lines().filter(line -> line.startsWith("data: ")).reduce((_, b) -> b).orElseThrow();
+      assertThat(last).startsWith("data: {\"error\":").contains("revision_replaced");
+    }
+    awaitRuntime();
   }
 
   @Test

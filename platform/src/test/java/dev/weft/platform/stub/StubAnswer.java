@@ -15,8 +15,9 @@ import java.util.stream.IntStream;
 
 /// Answers inference requests. The last message (or the prompt) says how: `words 5` gives five
 /// tokens, `words 5 every 100` one each 100 ms, `die 3` ends the process after three, `cut 3`
-/// closes the connection after three, `busy` is refused with 429, anything else is echoed as one
-/// token a word.
+/// closes the connection after three, `snap 6` does so once, in the middle of its fourth frame,
+/// `moved 6` has its model unloaded once after three tokens, `busy` is refused with 429, anything
+/// else is echoed as one token a word.
 final class StubAnswer {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -40,11 +41,14 @@ final class StubAnswer {
     }
   }
 
-  void answer(HttpServerRequest request, Buffer body, String function, Runnable done)
-      throws IOException {
-    JsonNode json = JSON.readTree(body.getBytes());
+  /// @param told tokens whose text the caller has already
+  record Asked(HttpServerRequest request, String path, Buffer body, int told) {}
+
+  void answer(Asked asked, String function, Runnable done) throws IOException {
+    HttpServerRequest request = asked.request();
+    JsonNode json = JSON.readTree(asked.body().getBytes());
     HttpServerResponse response = request.response();
-    if ("/v1/embeddings".equals(request.path())) {
+    if ("/v1/embeddings".equals(asked.path())) {
       embed(json, function, response);
       done.run();
       return;
@@ -77,7 +81,9 @@ final class StubAnswer {
     });
     if (json.path("stream").asBoolean()) {
       response.setChunked(true).putHeader("Content-Type", "text/event-stream; charset=utf-8");
-      new Streamed(request, response, function, chat, script, usageAsked(json), once).next();
+      Streamed streamed =
+          new Streamed(request, response, function, chat, script, usageAsked(json), once);
+      streamed.begin(asked.told());
     } else {
       whole(request, response, function, chat, script, once);
     }
@@ -134,6 +140,7 @@ final class StubAnswer {
     private final boolean usageAsked;
     private final Runnable done;
     private int index;
+    private int start;
 
     Streamed(
         HttpServerRequest request,
@@ -152,9 +159,29 @@ final class StubAnswer {
       this.done = done;
     }
 
+    void begin(int told) {
+      index = told;
+      start = told;
+      next();
+    }
+
     void next() {
       if (response.closed()) {
         return;
+      }
+      if (index == script.tokens().size() / 2 && start == 0 && index > 0) {
+        if (script.verb().equals("snap")) {
+          done.run();
+          // In the middle of a frame.
+          response.write(": t 9\ndata: {\"choices\":[{\"index\":0,");
+          runtime.vertx().setTimer(50, _ -> request.connection().close());
+          return;
+        }
+        if (script.verb().equals("moved")) {
+          done.run();
+          response.end("data: {\"error\":{\"message\":\"gone\",\"code\":\"model_unloaded\"}}\n\n");
+          return;
+        }
       }
       if (index == script.tokens().size()) {
         end();
@@ -201,7 +228,7 @@ final class StubAnswer {
         choice.put("text", "");
       }
       choice.put("finish_reason", "stop");
-      frame("", chunk(choice));
+      frame(": t end " + script.tokens().size() + "\n", chunk(choice));
       ObjectNode last = head(request, function, object());
       last.putArray("choices");
       last.set("usage", usage(script));

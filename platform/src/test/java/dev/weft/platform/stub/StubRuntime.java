@@ -1,5 +1,6 @@
 package dev.weft.platform.stub;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Function;
@@ -57,6 +58,7 @@ public final class StubRuntime {
   private final Map<String, Integer> loads = new HashMap<>();
   private final StubAnswer answers = new StubAnswer(this);
   private int cancelled;
+  private int continued;
   private long version = 1;
   private boolean healthy = true;
   private boolean draining;
@@ -78,7 +80,8 @@ public final class StubRuntime {
   }
 
   /// What tests ask about.
-  public record Stats(Map<String, Integer> loads, int cancelled, Map<String, String> lastHeaders) {}
+  public record Stats(
+      Map<String, Integer> loads, int cancelled, int continued, Map<String, String> lastHeaders) {}
 
   private StubRuntime(Vertx vertx, DeviceId device, String secret) {
     this.vertx = vertx;
@@ -153,7 +156,8 @@ public final class StubRuntime {
             answer(response, 503, Map.of("status", "DOWN"));
           }
         }
-        case "/stub/stats" -> answer(response, 200, new Stats(loads, cancelled, lastHeaders));
+        case "/stub/stats" ->
+            answer(response, 200, new Stats(loads, cancelled, continued, lastHeaders));
         case "/stub/sick" -> {
           healthy = false;
           response.end();
@@ -266,6 +270,15 @@ public final class StubRuntime {
             header -> headers.put(header.getKey().toLowerCase(Locale.ROOT), header.getValue()));
     headers.remove("authorization");
     lastHeaders = headers;
+    String path = Objects.requireNonNull(request.path());
+    int told = 0;
+    if (path.equals(ControlApi.CONTINUE)) {
+      continued++;
+      JsonNode broken = JSON.readTree(body.getBytes());
+      path = broken.path("path").asText();
+      told = broken.at("/choices/0/tokens").size();
+      body = Buffer.buffer(broken.path("request").toString());
+    }
     Slot slot = slots.get(RevisionId.parse(revision));
     if (draining) {
       answers.error(request.response(), 503, "draining");
@@ -277,8 +290,7 @@ public final class StubRuntime {
       slot.running++;
       publish();
       answers.answer(
-          request,
-          body,
+          new StubAnswer.Asked(request, path, body, told),
           function,
           () -> {
             slot.running--;

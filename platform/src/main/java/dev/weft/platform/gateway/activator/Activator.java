@@ -69,16 +69,24 @@ public final class Activator {
     directory.onChange(_ -> lookSoon());
   }
 
+  /// What a request wants.
+  ///
+  /// @param since when its wait budget began
+  /// @param only the one revision that will do; `null` when any of the function's does
+  public record Wish(DeployedFunction function, Instant since, @Nullable RevisionId only) {}
+
   /// A request that waits. It is counted in [Demand] from the moment it is held to its end.
   public static final class Waiter {
-    private final DeployedFunction function;
-    private final Instant arrivedAt;
+    private final Wish wish;
     private final Promise<Target> promise = Promise.promise();
     private long timer = -1;
 
-    private Waiter(DeployedFunction function, Instant arrivedAt) {
-      this.function = function;
-      this.arrivedAt = arrivedAt;
+    private Waiter(Wish wish) {
+      this.wish = wish;
+    }
+
+    private FunctionName name() {
+      return wish.function().name();
     }
 
     /// Completes with an instance, or fails with [ApiException]; in the activator's thread.
@@ -94,20 +102,21 @@ public final class Activator {
     record Held(Waiter waiter) implements Admission {}
   }
 
-  /// Admits a request that arrived at `arrivedAt`; throws [ApiException] when it is turned away.
-  public Admission admit(DeployedFunction function, Instant arrivedAt) {
+  /// Admits a request; throws [ApiException] when it is turned away.
+  public Admission admit(Wish wish) {
+    DeployedFunction function = wish.function();
     if (closed) {
       throw new ApiException(
           ApiError.unavailable("shutting_down", "the platform is shutting down", SOON));
     }
-    Optional<Target> ready = picker.pick(function);
+    Optional<Target> ready = pick(function, wish.only());
     if (ready.isPresent()) {
       return new Admission.Ready(ready.get());
     }
     Instant now = Instant.now();
     int before = demand.held(function.name());
     Instant until =
-        switch (decide(function, arrivedAt, before, now)) {
+        switch (decide(function, wish, before, now)) {
           case Verdict.Wait(var end) -> end;
           case Verdict.TurnAway(var error) -> throw new ApiException(error);
         };
@@ -115,7 +124,7 @@ public final class Activator {
     if (!demand.tryHold(function.name(), limit)) {
       throw new ApiException(tooMany(function, SOON));
     }
-    Waiter waiter = new Waiter(function, arrivedAt);
+    Waiter waiter = new Waiter(wish);
     context.runOnContext(_ -> hold(waiter, until));
     return new Admission.Held(waiter);
   }
@@ -131,8 +140,14 @@ public final class Activator {
     lookSoon();
   }
 
+  private Optional<Target> pick(DeployedFunction function, @Nullable RevisionId only) {
+    return only == null
+        ? picker.pick(function)
+        : function.revision(only.number()).flatMap(picker::pick);
+  }
+
   private void hold(Waiter waiter, Instant until) {
-    waiters.computeIfAbsent(waiter.function.name(), _ -> new LinkedHashSet<>()).add(waiter);
+    waiters.computeIfAbsent(waiter.name(), _ -> new LinkedHashSet<>()).add(waiter);
     long millis = Math.max(1, Duration.between(Instant.now(), until).toMillis() + 1);
     waiter.timer = vertx.setTimer(millis, _ -> context.runOnContext(_ -> look(waiter)));
     look(waiter);
@@ -156,21 +171,20 @@ public final class Activator {
       fail(waiter, ApiError.unavailable("shutting_down", "the platform is shutting down", SOON));
       return;
     }
-    Optional<DeployedFunction> function = directory.snapshot().find(waiter.function.name());
+    Optional<DeployedFunction> function = directory.snapshot().find(waiter.name());
     if (function.isEmpty()) {
       fail(
           waiter,
           ApiError.notFound(
-              "model_not_found",
-              "the function '%s' was deleted".formatted(waiter.function.name())));
+              "model_not_found", "the function '%s' was deleted".formatted(waiter.name())));
       return;
     }
-    Optional<Target> ready = picker.pick(function.get());
+    Optional<Target> ready = pick(function.get(), waiter.wish.only());
     if (ready.isPresent()) {
       settle(waiter, () -> waiter.promise.tryComplete(ready.get()));
       return;
     }
-    switch (decide(function.get(), waiter.arrivedAt, 0, Instant.now())) {
+    switch (decide(function.get(), waiter.wish, 0, Instant.now())) {
       case Verdict.Wait _ -> {}
       case Verdict.TurnAway(var error) -> fail(waiter, error);
     }
@@ -181,15 +195,15 @@ public final class Activator {
   }
 
   private void settle(Waiter waiter, Runnable completion) {
-    Set<Waiter> others = waiters.get(waiter.function.name());
+    Set<Waiter> others = waiters.get(waiter.name());
     if (others == null || !others.remove(waiter)) {
       return;
     }
     if (others.isEmpty()) {
-      waiters.remove(waiter.function.name());
+      waiters.remove(waiter.name());
     }
     vertx.cancelTimer(waiter.timer);
-    demand.release(waiter.function.name());
+    demand.release(waiter.name());
     completion.run();
   }
 
@@ -199,9 +213,17 @@ public final class Activator {
     record TurnAway(ApiError error) implements Verdict {}
   }
 
-  private Verdict decide(
-      DeployedFunction function, Instant arrivedAt, int heldBefore, Instant now) {
+  private Verdict decide(DeployedFunction function, Wish wish, int heldBefore, Instant now) {
     RevisionId revision = function.active().id();
+    if (wish.only() != null && !wish.only().equals(revision)) {
+      return new Verdict.TurnAway(
+          ApiError.broken(
+              502,
+              "revision_replaced",
+              "the runtime of %s ended, and %s has taken its place"
+                  .formatted(wish.only(), revision)));
+    }
+    Instant since = wish.since();
     Optional<LoadTracker.Failed> failed =
         loads.failure(revision).filter(failure -> failure.blocks(now) && !failure.passes());
     Instant retryAt = failed.map(LoadTracker.Failed::retryAt).orElse(null);
@@ -211,11 +233,11 @@ public final class Activator {
     }
     HoldDecision.Caller caller =
         new HoldDecision.Caller(
-            arrivedAt, heldBefore, function.spec().scaling(), function.spec().limits());
+            since, heldBefore, function.spec().scaling(), function.spec().limits());
     LoadProgress progress = progress(revision);
     HoldDecision.Load load =
         new HoldDecision.Load(
-            arrivedAt,
+            since,
             progress == null ? 0 : progress.bytesDone(),
             progress == null ? 0 : progress.bytesTotal(),
             failed.map(LoadTracker.Failed::failure));

@@ -36,6 +36,12 @@ public final class InstancePicker {
         .findFirst();
   }
 
+  /// A ready instance of one revision, and of no other.
+  public Optional<Target> pick(Revision revision) {
+    Fleet.Snapshot seen = fleet.snapshot();
+    return pick(revision, seen.statuses(), seen);
+  }
+
   private static Optional<Target> pick(
       Revision revision, List<DeviceStatus> devices, Fleet.Snapshot seen) {
     return switch (Routing.decide(Routing.Request.of(revision.id(), revision.spec()), devices)) {
