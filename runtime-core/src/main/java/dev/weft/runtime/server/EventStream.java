@@ -5,16 +5,23 @@ import dev.weft.runtime.server.openai.ApiError;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerResponse;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /// Server-sent events on one response; used on its context only. Frames are gathered until
 /// [#flush], which sends the head first. Until the first flush, comments keep the connection alive.
 final class EventStream {
+  private static final byte[] DATA = "data: ".getBytes(StandardCharsets.UTF_8);
+  private static final byte[] END = "\n\n".getBytes(StandardCharsets.UTF_8);
+
+  /// Room for the frame of a token and its comment.
+  private static final int USUAL_BYTES = 512;
+
   private static final Buffer KEEP_ALIVE = Buffer.buffer(": keep-alive\n\n");
 
   private final Call call;
-  private Buffer gathered = Buffer.buffer();
+  private Buffer gathered = Buffer.buffer(USUAL_BYTES);
   private @Nullable Long keepAlive;
   private boolean begun;
   private boolean ended;
@@ -27,7 +34,11 @@ final class EventStream {
   }
 
   void frame(ObjectNode json) {
-    gathered.appendString("data: ").appendString(json.toString()).appendString("\n\n");
+    frame(json.toString().getBytes(StandardCharsets.UTF_8));
+  }
+
+  void frame(byte[] json) {
+    gathered.appendBytes(DATA).appendBytes(json).appendBytes(END);
   }
 
   /// A comment that belongs to the next frame.
@@ -41,7 +52,7 @@ final class EventStream {
     }
     stopKeepAlive();
     write(gathered);
-    gathered = Buffer.buffer();
+    gathered = Buffer.buffer(USUAL_BYTES);
   }
 
   /// Whether anything has been sent, the head included.

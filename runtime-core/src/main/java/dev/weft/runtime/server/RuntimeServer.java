@@ -141,6 +141,9 @@ public final class RuntimeServer implements AutoCloseable {
         .setMaxHeaderSize(MAX_HEADER_BYTES)
         .setMaxInitialLineLength(MAX_REQUEST_LINE_BYTES)
         .setHandle100ContinueAutomatically(true)
+        // Every write of a token would go through the handlers for them.
+        .setPerFrameWebSocketCompressionSupported(false)
+        .setPerMessageWebSocketCompressionSupported(false)
         .setTcpNoDelay(true);
   }
 

@@ -6,6 +6,7 @@ import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.server.openai.ApiError;
 import dev.weft.runtime.server.openai.Reply;
 import dev.weft.runtime.server.openai.Reply.Finish;
+import dev.weft.runtime.server.openai.TextChunk;
 import dev.weft.runtime.server.openai.TokenUsage;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,12 +33,14 @@ final class StreamedAnswer implements Answer {
   /// One choice, as far as it has been sent.
   private static final class Open {
     private final Reply.Choice writer;
+    private final TextChunk chunk;
     private final List<SampledToken> held = new ArrayList<>();
     private String tail = "";
     private boolean opened;
 
     private Open(Reply.Choice writer) {
       this.writer = writer;
+      chunk = new TextChunk(writer);
     }
   }
 
@@ -95,7 +98,11 @@ final class StreamedAnswer implements Answer {
     }
     open(choice);
     comment(choice, ids(open.held));
-    frame(open.writer.delta(text, plan.format().logprobs() ? List.copyOf(open.held) : List.of()));
+    if (plan.format().logprobs()) {
+      frame(open.writer.delta(text, List.copyOf(open.held)));
+    } else {
+      stream.frame(open.chunk.with(text));
+    }
     open.held.clear();
   }
 
