@@ -5,7 +5,6 @@
 #include <immintrin.h>
 #include <linux/futex.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,14 +107,6 @@ void device_rewind(struct weft_device* device, int which) {
   }
 }
 
-static void pin(const struct weft_device* device, int32_t worker) {
-  if (device->cpu_count == 0) return;
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET((size_t)device->cpus[worker % device->cpu_count], &set);
-  sched_setaffinity(0, sizeof(set), &set);
-}
-
 static void* work(void* argument) {
   struct worker* worker = argument;
   struct weft_device* device = worker->device;
@@ -123,7 +114,6 @@ static void* work(void* argument) {
   char name[16];
   snprintf(name, sizeof(name), "weft-cpu-%d", worker->index % 1000);
   pthread_setname_np(pthread_self(), name);
-  pin(device, worker->index);
   for (;;) {
     await_change(device, &device->starts[worker->index], number);
     number++;
@@ -135,10 +125,6 @@ static void* work(void* argument) {
 
 void device_run(
     struct weft_device* device, int32_t workers, void (*task)(void*, int32_t), void* context) {
-  if (!device->started) {
-    pin(device, 0);
-    device->started = 1;
-  }
   device_rewind(device, 0);
   device_rewind(device, 1);
   device->task = task;
@@ -165,8 +151,7 @@ static int find_kernels(int32_t isa, struct kernels* out) {
   }
 }
 
-struct weft_device* weft_device_open(
-    int32_t isa, int32_t threads, const int32_t* cpus, int32_t cpu_count, int32_t spins) {
+struct weft_device* weft_device_open(int32_t isa, int32_t threads, int32_t spins) {
   if (isa > weft_isa() || threads < 1) return NULL;
   struct weft_device* device = aligned_alloc(APART, sizeof(*device));
   if (!device) return NULL;
@@ -177,17 +162,14 @@ struct weft_device* weft_device_open(
   }
   device->kernels = &device->table;
   device->spins = spins;
-  device->cpu_count = cpus ? cpu_count : 0;
-  device->cpus = calloc((size_t)device->cpu_count + 1, sizeof(int32_t));
   device->workers = calloc((size_t)threads, sizeof(struct worker));
   size_t signals = (size_t)threads * sizeof(struct signal);
   device->starts = aligned_alloc(APART, signals);
   device->threads = 1;
-  if (!device->cpus || !device->workers || !device->starts) {
+  if (!device->workers || !device->starts) {
     weft_device_close(device);
     return NULL;
   }
-  if (device->cpu_count) memcpy(device->cpus, cpus, sizeof(int32_t) * (size_t)device->cpu_count);
   memset(device->starts, 0, signals);
   for (int32_t i = 1; i < threads; i++) {
     device->workers[i] = (struct worker){.device = device, .index = i};
@@ -207,6 +189,5 @@ void weft_device_close(struct weft_device* device) {
   for (int32_t i = 1; i < device->threads; i++) pthread_join(device->workers[i].thread, NULL);
   free(device->workers);
   free(device->starts);
-  free(device->cpus);
   free(device);
 }

@@ -30,9 +30,6 @@ struct weft_device {
   struct kernels table;  // what `kernels` points to
   int32_t threads;
   int32_t spins;
-  int32_t cpu_count;
-  int32_t* cpus;
-  int started;
   struct worker* workers;
   // The running task, and how many workers run it.
   void (*task)(void* context, int32_t worker);

@@ -40,11 +40,10 @@ WEFT_API int32_t weft_abi(void);
 // The best instruction set of this machine and operating system.
 WEFT_API int32_t weft_isa(void);
 
-// A team of `threads` workers; the thread that calls steps is the first. `cpus` (may be null) pins
-// worker i to cpus[i % cpu_count]. A waiting worker spins `spins` times, then parks. Null when the
-// instruction set is not there or a thread cannot start.
-WEFT_API struct weft_device* weft_device_open(
-    int32_t isa, int32_t threads, const int32_t* cpus, int32_t cpu_count, int32_t spins);
+// A team of `threads` workers; the thread that calls steps is the first. They run where the caller
+// may. A waiting worker spins `spins` times, then parks. Null when the instruction set is not there
+// or a thread cannot start.
+WEFT_API struct weft_device* weft_device_open(int32_t isa, int32_t threads, int32_t spins);
 WEFT_API void weft_device_close(struct weft_device* device);
 
 // Packs a row-major tensor of `outputs` rows and `inputs` columns into panels of 16 outputs, at its

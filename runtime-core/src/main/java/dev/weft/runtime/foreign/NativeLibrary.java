@@ -67,29 +67,22 @@ public final class NativeLibrary {
     return name;
   }
 
-  /// Links a function that returns nothing.
-  public MethodHandle procedure(String function, MemoryLayout... parameters) {
-    return link(function, FunctionDescriptor.ofVoid(parameters));
+  /// Finds a function of up to six whole numbers and addresses.
+  ///
+  /// @throws NativeException when the library does not have it
+  public NativeFunction function(String function) {
+    return new NativeFunction(function, require(function));
   }
 
-  /// Links a function.
+  /// Links a function of any kind.
   ///
   /// @throws NativeException when the library does not have it
   public MethodHandle function(String function, MemoryLayout result, MemoryLayout... parameters) {
-    return link(function, FunctionDescriptor.of(result, parameters));
+    return Linker.nativeLinker()
+        .downcallHandle(require(function), FunctionDescriptor.of(result, parameters));
   }
 
-  /// Links a function that says in `errno` why it failed. Its handle takes a segment of [#ERRNO]
-  /// before the other arguments, which [#errno] reads afterwards.
-  public MethodHandle functionWithErrno(
-      String function, MemoryLayout result, MemoryLayout... parameters) {
-    return link(
-        function,
-        FunctionDescriptor.of(result, parameters),
-        Linker.Option.captureCallState("errno"));
-  }
-
-  /// What a call of [#functionWithErrno] left in `state`.
+  /// What [NativeFunction#callWithErrno] left in `state`.
   public static int errno(MemorySegment state) {
     return (int) ERRNO_FIELD.get(state, 0L);
   }
@@ -99,12 +92,8 @@ public final class NativeLibrary {
     return symbols.find(symbol);
   }
 
-  private MethodHandle link(
-      String function, FunctionDescriptor descriptor, Linker.Option... options) {
-    MemorySegment address =
-        find(function)
-            .orElseThrow(
-                () -> new NativeException(name, "has no function '%s'".formatted(function)));
-    return Linker.nativeLinker().downcallHandle(address, descriptor, options);
+  private MemorySegment require(String function) {
+    return find(function)
+        .orElseThrow(() -> new NativeException(name, "has no function '%s'".formatted(function)));
   }
 }

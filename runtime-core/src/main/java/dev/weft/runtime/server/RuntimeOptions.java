@@ -8,14 +8,13 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.OptionalLong;
-import java.util.TreeSet;
 
 /// The command line of a runtime process, the same for every kind of device.
 ///
 /// @param announce where to write that the server listens; empty writes nothing
 /// @param memoryBytes what models may take of the device; empty is the device's own default
 /// @param swapBytes what KV caches may take of the disk when memory runs out; 0 for nothing
-/// @param cpus processors to run on; empty is any
+/// @param cpus processors to run on
 /// @param functions manifests to load at start, for a runtime that is used alone
 public record RuntimeOptions(
     DeviceId device,
@@ -27,9 +26,8 @@ public record RuntimeOptions(
     OptionalLong memoryBytes,
     long swapBytes,
     OptionalInt threads,
-    List<Integer> cpus,
+    CpuChoice cpus,
     List<Path> functions) {
-  private static final int MAX_CPU = 4_095;
 
   public static final String HELP =
       """
@@ -46,13 +44,13 @@ public record RuntimeOptions(
         --swap BYTES        what KV caches may take of the disk under HOME when memory runs out
                             (default 1G); 0 for nothing
         --threads N         threads that compute (default: what this process may use)
-        --cpus LIST         processors to pin them to, such as 0-3,8
+        --cpus LIST         processors to keep this process on, such as 0-3,8, or those of a NUMA
+                            node, such as node:0 (default: what this process may use)
         --function FILE     a manifest to load at start; may be repeated
         --help              this text
       """;
 
   public RuntimeOptions {
-    cpus = List.copyOf(cpus);
     functions = List.copyOf(functions);
   }
 
@@ -105,7 +103,7 @@ public record RuntimeOptions(
     private OptionalLong memoryBytes = OptionalLong.empty();
     private long swapBytes = 1L << 30;
     private OptionalInt threads = OptionalInt.empty();
-    private List<Integer> cpus = List.of();
+    private CpuChoice cpus = new CpuChoice.Any();
     private final List<Path> functions = new ArrayList<>();
 
     private Draft(Map<String, String> environment) {
@@ -195,17 +193,12 @@ public record RuntimeOptions(
       return number(name, digits, 1, Long.MAX_VALUE >> shift) << shift;
     }
 
-    private static List<Integer> cpus(String name, String value) {
-      var cpus = new TreeSet<Integer>();
-      for (String range : value.split(",", -1)) {
-        String[] ends = range.split("-", 2);
-        int first = (int) number(name, ends[0], 0, MAX_CPU);
-        int last = ends.length == 1 ? first : (int) number(name, ends[1], first, MAX_CPU);
-        for (int cpu = first; cpu <= last; cpu++) {
-          cpus.add(cpu);
-        }
+    private static CpuChoice cpus(String name, String value) {
+      try {
+        return CpuChoice.parse(value);
+      } catch (IllegalArgumentException e) {
+        throw new InvalidOption("%s '%s': %s".formatted(name, value, e.getMessage()));
       }
-      return List.copyOf(cpus);
     }
   }
 }

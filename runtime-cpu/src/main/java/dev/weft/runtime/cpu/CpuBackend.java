@@ -54,7 +54,6 @@ public final class CpuBackend implements Backend {
             library,
             isa,
             options.threads(),
-            options.cpus(),
             options.spins(),
             CheckedKernels.beside(unpacked),
             options.packedCache().map(where -> new PackedCache(where, library::unhurried)));

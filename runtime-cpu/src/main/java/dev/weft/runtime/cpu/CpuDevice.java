@@ -1,13 +1,9 @@
 package dev.weft.runtime.cpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-
 import dev.weft.runtime.cpu.packed.PackedCache;
 import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.List;
 import java.util.Optional;
 
 /// A team of native workers with its kernels; the thread that runs steps is one of them. Matrices,
@@ -24,8 +20,8 @@ final class CpuDevice implements AutoCloseable {
   private final Optional<PackedCache> packedCache;
 
   /// @throws NativeException when the machine does not have the instruction set
-  CpuDevice(WeftCpu library, Isa isa, int threads, List<Integer> cpus, int spins) {
-    this(library, isa, threads, cpus, spins, CheckedKernels.inMemory(), Optional.empty());
+  CpuDevice(WeftCpu library, Isa isa, int threads, int spins) {
+    this(library, isa, threads, spins, CheckedKernels.inMemory(), Optional.empty());
   }
 
   /// @param checkedKernels those that need no check on this machine
@@ -34,7 +30,6 @@ final class CpuDevice implements AutoCloseable {
       WeftCpu library,
       Isa isa,
       int threads,
-      List<Integer> cpus,
       int spins,
       CheckedKernels checkedKernels,
       Optional<PackedCache> packedCache) {
@@ -46,13 +41,7 @@ final class CpuDevice implements AutoCloseable {
     if (isa.code() > library.isa()) {
       throw new NativeException(isa.label(), "is not there on this machine");
     }
-    try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment list =
-          cpus.isEmpty()
-              ? MemorySegment.NULL
-              : scratch.allocateFrom(JAVA_INT, cpus.stream().mapToInt(Integer::intValue).toArray());
-      address = library.deviceOpen(isa.code(), threads, list, cpus.size(), spins);
-    }
+    address = library.deviceOpen(isa.code(), threads, spins);
   }
 
   CheckedKernels checkedKernels() {

@@ -2,7 +2,6 @@ package dev.weft.runtime.cpu;
 
 import dev.weft.runtime.cpu.packed.PackedCache;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
@@ -10,14 +9,12 @@ import java.util.Optional;
 ///
 /// @param nativesDirectory where libraries are unpacked, `$WEFT_HOME/natives`
 /// @param threads workers, the device's own thread included
-/// @param cpus processors to pin workers to, in turn; empty pins none
 /// @param isa the instruction set; empty chooses the best of this machine
 /// @param spins how often a waiting worker looks again before it parks
 /// @param packedCache where packed weights are kept for the next load; empty keeps none
 public record CpuOptions(
     Path nativesDirectory,
     int threads,
-    List<Integer> cpus,
     Optional<Isa> isa,
     int spins,
     Optional<PackedCache.Settings> packedCache) {
@@ -25,7 +22,6 @@ public record CpuOptions(
   public static final int DEFAULT_SPINS = 2000;
 
   public CpuOptions {
-    cpus = List.copyOf(cpus);
     if (threads < 1) {
       throw new IllegalArgumentException("threads is not positive: " + threads);
     }
@@ -34,14 +30,12 @@ public record CpuOptions(
     }
   }
 
-  /// As many threads as the process may run at once, unpinned. `WEFT_CPU_ISA` (avx2, avx512-vnni,
-  /// avx512-bf16, amx), `WEFT_CPU_SPINS` and `WEFT_CPU_PACKED_CACHE` (off, or bytes, such as 20G)
-  /// override the rest.
+  /// As many threads as given. `WEFT_CPU_ISA` (avx2, avx512-vnni, avx512-bf16, amx),
+  /// `WEFT_CPU_SPINS` and `WEFT_CPU_PACKED_CACHE` (off, or bytes, such as 20G) override the rest.
   public static CpuOptions of(Path home, int threads, Map<String, String> environment) {
     return new CpuOptions(
         home.resolve("natives"),
         threads,
-        List.of(),
         Optional.ofNullable(environment.get("WEFT_CPU_ISA")).map(Isa::ofLabel),
         Integer.parseInt(environment.getOrDefault("WEFT_CPU_SPINS", String.valueOf(DEFAULT_SPINS))),
         PackedCache.Settings.of(
@@ -49,11 +43,7 @@ public record CpuOptions(
             Optional.ofNullable(environment.get("WEFT_CPU_PACKED_CACHE"))));
   }
 
-  public CpuOptions withCpus(List<Integer> pinned) {
-    return new CpuOptions(nativesDirectory, threads, pinned, isa, spins, packedCache);
-  }
-
   public CpuOptions withIsa(Isa chosen) {
-    return new CpuOptions(nativesDirectory, threads, cpus, Optional.of(chosen), spins, packedCache);
+    return new CpuOptions(nativesDirectory, threads, Optional.of(chosen), spins, packedCache);
   }
 }

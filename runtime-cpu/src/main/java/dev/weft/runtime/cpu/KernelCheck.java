@@ -37,7 +37,7 @@ final class KernelCheck {
     }
     // A device of one thread, this one: the real one may be in the middle of a step.
     try (Arena scratch = Arena.ofConfined();
-        CpuDevice own = new CpuDevice(device.library(), device.isa(), 1, List.of(), 0);
+        CpuDevice own = new CpuDevice(device.library(), device.isa(), 1, 0);
         PackedMatrix matrix = PackedMatrix.pack(device.library(), part, packing)) {
       for (int rows : ROW_COUNTS) {
         float[] x = inputs(rows, inputs);

@@ -1,26 +1,25 @@
 package dev.weft.runtime.cpu;
 
 import dev.weft.runtime.cpu.topology.CpuTopology;
+import dev.weft.runtime.cpu.topology.Placement;
+import dev.weft.runtime.cpu.topology.Processors;
+import dev.weft.runtime.foreign.NativeException;
+import dev.weft.runtime.server.CpuChoice;
 import dev.weft.runtime.server.RuntimeOptions;
 import dev.weft.runtime.server.RuntimeProcess;
 import java.util.List;
 import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// The runtime process of a CPU device; [RuntimeOptions] has the command line.
 ///
-/// Run it with these flags of the JVM:
-///
-/// - `-XX:+UseSerialGC -Xms32m -Xmx1g`: the heap holds requests and tokenizers, not weights; one
-///   collector thread leaves the cores to the kernels.
-/// - `-XX:MinHeapFreeRatio=10 -XX:MaxHeapFreeRatio=30 -XX:-ShrinkHeapInSteps`: what a load took of
-///   the heap goes back.
-/// - `-XX:AOTCache=runtime.aot`, with the jars of its directory by name and in order: classes are
-///   loaded and linked already. The build makes it; one that does not fit is ignored.
-/// - `--enable-native-access=ALL-UNNAMED`: kernels are called through `java.lang.foreign`.
-/// - `--sun-misc-unsafe-memory-access=allow`: Netty's buffers.
-/// - `-XX:+ExitOnOutOfMemoryError`: a process that is out of memory is started again by whoever
-///   watches it, rather than limping on.
+/// Run it as `java @runtime.options -Xmx1g -XX:AOTCache=runtime.aot`, with the jars of its
+/// directory by name and in order: the build lays the options and the cache beside the jars. With
+/// the cache, classes are loaded and linked already; one that does not fit is ignored.
 public final class Main {
+  private static final Logger log = LoggerFactory.getLogger(Main.class);
+
   private Main() {}
 
   public static void main(String[] arguments) {
@@ -33,13 +32,38 @@ public final class Main {
 
   private static RuntimeProcess.Opened open(
       RuntimeOptions options, Map<String, String> environment) {
+    Processors.Chosen chosen = Processors.detect().choose(options.cpus());
+    place(options.cpus(), chosen);
     CpuTopology topology = CpuTopology.detect();
-    int threads = options.threads().orElse(threads(options, topology));
-    CpuOptions cpu = CpuOptions.of(options.home(), threads, environment).withCpus(options.cpus());
-    return new RuntimeProcess.Opened(CpuBackends.open(cpu), topology.defaultCapacityBytes());
+    int threads = options.threads().orElse(Math.min(topology.processors(), chosen.cpus().size()));
+    CpuOptions cpu = CpuOptions.of(options.home(), threads, environment);
+    return new RuntimeProcess.Opened(
+        CpuBackends.open(cpu), topology.defaultCapacityBytes(chosen.memoryShare()));
   }
 
-  private static int threads(RuntimeOptions options, CpuTopology topology) {
-    return options.cpus().isEmpty() ? topology.processors() : options.cpus().size();
+  /// Keeps the process where it was told to be, and its memory near or, where its processors are of
+  /// several nodes, spread over them: a node's own processors would read all of it otherwise, and
+  /// half of the machine's bandwidth be idle.
+  private static void place(CpuChoice asked, Processors.Chosen chosen) {
+    if (!(asked instanceof CpuChoice.Any)) {
+      Placement.confine(chosen.cpus());
+    }
+    if (chosen.nodes().size() > 1) {
+      log.atInfo()
+          .addKeyValue("nodes", chosen.nodes())
+          .log("the device spans NUMA nodes; one for each node is faster (--cpus node:N)");
+      try {
+        Placement.interleave(chosen.nodes());
+      } catch (NativeException e) {
+        log.atWarn()
+            .addKeyValue("reason", e.getMessage())
+            .log("memory is not spread over the nodes; some containers do not allow it");
+      }
+    }
+    if (!chosen.halfCores().isEmpty()) {
+      log.atWarn()
+          .addKeyValue("processors", CpuChoice.format(chosen.halfCores()))
+          .log("processors share their core with others that are not this device's");
+    }
   }
 }

@@ -24,23 +24,17 @@ final class CpuDevices {
   }
 
   static CpuDevice device(Isa isa, int threads) {
-    return new CpuDevice(library(), isa, threads, List.of(), CpuOptions.DEFAULT_SPINS);
+    return new CpuDevice(library(), isa, threads, CpuOptions.DEFAULT_SPINS);
   }
 
   static CpuBackend backend(Isa isa, int threads) {
     return new CpuBackend(
         new CpuOptions(
-            NATIVES,
-            threads,
-            List.of(),
-            Optional.of(isa),
-            CpuOptions.DEFAULT_SPINS,
-            Optional.empty()));
+            NATIVES, threads, Optional.of(isa), CpuOptions.DEFAULT_SPINS, Optional.empty()));
   }
 
   static CpuBackend backend() {
     return new CpuBackend(
-        new CpuOptions(
-            NATIVES, 2, List.of(), Optional.empty(), CpuOptions.DEFAULT_SPINS, Optional.empty()));
+        new CpuOptions(NATIVES, 2, Optional.empty(), CpuOptions.DEFAULT_SPINS, Optional.empty()));
   }
 }

@@ -31,8 +31,7 @@ class MappedWeightsTest {
 
   private CpuBackend backend(Optional<PackedCache.Settings> cache) {
     return new CpuBackend(
-        new CpuOptions(
-            CpuDevices.NATIVES, 2, List.of(), Optional.empty(), CpuOptions.DEFAULT_SPINS, cache));
+        new CpuOptions(CpuDevices.NATIVES, 2, Optional.empty(), CpuOptions.DEFAULT_SPINS, cache));
   }
 
   private PackedCache.Settings settings() {

@@ -49,7 +49,7 @@ class NativeFilesTest {
   @Test
   void fallsBackToTheReferenceWhereTheLibraryCannotBe() throws IOException {
     Path file = Files.writeString(directory.resolve("file"), "in the way");
-    var options = new CpuOptions(file, 1, List.of(), Optional.empty(), 0, Optional.empty());
+    var options = new CpuOptions(file, 1, Optional.empty(), 0, Optional.empty());
     try (var backend = CpuBackends.open(options)) {
       assertThat(backend).isInstanceOf(ReferenceBackend.class);
       assertThat(backend.name()).contains("reference");

@@ -1,14 +1,12 @@
 package dev.weft.runtime.cpu.memory;
 
-import static java.lang.foreign.ValueLayout.ADDRESS;
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static dev.weft.runtime.foreign.NativeFunction.address;
 
 import dev.weft.runtime.foreign.NativeException;
+import dev.weft.runtime.foreign.NativeFunction;
 import dev.weft.runtime.foreign.NativeLibrary;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandle;
 
 /// Links the functions of the C library that map memory; constants are Linux's for x86-64
 /// (`bits/mman.h`, `linux/memfd.h`, `linux/falloc.h`). Failures become [NativeException] here.
@@ -32,20 +30,13 @@ final class Libc {
   private static final int EINVAL = 22;
 
   private static final NativeLibrary LIBC = NativeLibrary.open("libc.so.6");
-  private static final MethodHandle MEMFD_CREATE =
-      LIBC.functionWithErrno("memfd_create", JAVA_INT, ADDRESS, JAVA_INT);
-  private static final MethodHandle FTRUNCATE =
-      LIBC.functionWithErrno("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
-  private static final MethodHandle FALLOCATE =
-      LIBC.functionWithErrno("fallocate", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle MMAP =
-      LIBC.functionWithErrno(
-          "mmap", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
-  private static final MethodHandle MUNMAP =
-      LIBC.functionWithErrno("munmap", JAVA_INT, JAVA_LONG, JAVA_LONG);
-  private static final MethodHandle MADVISE =
-      LIBC.functionWithErrno("madvise", JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
-  private static final MethodHandle CLOSE = LIBC.functionWithErrno("close", JAVA_INT, JAVA_INT);
+  private static final NativeFunction MEMFD_CREATE = LIBC.function("memfd_create");
+  private static final NativeFunction FTRUNCATE = LIBC.function("ftruncate");
+  private static final NativeFunction FALLOCATE = LIBC.function("fallocate");
+  private static final NativeFunction MMAP = LIBC.function("mmap");
+  private static final NativeFunction MUNMAP = LIBC.function("munmap");
+  private static final NativeFunction MADVISE = LIBC.function("madvise");
+  private static final NativeFunction CLOSE = LIBC.function("close");
 
   private Libc() {}
 
@@ -53,19 +44,11 @@ final class Libc {
   static int memoryFile(String label, long bytes) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment errno = scratch.allocate(NativeLibrary.ERRNO);
-      int file;
-      try {
-        file = (int) MEMFD_CREATE.invokeExact(errno, scratch.allocateFrom(label), MFD_CLOEXEC);
-      } catch (Throwable t) {
-        throw new AssertionError("memfd_create", t);
-      }
+      int file =
+          (int)
+              MEMFD_CREATE.callWithErrno(errno, address(scratch.allocateFrom(label)), MFD_CLOEXEC);
       check("memfd_create", file < 0, errno, "a file in memory");
-      int status;
-      try {
-        status = (int) FTRUNCATE.invokeExact(errno, file, bytes);
-      } catch (Throwable t) {
-        throw new AssertionError("ftruncate", t);
-      }
+      int status = (int) FTRUNCATE.callWithErrno(errno, file, bytes);
       check("ftruncate", status != 0, errno, bytes + " bytes");
       return file;
     }
@@ -75,15 +58,10 @@ final class Libc {
   static void punchHole(int file, long offset, long bytes) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment errno = scratch.allocate(NativeLibrary.ERRNO);
-      int status;
-      try {
-        status =
-            (int)
-                FALLOCATE.invokeExact(
-                    errno, file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
-      } catch (Throwable t) {
-        throw new AssertionError("fallocate", t);
-      }
+      int status =
+          (int)
+              FALLOCATE.callWithErrno(
+                  errno, file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, bytes);
       check("fallocate", status != 0, errno, "a hole of %d bytes".formatted(bytes));
     }
   }
@@ -91,12 +69,7 @@ final class Libc {
   static long map(long address, long bytes, int protection, int flags, int file, long offset) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment errno = scratch.allocate(NativeLibrary.ERRNO);
-      long mapped;
-      try {
-        mapped = (long) MMAP.invokeExact(errno, address, bytes, protection, flags, file, offset);
-      } catch (Throwable t) {
-        throw new AssertionError("mmap", t);
-      }
+      long mapped = MMAP.callWithErrno(errno, address, bytes, protection, flags, file, offset);
       check("mmap", mapped == MAP_FAILED, errno, bytes + " bytes");
       return mapped;
     }
@@ -105,12 +78,7 @@ final class Libc {
   static void unmap(long address, long bytes) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment errno = scratch.allocate(NativeLibrary.ERRNO);
-      int status;
-      try {
-        status = (int) MUNMAP.invokeExact(errno, address, bytes);
-      } catch (Throwable t) {
-        throw new AssertionError("munmap", t);
-      }
+      int status = (int) MUNMAP.callWithErrno(errno, address, bytes);
       check("munmap", status != 0, errno, bytes + " bytes");
     }
   }
@@ -119,12 +87,7 @@ final class Libc {
   static void advise(long address, long bytes, int advice) {
     try (Arena scratch = Arena.ofConfined()) {
       MemorySegment errno = scratch.allocate(NativeLibrary.ERRNO);
-      int status;
-      try {
-        status = (int) MADVISE.invokeExact(errno, address, bytes, advice);
-      } catch (Throwable t) {
-        throw new AssertionError("madvise", t);
-      }
+      int status = (int) MADVISE.callWithErrno(errno, address, bytes, advice);
       check(
           "madvise", status != 0 && NativeLibrary.errno(errno) != EINVAL, errno, bytes + " bytes");
     }
@@ -132,12 +95,7 @@ final class Libc {
 
   static void close(int file) {
     try (Arena scratch = Arena.ofConfined()) {
-      int status;
-      try {
-        status = (int) CLOSE.invokeExact(scratch.allocate(NativeLibrary.ERRNO), file);
-      } catch (Throwable t) {
-        throw new AssertionError("close", t);
-      }
+      int status = (int) CLOSE.callWithErrno(scratch.allocate(NativeLibrary.ERRNO), file);
       if (status != 0) {
         throw new NativeException("close", "failed for a file in memory");
       }

@@ -1,6 +1,5 @@
 package dev.weft.runtime.cpu.topology;
 
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -45,13 +44,15 @@ public record CpuTopology(int processors, long memoryBytes, long availableBytes,
   }
 
   /// What a device may hold when no amount is configured.
-  public long defaultCapacityBytes() {
-    return (long) (availableBytes * DEFAULT_CAPACITY);
+  ///
+  /// @param share of the machine that it runs on, up to 1
+  public long defaultCapacityBytes(double share) {
+    return (long) (availableBytes * DEFAULT_CAPACITY * share);
   }
 
   /// The directory of this process's memory cgroup: version 2's, or version 1's controller.
   private static Optional<Path> cgroup(Path root) {
-    for (String line : lines(root.resolve("proc/self/cgroup"))) {
+    for (String line : Processors.lines(root.resolve("proc/self/cgroup"))) {
       String[] fields = line.split(":", 3);
       if (fields.length < 3) {
         continue;
@@ -79,7 +80,7 @@ public record CpuTopology(int processors, long memoryBytes, long availableBytes,
 
   private static OptionalLong number(Path directory, List<String> names) {
     for (String name : names) {
-      for (String line : lines(directory.resolve(name))) {
+      for (String line : Processors.lines(directory.resolve(name))) {
         try {
           long value = Long.parseLong(line.strip());
           return value < NO_LIMIT ? OptionalLong.of(value) : OptionalLong.empty();
@@ -92,7 +93,7 @@ public record CpuTopology(int processors, long memoryBytes, long availableBytes,
   }
 
   private static OptionalLong kilobytes(Path root, String key) {
-    for (String line : lines(root.resolve("proc/meminfo"))) {
+    for (String line : Processors.lines(root.resolve("proc/meminfo"))) {
       if (line.startsWith(key + ":")) {
         return OptionalLong.of(Long.parseLong(line.replaceAll("[^0-9]", "")) * 1024);
       }
@@ -101,20 +102,11 @@ public record CpuTopology(int processors, long memoryBytes, long availableBytes,
   }
 
   private static String model(Path root) {
-    for (String line : lines(root.resolve("proc/cpuinfo"))) {
+    for (String line : Processors.lines(root.resolve("proc/cpuinfo"))) {
       if (line.startsWith("model name")) {
         return line.substring(line.indexOf(':') + 1).strip();
       }
     }
     return "unknown processor";
-  }
-
-  /// A file's lines; none when it cannot be read: what is not there sets no limit.
-  private static List<String> lines(Path file) {
-    try {
-      return Files.readAllLines(file);
-    } catch (IOException e) {
-      return List.of();
-    }
   }
 }

@@ -29,7 +29,7 @@ class CpuTopologyTest {
     CpuTopology topology = CpuTopology.read(root, 7);
     assertThat(topology)
         .isEqualTo(new CpuTopology(7, 16_384_000, 10_240_000, "Some Processor 9000"));
-    assertThat(topology.defaultCapacityBytes()).isEqualTo(8_192_000);
+    assertThat(topology.defaultCapacityBytes(0.5)).isEqualTo(4_096_000);
   }
 
   @Test
