@@ -1,5 +1,6 @@
 package dev.weft.runtime.cpu;
 
+import dev.weft.runtime.cpu.memory.FreedMemory;
 import dev.weft.runtime.cpu.packed.PackedCache;
 import dev.weft.runtime.cpu.packed.PackedContents;
 import dev.weft.runtime.cpu.packed.PackedFile;
@@ -145,6 +146,8 @@ final class MatrixPacker {
       underWay.stream()
           .filter(left -> left.state() == Future.State.SUCCESS)
           .forEach(left -> left.resultNow().close());
+      // Hundreds of megabytes of a large model went through the heaps of the packers' threads.
+      FreedMemory.giveBack();
     }
   }
 
