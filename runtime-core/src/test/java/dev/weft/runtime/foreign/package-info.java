@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.foreign;
+
+import org.jspecify.annotations.NullMarked;
