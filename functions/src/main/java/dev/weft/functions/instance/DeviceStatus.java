@@ -28,6 +28,20 @@ public record DeviceStatus(
     instances = List.copyOf(instances);
   }
 
+  /// The same in another phase.
+  public DeviceStatus in(Phase other) {
+    return new DeviceStatus(
+        device,
+        deviceClass,
+        runtimeId,
+        version,
+        other,
+        memory,
+        quantizations,
+        capabilities,
+        instances);
+  }
+
   /// The life of a runtime process.
   public enum Phase {
     STARTING,

@@ -34,6 +34,7 @@ import picocli.CommandLine.Spec;
       LogsCommand.class,
       RollbackCommand.class,
       DeleteCommand.class,
+      DrainCommand.class,
       KeysCommand.class,
       DoctorCommand.class,
       VersionCommand.class,

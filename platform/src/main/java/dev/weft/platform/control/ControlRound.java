@@ -59,8 +59,8 @@ final class ControlRound {
     record Pin(Revision revision, DeviceId device, boolean pinned, @Nullable Revision base)
         implements Act {}
 
-    /// @param orphan whether its function was deleted
-    record Unload(RevisionId revision, DeviceId device, boolean orphan, String reason)
+    /// @param must whether it goes however long it stays busy
+    record Unload(RevisionId revision, DeviceId device, boolean must, String reason)
         implements Act {}
   }
 
@@ -79,6 +79,7 @@ final class ControlRound {
     Optional<String> reason = reasonToLoad(function);
     boolean present =
         fleet.instancesOf(active.id()).stream()
+            .filter(placed -> !drained(placed))
             .map(Fleet.Placed::instance)
             .anyMatch(instance -> instance.tier() == Tier.READY || loading(instance));
     if (reason.isEmpty()
@@ -132,6 +133,12 @@ final class ControlRound {
     if (wishes.wanted(function.active().id())) {
       return Optional.of("it was asked for, or was there before its runtime ended");
     }
+    boolean leaves =
+        fleet.instancesOf(function.active().id()).stream()
+            .anyMatch(placed -> drained(placed) && placed.instance().tier() == Tier.READY);
+    if (leaves) {
+      return Optional.of("the device that has it is drained");
+    }
     boolean previousServes =
         fleet.instances().stream()
             .map(Fleet.Placed::instance)
@@ -146,6 +153,10 @@ final class ControlRound {
     InstanceStatus instance = placed.instance();
     DeviceId device = placed.device().id();
     Optional<DeployedFunction> function = functions.find(instance.revision().function());
+    if (drained(placed) && (instance.tier().atLeast(Tier.DEVICE) || loading(instance))) {
+      return Optional.of(
+          new Act.Unload(instance.revision(), device, true, "its device is drained"));
+    }
     if (function.isEmpty()) {
       return instance.tier().atLeast(Tier.DEVICE) || loading(instance)
           ? Optional.of(
@@ -163,8 +174,13 @@ final class ControlRound {
             .map(revision -> new Act.Pin(revision, device, pinned, baseOf(revision)));
   }
 
+  private boolean drained(Fleet.Placed placed) {
+    return fleet.drained().contains(placed.device().id());
+  }
+
   private List<KeepAlive.Loaded> loaded() {
     return fleet.instances().stream()
+        .filter(placed -> !drained(placed))
         .flatMap(placed ->
             functions
                 .find(placed.instance().revision().function())

@@ -5,10 +5,12 @@ import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import jakarta.inject.Singleton;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 public final class Fleet {
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+  private final Map<DeviceId, DeviceStatus> published = new HashMap<>();
   private volatile Snapshot snapshot = new Snapshot(0, Map.of());
 
   /// One device.
@@ -45,9 +48,18 @@ public final class Fleet {
   public record Placed(Device device, InstanceStatus instance) {}
 
   /// All devices at one moment; `version` grows with every change.
-  public record Snapshot(long version, Map<DeviceId, Device> devices) {
+  ///
+  /// @param drained devices that are to take nothing new and to let go of what they have; their
+  ///   status says that they are draining
+  public record Snapshot(long version, Map<DeviceId, Device> devices, Set<DeviceId> drained) {
     public Snapshot {
       devices = Map.copyOf(devices);
+      drained = Set.copyOf(drained);
+    }
+
+    /// None of them drained.
+    public Snapshot(long version, Map<DeviceId, Device> devices) {
+      this(version, devices, Set.of());
     }
 
     /// In the order of their ids.
@@ -95,13 +107,41 @@ public final class Fleet {
 
   /// Takes what the runtime at `address` published.
   void update(DeviceStatus status, RuntimeAddress address) {
-    replace(new Device(status.device(), status, address, null));
+    synchronized (this) {
+      published.put(status.device(), status);
+      replace(new Device(status.device(), status, address, null), snapshot.drained());
+    }
+    tell();
   }
 
   /// Notes that a device's runtime is away.
   void away(DeviceId id, String reason) {
-    Device before = snapshot.devices().get(id);
-    replace(new Device(id, before == null ? null : before.status(), null, reason));
+    synchronized (this) {
+      Device before = snapshot.devices().get(id);
+      replace(
+          new Device(id, before == null ? null : before.status(), null, reason),
+          snapshot.drained());
+    }
+    tell();
+  }
+
+  /// Says whether a device is to be drained. Returns whether there is such a device.
+  boolean drain(DeviceId id, boolean wanted) {
+    synchronized (this) {
+      Device device = snapshot.devices().get(id);
+      if (device == null) {
+        return false;
+      }
+      Set<DeviceId> drained = new HashSet<>(snapshot.drained());
+      if (wanted) {
+        drained.add(id);
+      } else {
+        drained.remove(id);
+      }
+      replace(new Device(id, published.get(id), device.address(), device.absence()), drained);
+    }
+    tell();
+    return true;
   }
 
   /// Notes that a request found no runtime at `address`, unless another has taken its place since.
@@ -112,13 +152,22 @@ public final class Fleet {
     }
   }
 
-  private void replace(Device device) {
-    synchronized (this) {
-      Map<DeviceId, Device> devices = new TreeMap<>((a, b) -> a.value().compareTo(b.value()));
-      devices.putAll(snapshot.devices());
-      devices.put(device.id(), device);
-      snapshot = new Snapshot(snapshot.version() + 1, devices);
-    }
+  private void replace(Device device, Set<DeviceId> drained) {
+    DeviceStatus status = device.status();
+    Device seen =
+        status != null && drained.contains(device.id())
+            ? new Device(
+                device.id(),
+                status.in(DeviceStatus.Phase.DRAINING),
+                device.address(),
+                device.absence())
+            : device;
+    Map<DeviceId, Device> devices = new HashMap<>(snapshot.devices());
+    devices.put(device.id(), seen);
+    snapshot = new Snapshot(snapshot.version() + 1, devices, drained);
+  }
+
+  private void tell() {
     listeners.forEach(Runnable::run);
   }
 

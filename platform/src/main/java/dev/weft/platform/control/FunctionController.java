@@ -29,6 +29,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -39,8 +40,9 @@ import org.slf4j.LoggerFactory;
 public final class FunctionController {
   private static final Logger LOG = LoggerFactory.getLogger(FunctionController.class);
 
-  /// How long a deleted function's running requests may take before they are ended.
-  private static final Duration DELETE_GRACE = Duration.ofSeconds(30);
+  /// How long running requests may take where an instance has to go: those of a deleted function
+  /// are ended then, streams of a drained device go on elsewhere.
+  private static final Duration LEAVE_GRACE = Duration.ofSeconds(30);
 
   private final FunctionDirectory directory;
   private final Fleet fleet;
@@ -52,7 +54,7 @@ public final class FunctionController {
   private final Counter unloadCount;
   private final Semaphore wake = new Semaphore(0);
   private final Set<RevisionId> wanted = ConcurrentHashMap.newKeySet();
-  private final Map<RevisionId, Instant> leaving = new HashMap<>();
+  private final Map<Leaving, Instant> leaving = new HashMap<>();
   private final Map<DeviceId, Set<RevisionId>> served = new HashMap<>();
   private @Nullable Thread loop;
   private volatile boolean stopped;
@@ -143,6 +145,18 @@ public final class FunctionController {
     }
   }
 
+  /// Has a device take nothing new and let go of what it has, or ends that. What it serves is
+  /// loaded elsewhere where it can be. Returns whether there is such a device.
+  public boolean drain(DeviceId device, boolean wanted) {
+    boolean known = fleet.drain(device, wanted);
+    if (known) {
+      LOG.atInfo()
+          .addKeyValue("device", device)
+          .log(wanted ? "the device is drained" : "the device takes work again");
+    }
+    return known;
+  }
+
   /// Forgets that a revision failed to load, and looks again.
   public void forgive(Revision revision) {
     loads.forgive(revision.id());
@@ -177,13 +191,26 @@ public final class FunctionController {
     loads.observe(seen, now);
     rememberServed(seen);
     dropGrantedWishes(functions, seen, now);
-    for (ControlRound.Act act : new ControlRound(functions, seen, new Wishes(now), now).decide()) {
+    List<ControlRound.Act> acts = new ControlRound(functions, seen, new Wishes(now), now).decide();
+    leaving.keySet().retainAll(leaving(acts));
+    for (ControlRound.Act act : acts) {
       switch (act) {
         case ControlRound.Act.Load load -> apply(load, seen, now);
         case ControlRound.Act.Pin pin -> apply(pin, seen);
         case ControlRound.Act.Unload unload -> apply(unload, seen, now);
       }
     }
+  }
+
+  /// An instance that has been asked to go.
+  private record Leaving(RevisionId revision, DeviceId device) {}
+
+  private static Set<Leaving> leaving(List<ControlRound.Act> acts) {
+    return acts.stream()
+        .filter(ControlRound.Act.Unload.class::isInstance)
+        .map(ControlRound.Act.Unload.class::cast)
+        .map(unload -> new Leaving(unload.revision(), unload.device()))
+        .collect(Collectors.toSet());
   }
 
   /// Notes what serves, and wishes back what a device served when its runtime went away.
@@ -285,13 +312,17 @@ public final class FunctionController {
       return;
     }
     RevisionId revision = unload.revision();
-    Instant since = leaving.computeIfAbsent(revision, _ -> now);
-    boolean busy = seen.instancesOf(revision).stream().anyMatch(placed -> placed.instance().busy());
-    boolean force = unload.orphan() && (!busy || now.isAfter(since.plus(DELETE_GRACE)));
+    Leaving instance = new Leaving(revision, unload.device());
+    Instant since = leaving.computeIfAbsent(instance, _ -> now);
+    boolean busy =
+        seen.instancesOf(revision).stream()
+            .filter(placed -> placed.device().id().equals(unload.device()))
+            .anyMatch(placed -> placed.instance().busy());
+    boolean force = unload.must() && (!busy || now.isAfter(since.plus(LEAVE_GRACE)));
     try {
       switch (client.unload(address, new UnloadRequest(revision, force))) {
         case Outcome.Done<InstanceStatus> _ -> {
-          leaving.remove(revision);
+          leaving.remove(instance);
           unloadCount.increment();
           LOG.atInfo()
               .addKeyValue("revision", revision)

@@ -34,6 +34,8 @@ import org.jspecify.annotations.Nullable;
 /// | `GET /api/v1/functions/{name}/logs?follow=true` | | 200 text, a log line each |
 /// | `DELETE /api/v1/functions/{name}` | | 204 |
 /// | `GET /api/v1/devices` | | 200 [DeviceList] |
+/// | `POST /api/v1/devices/{device}/drain` | | 202 [DeviceView]; it takes nothing new and lets go of what it has |
+/// | `DELETE /api/v1/devices/{device}/drain` | | 204; it takes work again |
 /// | `GET /api/v1/status/stream` | | SSE: one `data:` [StatusEvent] a change, a comment every 5 s |
 /// | `POST /api/v1/keys` | [KeyRequest] | 201 [CreatedKey] |
 /// | `GET /api/v1/keys` | | 200 [KeyList] |

@@ -11,6 +11,7 @@ import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.Tier;
 import dev.weft.platform.control.DeployedFunction;
+import dev.weft.platform.control.FunctionController;
 import dev.weft.platform.control.RuntimeUnavailableException;
 import dev.weft.platform.http.ApiError;
 import dev.weft.platform.http.BlockingHandler;
@@ -48,6 +49,7 @@ public final class ManagementRoutes {
 
   private final FunctionService functions;
   private final FunctionViews views;
+  private final FunctionController controller;
   private final KeyService keys;
   private final FunctionLogs logs;
   private final StatusStream statusStream;
@@ -58,6 +60,7 @@ public final class ManagementRoutes {
   public ManagementRoutes(
       FunctionService functions,
       FunctionViews views,
+      FunctionController controller,
       KeyService keys,
       FunctionLogs logs,
       StatusStream statusStream,
@@ -65,6 +68,7 @@ public final class ManagementRoutes {
       Shutdown shutdown) {
     this.functions = functions;
     this.views = views;
+    this.controller = controller;
     this.keys = keys;
     this.logs = logs;
     this.statusStream = statusStream;
@@ -89,6 +93,16 @@ public final class ManagementRoutes {
     on(router, HttpMethod.POST, function + "/prewarm", this::prewarm);
     on(router, HttpMethod.GET, function + "/logs", this::writeLogs);
     on(router, HttpMethod.GET, ManagementApi.DEVICES, _ -> ok(new DeviceList(views.devices())));
+    String drain = ManagementApi.DEVICES + "/:device/drain";
+    on(router, HttpMethod.POST, drain, context -> new Reply.Of(202, drain(context, true)));
+    on(
+        router,
+        HttpMethod.DELETE,
+        drain,
+        context -> {
+          drain(context, false);
+          return new Reply.Empty();
+        });
     on(router, HttpMethod.GET, ManagementApi.STATUS_STREAM, this::writeStatus);
     on(router, HttpMethod.POST, ManagementApi.KEYS, this::createKey);
     on(router, HttpMethod.GET, ManagementApi.KEYS, _ -> ok(new KeyList(keys.list())));
@@ -145,6 +159,18 @@ public final class ManagementRoutes {
     Tier tier = body(context, PrewarmRequest.class, new PrewarmRequest(null)).tier();
     return new Reply.Of(
         202, view(functions.prewarm(name(context), tier == null ? Tier.READY : tier)));
+  }
+
+  private ManagementApi.DeviceView drain(RoutingContext context, boolean wanted) {
+    String name = Objects.requireNonNull(context.pathParam("device"));
+    return views.devices().stream()
+        .filter(device -> device.device().value().equals(name))
+        .map(ManagementApi.DeviceView::device)
+        .filter(device -> controller.drain(device, wanted))
+        .findFirst()
+        .flatMap(device ->
+            views.devices().stream().filter(view -> view.device().equals(device)).findFirst())
+        .orElseThrow(() -> ManagementException.notFound("device", name));
   }
 
   private Reply writeLogs(RoutingContext context) throws InterruptedException {

@@ -65,18 +65,21 @@ class ControlRoundTest {
     return new FunctionDirectory.Snapshot(1, deployed ? Map.of(NAME, function) : Map.of());
   }
 
+  private static DeviceStatus status(DeviceId device, List<InstanceStatus> instances) {
+    return new DeviceStatus(
+        device,
+        DeviceClass.CPU,
+        "r1",
+        1,
+        DeviceStatus.Phase.READY,
+        new DeviceStatus.Memory(1_000, 0, 0),
+        Set.of(Quantization.AUTO),
+        Set.of(),
+        instances);
+  }
+
   private Fleet.Snapshot fleet() {
-    DeviceStatus status =
-        new DeviceStatus(
-            DEVICE,
-            DeviceClass.CPU,
-            "r1",
-            1,
-            DeviceStatus.Phase.READY,
-            new DeviceStatus.Memory(1_000, 0, 0),
-            Set.of(Quantization.AUTO),
-            Set.of(),
-            instances);
+    DeviceStatus status = status(DEVICE, instances);
     RuntimeAddress address = away ? null : new RuntimeAddress("127.0.0.1", 1, "s");
     return new Fleet.Snapshot(
         1, Map.of(DEVICE, new Fleet.Device(DEVICE, status, address, away ? "gone" : null)));
@@ -220,11 +223,58 @@ class ControlRoundTest {
   }
 
   @Test
+  void whatADrainedDeviceServesIsLoadedElsewhereAndGoes() {
+    instance(1, Tier.READY, false, 1, Duration.ZERO);
+    List<InstanceStatus> busy = List.copyOf(instances);
+    RuntimeAddress address = new RuntimeAddress("127.0.0.1", 1, "s");
+    DeviceId other = new DeviceId("cpu-1");
+    Fleet fleet = new Fleet();
+    fleet.update(status(DEVICE, busy), address);
+    fleet.update(status(other, List.of()), address);
+    assertThat(decide(fleet)).isEmpty();
+
+    assertThat(fleet.drain(new DeviceId("cpu-9"), true)).isFalse();
+    assertThat(fleet.drain(DEVICE, true)).isTrue();
+    assertThat(decide(fleet))
+        .satisfiesExactly(
+            act ->
+                assertThat(act)
+                    .isInstanceOfSatisfying(
+                        Act.Load.class, load -> assertThat(load.device()).isEqualTo(other)),
+            act ->
+                assertThat(act)
+                    .isInstanceOfSatisfying(
+                        Act.Unload.class,
+                        unload -> {
+                          assertThat(unload.device()).isEqualTo(DEVICE);
+                          assertThat(unload.must()).isTrue();
+                        }));
+
+    fleet.update(status(DEVICE, List.of()), address);
+    wishes.add("held");
+    assertThat(decide(fleet))
+        .as("nothing new goes there, though it is the function's place")
+        .singleElement()
+        .isInstanceOfSatisfying(Act.Load.class, load -> assertThat(load.device()).isEqualTo(other));
+
+    fleet.away(DEVICE, "restarting");
+    fleet.update(status(DEVICE, busy), address);
+    fleet.update(status(other, List.of()), address);
+    assertThat(decide(fleet)).as("a new runtime is drained too").hasSize(2);
+    fleet.drain(DEVICE, false);
+    assertThat(decide(fleet)).isEmpty();
+  }
+
+  private List<Act> decide(Fleet fleet) {
+    return new ControlRound(functions(), fleet.snapshot(), new Asked(), NOW).decide();
+  }
+
+  @Test
   void instanceOfADeletedFunctionGoes() {
     deployed = false;
     instance(1, Tier.READY, true, 1, Duration.ZERO);
     assertThat(decide())
         .singleElement()
-        .isInstanceOfSatisfying(Act.Unload.class, unload -> assertThat(unload.orphan()).isTrue());
+        .isInstanceOfSatisfying(Act.Unload.class, unload -> assertThat(unload.must()).isTrue());
   }
 }

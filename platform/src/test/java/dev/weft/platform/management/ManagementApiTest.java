@@ -17,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 /// Deploying, rolling back, deleting; keys; devices, logs and the status stream.
@@ -260,5 +261,22 @@ class ManagementApiTest extends PlatformTest {
             "gen_ai_request_model=\"measured\"",
             "weft_gateway_held",
             "weft_gateway_loads_total");
+  }
+
+  @Test
+  void drainedDeviceTakesNothingUntilThatIsUndone() {
+    client().warm("drained", "quick");
+    String drain = "/api/v1/devices/cpu-0/drain";
+    Reply reply = client().post(drain, "");
+    assertThat(reply.status()).as(reply.body()).isEqualTo(202);
+    assertThat(reply.json().at("/status/phase").asText()).isEqualTo("draining");
+    await(() -> !client().tier("drained").equals("ready"));
+    CompletableFuture<Reply> held =
+        client().sendAsync("POST", "/v1/chat/completions", chat("drained", "words 2"));
+    await(() ->
+        client().get("/api/v1/functions/drained").json().at("/status/heldRequests").asInt() == 1);
+    assertThat(client().send("DELETE", drain, "").status()).isEqualTo(204);
+    assertThat(held.join().status()).isEqualTo(200);
+    assertThat(client().post("/api/v1/devices/none/drain", "").status()).isEqualTo(404);
   }
 }
