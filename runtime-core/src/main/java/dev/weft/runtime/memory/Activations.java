@@ -34,7 +34,8 @@ final class Activations implements Share {
 
   Activations(Balloon balloon, ChunkPool pool, MemoryLedger ledger) {
     this.balloon = balloon;
-    if (!(ledger.reserve(Balloon.ACTIVATIONS, 0) instanceof Outcome.Reserved(Reservation granted))) {
+    if (!(ledger.reserve(Balloon.ACTIVATIONS, 0)
+        instanceof Outcome.Reserved(Reservation granted))) {
       throw new IllegalStateException("a ledger refused to count nothing");
     }
     reservation = granted;

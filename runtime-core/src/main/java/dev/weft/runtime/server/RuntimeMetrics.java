@@ -51,7 +51,8 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
   private final List<InstanceGauge> instanceGauges;
   private final MultiGauge deviceMemory =
       MultiGauge.builder("weft.device.memory")
-          .description("Bytes of the device's memory: all, planned, actual; of these KV and activations")
+          .description(
+              "Bytes of the device's memory: all, planned, actual; of these KV and activations")
           .baseUnit("bytes")
           .register(registry);
 

@@ -15,8 +15,8 @@ import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 
 /// Whatever instances ask of each other, in whatever order: every chunk is somewhere once, nobody
-/// holds more than the device has, what is guaranteed comes whenever it is asked for, and a question
-/// is answered in full or changes nothing that the asker has.
+/// holds more than the device has, what is guaranteed comes whenever it is asked for, and a
+/// question is answered in full or changes nothing that the asker has.
 ///
 /// A model of one device: instances with a context as guarantee, whose blocks of one chunk or two
 /// are live or cached, steps that compute in shared memory, and weights that come and go. Half of
@@ -163,8 +163,7 @@ class BalloonPropertyTest {
       case REOPEN -> {
         blocks.close();
         device.instances.set(
-            action.instance(),
-            new Blocks(device, "again-" + device.opened, 1 + action.size() % 2));
+            action.instance(), new Blocks(device, "again-" + device.opened, 1 + action.size() % 2));
       }
       case LOAD -> {
         if (device.loaded + action.size() <= SPARE) {
