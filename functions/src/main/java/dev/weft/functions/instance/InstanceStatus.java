@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
 /// @param failure why the last load failed; `null` when it did not
 /// @param adapters functions that are loaded onto this instance as adapters, each of which has a
 ///   status of its own beside this one
+/// @param workers threads that take its small steps, as many as were found to be fastest; 0 where
+///   there is nothing to choose
 public record InstanceStatus(
     RevisionId revision,
     @Nullable Kind kind,
@@ -28,9 +30,42 @@ public record InstanceStatus(
     Instant lastUsedAt,
     @Nullable LoadProgress progress,
     @Nullable Failure failure,
-    List<String> adapters) {
+    List<String> adapters,
+    int workers) {
   public InstanceStatus {
     adapters = List.copyOf(adapters);
+  }
+
+  /// Without workers.
+  public InstanceStatus(
+      RevisionId revision,
+      @Nullable Kind kind,
+      Tier tier,
+      boolean pinned,
+      int runningRequests,
+      int waitingRequests,
+      long weightBytes,
+      Blocks blocks,
+      long loadCount,
+      Instant lastUsedAt,
+      @Nullable LoadProgress progress,
+      @Nullable Failure failure,
+      List<String> adapters) {
+    this(
+        revision,
+        kind,
+        tier,
+        pinned,
+        runningRequests,
+        waitingRequests,
+        weightBytes,
+        blocks,
+        loadCount,
+        lastUsedAt,
+        progress,
+        failure,
+        adapters,
+        0);
   }
 
   public boolean busy() {

@@ -87,7 +87,8 @@ final class TopCommand implements Runnable {
             "WEIGHTS",
             "KV",
             "CHUNKS",
-            "BLOCKS"));
+            "BLOCKS",
+            "WORKERS"));
     for (DeviceView device : list.devices()) {
       devices.add(row(device));
       DeviceStatus status = device.status();
@@ -132,6 +133,7 @@ final class TopCommand implements Runnable {
         Terminal.bytes(instance.weightBytes()),
         Terminal.bytes(blocks.chunks() * device.memory().chunks().bytes()),
         Integer.toString(blocks.chunks()),
-        "%d/%d".formatted(blocks.actual(), blocks.capacity()));
+        "%d/%d".formatted(blocks.actual(), blocks.capacity()),
+        instance.workers() == 0 ? "-" : Integer.toString(instance.workers()));
   }
 }

@@ -121,7 +121,8 @@ final class CommandLineTest {
             Instant.EPOCH,
             null,
             null,
-            List.of());
+            List.of(),
+            2);
     var cpu = new DeviceId("cpu-0");
     var status =
         new DeviceStatus(
@@ -150,8 +151,8 @@ final class CommandLineTest {
             cpu-0    cpu     ready                  1.0 GiB   112.0 MiB   114.0 MiB   14.0 MiB   6.0 MiB       10/512
             cpu-1    -       away: it is starting   -         -           -           -          -             -
 
-            INSTANCE     DEVICE   TIER    RUNNING   WAITING   WEIGHTS     KV         CHUNKS   BLOCKS
-            chat-00002   cpu-0    ready   3         1         100.0 MiB   12.0 MiB   6        33/900
+            INSTANCE     DEVICE   TIER    RUNNING   WAITING   WEIGHTS     KV         CHUNKS   BLOCKS   WORKERS
+            chat-00002   cpu-0    ready   3         1         100.0 MiB   12.0 MiB   6        33/900   2
             """);
   }
 

@@ -16,6 +16,12 @@ public interface DecoderExecutable extends AutoCloseable {
   /// sequences of this decoder among them, may have to give up memory: so before a step is planned.
   default void prepare(int rows) {}
 
+  /// Threads that take small steps, as many as were found to be fastest; 0 where there is nothing
+  /// to choose. **thread**: any.
+  default int workers() {
+    return 0;
+  }
+
   /// The system may have the memory of these blocks back; they hold nothing that is needed.
   default void releaseBlocks(int[] blocks) {}
 

@@ -263,7 +263,8 @@ final class Instances {
             .filter(adapter -> adapter.tier == Tier.READY)
             .map(adapter -> adapter.revision.id().function().value())
             .sorted()
-            .toList());
+            .toList(),
+        resident == null ? 0 : resident.workers());
   }
 
   private static Model.@Nullable Kind declaredKind(Revision revision) {

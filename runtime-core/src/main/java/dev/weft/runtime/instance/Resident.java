@@ -31,6 +31,9 @@ sealed interface Resident permits ResidentModel, ResidentAdapter {
 
   Blocks blocks(Engine.Load load);
 
+  /// Threads that take its small steps; 0 where there is nothing to choose.
+  int workers();
+
   void retain();
 
   void release();

@@ -83,6 +83,12 @@ final class ResidentAdapter implements Resident {
     return parts.base().blocks(load);
   }
 
+  /// They are its base's.
+  @Override
+  public int workers() {
+    return 0;
+  }
+
   @Override
   public void retain() {
     references.retain();

@@ -141,6 +141,13 @@ final class ResidentModel implements Resident {
   }
 
   @Override
+  public int workers() {
+    return parts.executable() instanceof Executable.Decoder(DecoderExecutable decoder, _, _)
+        ? decoder.workers()
+        : 0;
+  }
+
+  @Override
   public void retain() {
     references.retain();
   }

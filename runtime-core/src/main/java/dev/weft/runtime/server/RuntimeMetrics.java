@@ -90,6 +90,10 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
                 "Chunks of the device's memory that the instance holds",
                 instance -> instance.blocks().chunks()),
             gauge(
+                "weft.instance.workers",
+                "Threads that take small steps, as many as were found to be fastest",
+                InstanceStatus::workers),
+            gauge(
                 "weft.instance.weights", "Bytes of resident weights", InstanceStatus::weightBytes));
   }
 

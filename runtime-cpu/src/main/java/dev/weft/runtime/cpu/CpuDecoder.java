@@ -43,6 +43,7 @@ final class CpuDecoder implements DecoderExecutable {
   private final Arena arena = Arena.ofShared();
   private final StepBuffer step;
   private final TeamSize team;
+  private volatile int workers;
   private float[] sampledRow = {};
 
   CpuDecoder(
@@ -59,6 +60,7 @@ final class CpuDecoder implements DecoderExecutable {
     this.decoder = decoder;
     this.scratchSizes = scratchSizes;
     team = new TeamSize(decoder.threads());
+    workers = team.size();
     try {
       step = new StepBuffer(options, kvLayout, arena);
     } catch (RuntimeException | Error e) {
@@ -82,6 +84,11 @@ final class CpuDecoder implements DecoderExecutable {
   @Override
   public KvLayout kvLayout() {
     return kvLayout;
+  }
+
+  @Override
+  public int workers() {
+    return workers;
   }
 
   @Override
@@ -155,6 +162,7 @@ final class CpuDecoder implements DecoderExecutable {
     long start = System.nanoTime();
     decoder.run(struct);
     if (team.took(rows, System.nanoTime() - start)) {
+      workers = team.size();
       log.atDebug()
           .addKeyValue("workers", team.size())
           .log("small steps are faster with another number of workers");

@@ -253,7 +253,7 @@ final class WeftCpu {
         (int)
             encoderForward.call(
                 address(encoder),
-                address(scratch),
+                scratch,
                 texts,
                 address(rowOffsets),
                 address(tokens),

@@ -86,6 +86,11 @@ class CpuDecoderTest {
   }
 
   @Test
+  void smallStepsBeginWithAllWorkers() {
+    assertThat(decoder.workers()).isEqualTo(2);
+  }
+
+  @Test
   void greedyTakesTheLargestLogit() {
     StepResult.Entry result = run(sample(SamplingParameters.GREEDY, Set.of()));
     assertThat(result.logits()).hasNumberOfRows(3);
