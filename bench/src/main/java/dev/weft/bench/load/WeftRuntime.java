@@ -39,18 +39,7 @@ public final class WeftRuntime extends BenchServer {
   private static final ObjectMapper JSON = Json.mapper();
   private static final String SECRET = "a-secret-of-the-benchmark";
 
-  /// As the platform has them.
-  private static final List<String> JVM_FLAGS =
-      List.of(
-          "-XX:+UseSerialGC",
-          "-Xms32m",
-          "-Xmx1g",
-          "-XX:MinHeapFreeRatio=10",
-          "-XX:MaxHeapFreeRatio=30",
-          "-XX:-ShrinkHeapInSteps",
-          "-XX:+ExitOnOutOfMemoryError",
-          "--enable-native-access=ALL-UNNAMED",
-          "--sun-misc-unsafe-memory-access=allow");
+  private static final String HEAP = "-Xmx1g";
 
   private final HttpClient client = HttpClient.newHttpClient();
   private final Path announce;
@@ -109,7 +98,7 @@ public final class WeftRuntime extends BenchServer {
     Path announce = meeting.resolve("announce.json");
     List<String> command = new ArrayList<>();
     command.add(Subprocess.javaCommand());
-    command.addAll(JVM_FLAGS);
+    command.add(HEAP);
     command.addAll(classPath(options.classPath()));
     command.add("dev.weft.runtime.cpu.Main");
     command.addAll(List.of("--device", "cpu-0", "--host", "127.0.0.1", "--port", "0"));
@@ -120,14 +109,16 @@ public final class WeftRuntime extends BenchServer {
     return new WeftRuntime(command, options, announce);
   }
 
-  /// A directory of jars (`app/*`) by name, in the order in which its AOT cache was made, and with
-  /// that cache, as the platform starts a runtime; any other class path as it is.
+  /// A directory of jars (`app/*`) by name, in the order in which its AOT cache was made, with that
+  /// cache and the options beside it, as the platform starts a runtime; any other class path as it
+  /// is.
   private static List<String> classPath(String classPath) throws IOException {
     if (!classPath.endsWith("/*")) {
       return List.of("-cp", classPath);
     }
     Path app = Path.of(classPath.substring(0, classPath.length() - 2));
     List<String> flags = new ArrayList<>();
+    flags.add("@" + app.resolve("runtime.options"));
     Path cache = app.resolve("runtime.aot");
     if (Files.exists(cache)) {
       flags.add("-XX:AOTCache=" + cache);

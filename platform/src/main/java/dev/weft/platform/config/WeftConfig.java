@@ -53,13 +53,14 @@ public interface WeftConfig {
     @WithDefault("dev.weft.runtime.cpu.Main")
     String mainClass();
 
-    /// Memory that models may take on the CPU device; by default the runtime decides.
+    /// Memory that models may take on each CPU device; by default the runtime decides.
     Optional<MemorySize> memory();
 
-    /// Threads of the CPU device; by default what the cgroup grants.
+    /// Threads of each CPU device; by default what the cgroup grants.
     OptionalInt threads();
 
-    /// Logical CPUs to run on, such as `0-3,8`; by default all.
+    /// Logical CPUs to run on, such as `0-3,8`, or those of a NUMA node, such as `node:0`; by
+    /// default all. Several sets, as in `0-7;8-15`, make as many devices.
     Optional<String> cpus();
 
     /// The runtime's heap. Weights and KV are outside of it.

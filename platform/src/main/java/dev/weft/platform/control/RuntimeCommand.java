@@ -1,6 +1,5 @@
 package dev.weft.platform.control;
 
-import dev.weft.functions.instance.DeviceId;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.config.WeftHome;
 import java.io.File;
@@ -21,24 +20,12 @@ import java.util.stream.Stream;
 
 /// The command line of a runtime process.
 ///
-/// The heap starts small and goes back to what is in use after each collection: loading a model
-/// fills it for a moment. The AOT cache is made by the runtime's build and lies beside its jars;
-/// the JVM ignores one that does not fit.
+/// The JVM's options and the AOT cache are made by the runtime's build and lie beside its jars; the
+/// JVM ignores a cache that does not fit.
 ///
 /// @param build differs when the software on the class path differs, so that a runtime of another
 ///   build is never adopted
 record RuntimeCommand(List<String> words, String build) {
-  private static final List<String> JVM_FLAGS =
-      List.of(
-          "-XX:+UseSerialGC",
-          "-Xms32m",
-          "-XX:MinHeapFreeRatio=10",
-          "-XX:MaxHeapFreeRatio=30",
-          "-XX:-ShrinkHeapInSteps",
-          "-XX:+ExitOnOutOfMemoryError",
-          "--enable-native-access=ALL-UNNAMED",
-          "--sun-misc-unsafe-memory-access=allow");
-
   RuntimeCommand {
     words = List.copyOf(words);
   }
@@ -46,25 +33,25 @@ record RuntimeCommand(List<String> words, String build) {
   /// The files that a runtime and the platform meet at.
   record MeetingFiles(Path announcement, Path secret) {}
 
-  static RuntimeCommand of(DeviceId device, WeftConfig config, WeftHome home, MeetingFiles files) {
+  static RuntimeCommand of(CpuDevice device, WeftConfig config, WeftHome home, MeetingFiles files) {
     String classpath = classpath(config);
     WeftConfig.RuntimeProcess runtime = config.runtime();
     List<String> words = new ArrayList<>();
     // A session of its own: neither the terminal's Ctrl-C nor the platform's end reaches it.
     words.add("setsid");
     words.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    words.addAll(JVM_FLAGS);
+    besideJars(classpath, "runtime.options").ifPresent(options -> words.add("@" + options));
     words.add("-Xmx" + runtime.heap());
-    aotCache(classpath).ifPresent(cache -> words.add("-XX:AOTCache=" + cache));
+    besideJars(classpath, "runtime.aot").ifPresent(cache -> words.add("-XX:AOTCache=" + cache));
     words.addAll(List.of("-cp", expanded(classpath), runtime.mainClass()));
-    words.addAll(List.of("--device", device.value()));
+    words.addAll(List.of("--device", device.id().value()));
     words.addAll(List.of("--host", "127.0.0.1", "--port", "0"));
     words.addAll(List.of("--home", home.root().toString()));
     words.addAll(List.of("--secret-file", files.secret().toString()));
     words.addAll(List.of("--announce", files.announcement().toString()));
     runtime.memory().ifPresent(size -> words.addAll(List.of("--memory", size.asBigInteger() + "")));
     runtime.threads().ifPresent(count -> words.addAll(List.of("--threads", count + "")));
-    runtime.cpus().ifPresent(list -> words.addAll(List.of("--cpus", list)));
+    device.cpus().ifPresent(list -> words.addAll(List.of("--cpus", list)));
     return new RuntimeCommand(words, fingerprint(classpath, words));
   }
 
@@ -82,9 +69,9 @@ record RuntimeCommand(List<String> words, String build) {
                     + " the installation"));
   }
 
-  /// The cache beside the jars, if the class path is a directory of them and has one.
-  private static Optional<Path> aotCache(String classpath) {
-    return directory(classpath).map(app -> app.resolve("runtime.aot")).filter(Files::exists);
+  /// A file beside the jars, if the class path is a directory of them and has it.
+  private static Optional<Path> besideJars(String classpath, String name) {
+    return directory(classpath).map(app -> app.resolve(name)).filter(Files::exists);
   }
 
   private static Optional<Path> directory(String classpath) {

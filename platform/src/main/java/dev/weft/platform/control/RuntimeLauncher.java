@@ -10,11 +10,13 @@ import dev.weft.platform.keys.Secret;
 import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -30,6 +32,7 @@ public final class RuntimeLauncher {
   private static final Logger LOG = LoggerFactory.getLogger(RuntimeLauncher.class);
   private static final long LOG_ROTATE_BYTES = 10L << 20;
   private static final int LOGS_KEPT = 3;
+  private static final String LAUNCH_SUFFIX = ".launch.json";
   private static final int LOG_TAIL_LINES = 5;
   private static final Duration POLL = Duration.ofMillis(20);
   private static final Duration TERMINATE_GRACE = Duration.ofSeconds(5);
@@ -80,6 +83,28 @@ public final class RuntimeLauncher {
         .log("ending a runtime that was left running");
     RunningRuntime.end(process.get(), TERMINATE_GRACE);
     return Optional.empty();
+  }
+
+  /// Ends the runtimes that an earlier platform left for devices that are not among these.
+  public void endOthers(Collection<DeviceId> devices) throws InterruptedException {
+    try (DirectoryStream<Path> launches =
+        Files.newDirectoryStream(home.runtimes(), "*" + LAUNCH_SUFFIX)) {
+      for (Path file : launches) {
+        String name = String.valueOf(file.getFileName());
+        var device = new DeviceId(name.substring(0, name.length() - LAUNCH_SUFFIX.length()));
+        Optional<ProcessHandle> process =
+            read(file, Launch.class).flatMap(left -> find(left.pid(), left.startedAt()));
+        if (!devices.contains(device) && process.isPresent()) {
+          LOG.atInfo()
+              .addKeyValue("device", device)
+              .addKeyValue("pid", process.get().pid())
+              .log("ending a runtime of a device that is no longer configured");
+          RunningRuntime.end(process.get(), TERMINATE_GRACE);
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("cannot read " + home.runtimes(), e);
+    }
   }
 
   /// Starts a runtime and waits until it listens. Throws [RuntimeUnavailableException] with the end
@@ -160,7 +185,10 @@ public final class RuntimeLauncher {
 
   private RuntimeCommand command(DeviceId device) {
     return RuntimeCommand.of(
-        device,
+        CpuDevice.of(config.runtime()).stream()
+            .filter(each -> each.id().equals(device))
+            .findFirst()
+            .orElseThrow(() -> new IllegalStateException("no device is configured as " + device)),
         config,
         home,
         new RuntimeCommand.MeetingFiles(announcementFile(device), secretFile(device)));
@@ -203,7 +231,7 @@ public final class RuntimeLauncher {
   }
 
   private Path launchFile(DeviceId device) {
-    return home.runtimes().resolve(device + ".launch.json");
+    return home.runtimes().resolve(device + LAUNCH_SUFFIX);
   }
 
   private Path secretFile(DeviceId device) {

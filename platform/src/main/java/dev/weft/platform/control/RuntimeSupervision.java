@@ -1,16 +1,15 @@
 package dev.weft.platform.control;
 
-import dev.weft.functions.instance.DeviceId;
 import dev.weft.platform.config.WeftConfig;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Singleton;
 import java.util.List;
 
-/// The supervisors of all devices of this machine. In this version there is one CPU device.
+/// The supervisors of all devices of this machine: one or several CPU devices.
 @Singleton
 public final class RuntimeSupervision {
-  public static final DeviceId CPU = new DeviceId("cpu-0");
-
+  private final RuntimeLauncher launcher;
+  private final List<CpuDevice> devices;
   private final List<RuntimeSupervisor> supervisors;
 
   public RuntimeSupervision(
@@ -19,12 +18,26 @@ public final class RuntimeSupervision {
       Fleet fleet,
       WeftConfig config,
       MeterRegistry metrics) {
+    this.launcher = launcher;
+    this.devices = CpuDevice.of(config.runtime());
     this.supervisors =
-        List.of(new RuntimeSupervisor(CPU, launcher, client, fleet, config, metrics));
+        devices.stream()
+            .map(device ->
+                new RuntimeSupervisor(device.id(), launcher, client, fleet, config, metrics))
+            .toList();
   }
 
   public void start() {
+    Thread.ofVirtual().name("left-runtimes").start(this::endOthers);
     supervisors.forEach(RuntimeSupervisor::start);
+  }
+
+  private void endOthers() {
+    try {
+      launcher.endOthers(devices.stream().map(CpuDevice::id).toList());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /// Drains and ends every runtime.

@@ -1,8 +1,8 @@
 package dev.weft.platform.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.weft.functions.instance.DeviceId;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.config.WeftHome;
 import io.smallrye.config.PropertiesConfigSource;
@@ -10,6 +10,8 @@ import io.smallrye.config.SmallRyeConfigBuilder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -19,22 +21,29 @@ class RuntimeCommandTest {
   @TempDir Path directory;
 
   private RuntimeCommand command(String classpath) {
+    return commands(Map.of("weft.runtime.classpath", classpath)).getFirst();
+  }
+
+  /// One for each device.
+  private List<RuntimeCommand> commands(Map<String, String> settings) {
+    Map<String, String> all = new HashMap<>(settings);
+    all.put("weft.home", directory.toString());
+    all.putIfAbsent("weft.runtime.classpath", "one.jar");
     WeftConfig config =
         new SmallRyeConfigBuilder()
             .addDiscoveredConverters()
             .withMapping(WeftConfig.class)
-            .withSources(
-                new PropertiesConfigSource(
-                    Map.of("weft.home", directory.toString(), "weft.runtime.classpath", classpath),
-                    "test",
-                    100))
+            .withSources(new PropertiesConfigSource(all, "test", 100))
             .build()
             .getConfigMapping(WeftConfig.class);
-    return RuntimeCommand.of(
-        new DeviceId("cpu-0"),
-        config,
-        new WeftHome(directory),
-        new RuntimeCommand.MeetingFiles(directory.resolve("a"), directory.resolve("s")));
+    return CpuDevice.of(config.runtime()).stream()
+        .map(device ->
+            RuntimeCommand.of(
+                device,
+                config,
+                new WeftHome(directory),
+                new RuntimeCommand.MeetingFiles(directory.resolve("a"), directory.resolve("s"))))
+        .toList();
   }
 
   private String classpath(RuntimeCommand command) {
@@ -52,6 +61,16 @@ class RuntimeCommandTest {
   }
 
   @Test
+  void optionsOfTheJvmAreThoseBesideTheJars() throws IOException {
+    Path app = Files.createDirectory(directory.resolve("app"));
+    Path options = Files.createFile(app.resolve("runtime.options"));
+    RuntimeCommand command = command(app + "/*");
+    assertThat(command.words()).containsSubsequence("@" + options, "-Xmx1g", "-cp");
+    Files.writeString(options, "-Xms32m");
+    assertThat(command(app + "/*").build()).as("another build").isNotEqualTo(command.build());
+  }
+
+  @Test
   void aotCacheIsUsedWhereThereIsOne() throws IOException {
     Path app = Files.createDirectory(directory.resolve("app"));
     Files.createFile(app.resolve("a.jar"));
@@ -61,5 +80,16 @@ class RuntimeCommandTest {
     RuntimeCommand with = command(app + "/*");
     assertThat(with.words()).contains("-XX:AOTCache=" + app.resolve("runtime.aot"));
     assertThat(with.build()).as("another build").isNotEqualTo(without.build());
+  }
+
+  @Test
+  void eachSetOfProcessorsIsADevice() {
+    List<RuntimeCommand> two = commands(Map.of("weft.runtime.cpus", "0-3,8; node:1"));
+    assertThat(two).hasSize(2);
+    assertThat(two.getFirst().words()).containsSubsequence("--device", "cpu-0", "--cpus", "0-3,8");
+    assertThat(two.getLast().words()).containsSubsequence("--device", "cpu-1", "--cpus", "node:1");
+    assertThat(commands(Map.of()).getFirst().words()).contains("cpu-0").doesNotContain("--cpus");
+    assertThatThrownBy(() -> commands(Map.of("weft.runtime.cpus", "0-3;")))
+        .hasMessageContaining("has an empty set");
   }
 }

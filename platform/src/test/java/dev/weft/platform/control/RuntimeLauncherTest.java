@@ -86,6 +86,19 @@ class RuntimeLauncherTest {
   }
 
   @Test
+  void runtimeOfADeviceThatIsNoLongerConfiguredIsEnded() throws InterruptedException {
+    Map<String, String> two = Map.of("weft.runtime.cpus", "0;0");
+    RunningRuntime first = launcher(two).start(DEVICE);
+    var second = new DeviceId("cpu-1");
+    RunningRuntime left = launcher(two).start(second);
+    launcher(two).endOthers(List.of(DEVICE, second));
+    assertThat(left.alive()).isTrue();
+    launcher(Map.of()).endOthers(List.of(DEVICE));
+    assertThat(left.alive()).isFalse();
+    assertThat(first.alive()).isTrue();
+  }
+
+  @Test
   void runtimeThatDoesNotKnowTheSecretIsEnded() throws InterruptedException {
     RunningRuntime started = launcher(Map.of()).start(DEVICE);
     WeftHome.writePrivately(home.resolve("run/runtimes/cpu-0.secret"), "another");

@@ -109,9 +109,8 @@ public final class RuntimeRehearsal {
     Files.writeString(work.resolve("secret"), SECRET);
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-    command.addAll(List.of("-XX:+UseSerialGC", "-XX:AOTCacheOutput=" + fresh, "-Xmx512m"));
-    command.addAll(
-        List.of("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
+    command.add("@" + app.resolve("runtime.options"));
+    command.addAll(List.of("-XX:AOTCacheOutput=" + fresh, "-Xmx512m"));
     command.add("-cp");
     command.add(
         jars(app).stream().map(Path::toString).collect(Collectors.joining(File.pathSeparator)));
