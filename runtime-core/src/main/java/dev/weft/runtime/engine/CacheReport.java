@@ -40,4 +40,9 @@ final class CacheReport implements SwapStore.Listener {
   public void failed() {
     observer.onSwapFailed(revision);
   }
+
+  @Override
+  public void resized(long bytes) {
+    observer.onSwapResized(revision, bytes);
+  }
 }

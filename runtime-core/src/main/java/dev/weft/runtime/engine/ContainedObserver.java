@@ -51,6 +51,11 @@ final class ContainedObserver implements EngineObserver {
   }
 
   @Override
+  public void onSwapResized(RevisionId revision, long bytes) {
+    contain(() -> observer.onSwapResized(revision, bytes));
+  }
+
+  @Override
   public void onDrafted(RevisionId revision, int drafted, int accepted) {
     contain(() -> observer.onDrafted(revision, drafted, accepted));
   }

@@ -19,6 +19,7 @@ import dev.weft.runtime.scheduling.StepBudget;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import dev.weft.runtime.scheduling.StepPlanner;
 import dev.weft.runtime.tokenizer.Tokenizer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,6 +34,9 @@ import org.slf4j.LoggerFactory;
 final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requests {
   private static final Logger log = LoggerFactory.getLogger(DecoderLoop.class);
 
+  /// A turn that can do nothing before saved blocks have been read waits for that so long.
+  private static final Duration LONGEST_WAIT = Duration.ofMillis(2);
+
   private final RevisionId revision;
   private final DecoderExecutable executable;
   private final Tokenizer tokenizer;
@@ -45,6 +49,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
   private final SwapStore swap;
   private final StepRunner runner;
   private final CacheReport report;
+  private final LatencyWatch latency;
 
   /// All that have not ended, in order of arrival.
   private final Map<Sequence, Generation> generations = new LinkedHashMap<>();
@@ -77,6 +82,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     this.device = device;
     pace = new PrefillPace(options.maxBatchTokens());
     report = new CacheReport(revision, observer);
+    latency = new LatencyWatch(options.serviceLevel());
     swap = new SwapStore(executable, space, pace::nanos, report, device::nanoTime);
     blocks =
         new KvBlocks(
@@ -269,10 +275,23 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     long now = device.nanoTime();
     plan.parts().forEach(part -> of(part.sequence()).markStarted(now));
     load = measure();
+    swap.poll();
     if (!plan.parts().isEmpty()) {
-      runner.run(plan.parts());
+      step(plan.parts());
+    } else if (!device.othersHaveWork(this)) {
+      swap.await(LONGEST_WAIT);
     }
     load = measure();
+  }
+
+  /// Runs a step, and has the swap follow what readers noticed of it: all who wait for their next
+  /// token, whether the step brought it or they had no part in it.
+  private void step(List<Part> parts) {
+    latency.begin();
+    runner.run(parts);
+    long now = device.nanoTime();
+    generations.values().forEach(generation -> generation.watch(latency, now));
+    swap.stepped(latency.slow(), latency.late());
   }
 
   private void endCancelledAndOverdue() {
@@ -354,6 +373,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     if (generation.firstToken() && generation.request().scorePrompt()) {
       generation.listener().onPromptScored(generation.scores());
     }
+    generation.watch(latency, now);
     var advance = generation.accept(sampled, now);
     if (!advance.tokens().isEmpty() || !advance.text().isEmpty()) {
       generation.listener().onTokens(advance.text(), advance.tokens());

@@ -1,6 +1,7 @@
 package dev.weft.runtime.engine;
 
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.ServiceLevel;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.memory.KvShare;
@@ -52,8 +53,26 @@ public interface Engine extends AutoCloseable {
   ///   `maxSequences`, so that prefill never starves
   /// @param maxSequences sequences in one step
   /// @param maxWaiting requests waiting for a place in the batch
+  /// @param serviceLevel what its callers are promised
   record DecoderOptions(
-      int contextLength, int kvBlockCount, int maxBatchTokens, int maxSequences, int maxWaiting) {
+      int contextLength,
+      int kvBlockCount,
+      int maxBatchTokens,
+      int maxSequences,
+      int maxWaiting,
+      ServiceLevel serviceLevel) {
+    /// With the usual promises.
+    public DecoderOptions(
+        int contextLength, int kvBlockCount, int maxBatchTokens, int maxSequences, int maxWaiting) {
+      this(
+          contextLength,
+          kvBlockCount,
+          maxBatchTokens,
+          maxSequences,
+          maxWaiting,
+          ServiceLevel.DEFAULT);
+    }
+
     public DecoderOptions {
       if (contextLength < 2 || kvBlockCount < 0 || maxSequences < 1 || maxWaiting < 0) {
         throw new IllegalArgumentException(

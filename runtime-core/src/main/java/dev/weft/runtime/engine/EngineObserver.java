@@ -31,6 +31,10 @@ public interface EngineObserver {
   /// A KV block could not be written or read, and is computed again.
   default void onSwapFailed(RevisionId revision) {}
 
+  /// The most that an instance may have on the disk has changed, since callers got their tokens
+  /// later than they were promised.
+  default void onSwapResized(RevisionId revision, long bytes) {}
+
   /// A step has checked a draft, of which the first tokens were right.
   default void onDrafted(RevisionId revision, int drafted, int accepted) {}
 

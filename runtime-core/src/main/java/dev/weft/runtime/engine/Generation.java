@@ -35,6 +35,7 @@ final class Generation implements Engine.Submission.Admitted {
   private final long submittedNanos;
   private long startedNanos;
   private long firstTokenNanos;
+  private long lastTokenNanos;
   private boolean started;
   private int completionTokens;
   private Optional<Outcome> endedBefore = Optional.empty();
@@ -117,6 +118,15 @@ final class Generation implements Engine.Submission.Admitted {
   /// Tokens that were generated here.
   private int fresh() {
     return completionTokens - request.generated().length;
+  }
+
+  /// Tells how long its reader has waited, for the first token or since the last one.
+  void watch(LatencyWatch latency, long nowNanos) {
+    if (firstToken()) {
+      latency.first(nowNanos - submittedNanos);
+    } else {
+      latency.next(nowNanos - lastTokenNanos);
+    }
   }
 
   /// Whether the deadline has passed before the first token.
@@ -240,6 +250,7 @@ final class Generation implements Engine.Submission.Admitted {
       firstTokenNanos = nowNanos;
     }
     completionTokens++;
+    lastTokenNanos = nowNanos;
     sequence.append(sampled.token());
     if (!request.ignoreEnd() && endTokens.contains(sampled.token())) {
       return new Advance(remainingText(), List.of(), Optional.of(Outcome.STOP));

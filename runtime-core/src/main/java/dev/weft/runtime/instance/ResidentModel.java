@@ -71,7 +71,8 @@ final class ResidentModel implements Resident {
                     kv.blocks(),
                     settings.maxBatchTokens(),
                     settings.maxSequences(),
-                    revision.spec().limits().maxQueuedRequests()),
+                    revision.spec().limits().maxQueuedRequests(),
+                    revision.spec().serviceLevel()),
                 kv);
         instance = decoder;
         model = new ServingModel.Generator(common, decoder, chat);

@@ -25,10 +25,16 @@ public interface BlockStore {
   int NOT_SAVED = -1;
 
   /// Copies the contents of a block, and returns a name for them; or [#NOT_SAVED] when there is no
-  /// room, computing them again costs less, or it failed.
+  /// room, computing them again costs less, or it failed. The block may be written to when this
+  /// returns.
   ///
   /// @param index of the block in its text: what computing it again costs depends on it
   int save(int block, int index);
+
+  /// Whether [#load] would not wait. What is far away is asked for by this, and comes by and by.
+  default boolean ready(int slot) {
+    return true;
+  }
 
   /// Copies saved contents to a block and forgets them. Returns false when it failed; they are
   /// forgotten all the same.

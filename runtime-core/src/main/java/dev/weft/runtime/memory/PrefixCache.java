@@ -138,6 +138,24 @@ public final class PrefixCache {
     return next != null && next.saved();
   }
 
+  /// Whether the next block of `path`, which is saved, can come back without waiting. Asks for it,
+  /// and for what is saved behind it.
+  ///
+  /// @param tokens of the blocks that follow, the next one's first
+  public boolean fetch(Path path, List<int[]> tokens) {
+    boolean ready = true;
+    Node node = path.end;
+    for (int i = 0; i < tokens.size(); i++) {
+      node = node.children.get(new Tokens(tokens.get(i)));
+      if (node == null || !node.saved()) {
+        break;
+      }
+      boolean here = store.ready(node.slot);
+      ready = i == 0 ? here : ready;
+    }
+    return ready;
+  }
+
   /// Brings the next block of `path`, which is saved, back into the block that `table` has for it.
   /// Returns false when it is lost: the block must be computed.
   public boolean tryRestore(Path path, int[] tokens, BlockTable table) {

@@ -8,7 +8,10 @@ import java.util.BitSet;
 import org.jspecify.annotations.Nullable;
 
 /// Slots of one size in a file of a [SwapSpace]; the lowest free one goes out first. The file takes
-/// what its highest slot needs, and nothing once all are free. Used by one thread.
+/// what its highest slot needs, and nothing once all are free.
+///
+/// One thread takes and releases slots. Contents are written and read in [SwapSpace#execute] alone,
+/// in order: a slot may be released, and taken again, while something is still to be done with it.
 public final class SwapFile implements AutoCloseable {
   private final SwapSpace space;
   private final long slotBytes;
@@ -52,7 +55,6 @@ public final class SwapFile implements AutoCloseable {
 
   /// Writes a slot's contents.
   public void write(int slot, ByteBuffer contents) throws IOException {
-    checkSlot(slot);
     checkLength(contents);
     if (channel == null) {
       channel = space.openFile();
@@ -65,7 +67,6 @@ public final class SwapFile implements AutoCloseable {
 
   /// Reads a slot's contents.
   public void read(int slot, ByteBuffer contents) throws IOException {
-    checkSlot(slot);
     checkLength(contents);
     long position = slot * slotBytes;
     while (contents.hasRemaining()) {
@@ -96,6 +97,10 @@ public final class SwapFile implements AutoCloseable {
     space.giveBack(slots * slotBytes);
     slots = 0;
     used.clear();
+    space.execute(this::closeChannel);
+  }
+
+  private void closeChannel() {
     FileChannel open = channel;
     channel = null;
     if (open != null) {

@@ -5,15 +5,26 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 
 /// A bounded part of the disk for all instances of a process, each with a [SwapFile] of its own.
 /// Files have no name as soon as they are open: whatever way the process ends, nothing is left.
+///
+/// One thread reads and writes all of them, in the order in which it is asked, so that no other
+/// waits for a disk.
 public final class SwapSpace {
+  /// The thread ends when nothing was to be done for so long.
+  private static final Duration THREAD_KEPT = Duration.ofSeconds(10);
+
   /// No room at all.
   public static final SwapSpace NONE = new SwapSpace(Path.of("."), 0);
 
   private final Path directory;
   private final long capacity;
+  private final ThreadPoolExecutor thread;
   private long taken;
 
   /// @param directory made when it is first needed
@@ -24,6 +35,21 @@ public final class SwapSpace {
     }
     this.directory = directory;
     this.capacity = capacity;
+    thread =
+        new ThreadPoolExecutor(
+            1,
+            1,
+            THREAD_KEPT.toNanos(),
+            TimeUnit.NANOSECONDS,
+            new LinkedBlockingQueue<>(),
+            Thread.ofPlatform().name("weft-swap").daemon().factory());
+    thread.allowCoreThreadTimeOut(true);
+  }
+
+  /// Runs a task on the thread of all files, after those that were asked for before. What waits is
+  /// bounded by those who ask.
+  public void execute(Runnable task) {
+    thread.execute(task);
   }
 
   /// Bytes that files take.

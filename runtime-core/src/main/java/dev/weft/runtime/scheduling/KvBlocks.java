@@ -5,6 +5,8 @@ import dev.weft.runtime.memory.BlockPool;
 import dev.weft.runtime.memory.BlockStore;
 import dev.weft.runtime.memory.BlockSupply;
 import dev.weft.runtime.memory.PrefixCache;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 
 /// The KV blocks of one instance, as its planner sees them: who has how many, who may have how
@@ -19,6 +21,9 @@ import java.util.function.Consumer;
 ///                                                     | free, or idle in the prefix cache |
 /// ```
 public final class KvBlocks {
+  /// Saved blocks of a sequence that are asked for at once.
+  private static final int FETCHED_AHEAD = 8;
+
   private final int tokensPerBlock;
   private final BlockPool pool;
   private final PrefixCache prefixes;
@@ -110,29 +115,52 @@ public final class KvBlocks {
       sequence.forget();
       return false;
     }
-    reusedTokens += sequence.reuse(known + restore(sequence, known));
-    forget(sequence);
+    reusedTokens += sequence.reuse(known);
+    restore(sequence);
     return true;
   }
 
-  /// Brings back what was saved of an admitted sequence's next tokens.
-  private int restore(Sequence sequence, int known) {
-    int next = sequence.computed() + known;
-    int from = next;
-    while (!sequence.scored() && next + tokensPerBlock < sequence.length()) {
-      int[] tokens = sequence.tokens(next, tokensPerBlock);
-      if (!prefixes.nextIsSaved(sequence.path(), tokens)) {
-        break;
-      }
-      grow(sequence, next + tokensPerBlock);
-      // Room for it may be what it had to make room for.
-      if (!prefixes.nextIsSaved(sequence.path(), tokens)
-          || !prefixes.tryRestore(sequence.path(), tokens, sequence.blocks())) {
-        break;
-      }
+  /// Brings back what was saved of a running sequence's next tokens, as far as it is at hand; for
+  /// the rest the sequence waits, while others run.
+  private void restore(Sequence sequence) {
+    int restored = 0;
+    while (tryRestoreNext(sequence)) {
+      restored += tokensPerBlock;
+    }
+    reusedTokens += sequence.reuse(restored);
+    if (!sequence.awaitsSaved()) {
+      forget(sequence);
+    }
+  }
+
+  private boolean tryRestoreNext(Sequence sequence) {
+    sequence.awaitSaved(false);
+    List<int[]> following = following(sequence);
+    if (following.isEmpty() || !prefixes.nextIsSaved(sequence.path(), following.getFirst())) {
+      return false;
+    }
+    if (!prefixes.fetch(sequence.path(), following)) {
+      sequence.awaitSaved(true);
+      return false;
+    }
+    grow(sequence, (sequence.path().length() + 1) * tokensPerBlock);
+    // Room for it may be what it had to make room for.
+    return prefixes.nextIsSaved(sequence.path(), following.getFirst())
+        && prefixes.tryRestore(sequence.path(), following.getFirst(), sequence.blocks());
+  }
+
+  /// The tokens of the next blocks that may be known; none of a prompt whose every row is asked
+  /// for.
+  private List<int[]> following(Sequence sequence) {
+    var following = new ArrayList<int[]>();
+    int next = sequence.path().length() * tokensPerBlock;
+    while (!sequence.scored()
+        && following.size() < FETCHED_AHEAD
+        && next + tokensPerBlock < sequence.length()) {
+      following.add(sequence.tokens(next, tokensPerBlock));
       next += tokensPerBlock;
     }
-    return next - from;
+    return following;
   }
 
   /// Raises a sequence's plan to `blocks`, if need be with blocks from elsewhere, or changes
@@ -214,6 +242,7 @@ public final class KvBlocks {
       int known = follow(sequence);
       promised += promise(sequence);
       reusedTokens += sequence.reuse(known);
+      restore(sequence);
     }
   }
 
@@ -251,6 +280,7 @@ public final class KvBlocks {
     int[] released = pool.release(sequence.blocks());
     prefixes.leave(sequence.path());
     sequence.forget();
+    forget(sequence);
     release(released);
   }
 

@@ -23,6 +23,7 @@ public final class Sequence implements TokenHistory {
   private int everComputed;
   private int reused;
   private int plannedBlocks;
+  private boolean awaitsSaved;
   private int[] draft = NO_DRAFT;
   private PrefixCache.@Nullable Path path;
   private PrefixCache.@Nullable Claim claim;
@@ -152,6 +153,15 @@ public final class Sequence implements TokenHistory {
     return path;
   }
 
+  /// Whether its next tokens are on their way from a store: it runs when they are here.
+  boolean awaitsSaved() {
+    return awaitsSaved;
+  }
+
+  void awaitSaved(boolean awaits) {
+    awaitsSaved = awaits;
+  }
+
   void claim(PrefixCache.Claim made) {
     claim = made;
   }
@@ -183,6 +193,7 @@ public final class Sequence implements TokenHistory {
     computed = 0;
     draft = NO_DRAFT;
     plannedBlocks = 0;
+    awaitsSaved = false;
     path = null;
   }
 }

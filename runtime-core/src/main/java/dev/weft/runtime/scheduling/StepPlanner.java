@@ -91,8 +91,9 @@ public final class StepPlanner {
     return plan(StepBudget.ofRows(settings.maxBatchTokens));
   }
 
-  /// The next step; empty when there is nothing to do. The caller runs it and then calls
-  /// [Sequence#advance] for every part that succeeded; a part that did not is planned again.
+  /// The next step; empty when there is nothing to do, or nothing before saved blocks have been
+  /// read. The caller runs it and then calls [Sequence#advance] for every part that succeeded; a
+  /// part that did not is planned again.
   ///
   /// @param budget of this step, where it is less than that of every step. Sequences that continue
   ///   are not held back by it, and beside them prompts get on by a few rows all the same
@@ -189,7 +190,9 @@ public final class StepPlanner {
     for (Sequence sequence : running) {
       if (parts.stream().noneMatch(part -> part.sequence() == sequence)) {
         blocks.reuse(sequence);
-        prompts.add(sequence);
+        if (!sequence.awaitsSaved()) {
+          prompts.add(sequence);
+        }
       }
     }
     int rows =

@@ -59,6 +59,13 @@ final class EngineMetrics implements EngineObserver {
     count("weft.runtime.swap.failures", revision, 1);
   }
 
+  /// Counted each time: a size that goes up and down all the time says that targets are out of
+  /// reach.
+  @Override
+  public void onSwapResized(RevisionId revision, long bytes) {
+    count("weft.runtime.swap.resizes", revision, 1);
+  }
+
   @Override
   public void onDrafted(RevisionId revision, int drafted, int accepted) {
     count("weft.runtime.speculation.drafted.tokens", revision, drafted);

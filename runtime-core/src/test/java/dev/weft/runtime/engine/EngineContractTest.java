@@ -7,6 +7,7 @@ import dev.weft.functions.Quantization;
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.backend.RandomAdapters;
 import dev.weft.runtime.backend.TimedDecoder;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
@@ -56,6 +57,7 @@ public abstract class EngineContractTest {
   private final AtomicLong swappedIn = new AtomicLong();
   private final AtomicInteger swapFailures = new AtomicInteger();
   private SwapSpace swap = SwapSpace.NONE;
+  private KvType kvType = KvType.F16;
   private final AtomicLong time = new AtomicLong();
   private final LongSupplier timed = time::get;
   private LongSupplier clock = System::nanoTime;
@@ -185,10 +187,40 @@ public abstract class EngineContractTest {
     }
   }
 
+  /// Texts that begin alike, swapped out and in, with keys and values of 8 bits where there are
+  /// such.
+  @Test
+  void smallKeysAndValuesKnownPrefixesAndSwappingTogetherChangeNoAnswer() {
+    kvType = KvType.INT8;
+    var requests = new ArrayList<Requests>();
+    for (int i = 0; i < 8; i++) {
+      int[] shared = tokens(20 * (i % 3), 9);
+      int[] own = tokens(20 + i, 50 + i);
+      var request =
+          Requests.of(IntStream.concat(IntStream.of(shared), IntStream.of(own)).toArray())
+              .maxTokens(40)
+              .ignoringEnd();
+      requests.add(i % 2 == 0 ? request : request.seed(i));
+    }
+    var alone = requests.stream().map(this::runAlone).toList();
+    clock = timed;
+    swap = new SwapSpace(directory.resolve("swap"), 64 * blockBytes());
+    try (var instance = instance(10, 128, 0)) {
+      for (int round = 0; round < 3; round++) {
+        assertThat(runTogether(instance, requests)).isEqualTo(alone);
+        assertThat(runTogether(instance, requests.reversed())).isEqualTo(alone.reversed());
+      }
+    }
+    assertThat(preemptions.get()).isPositive();
+    assertThat(evictions.get()).isPositive();
+    assertThat(swappedOut.get()).isPositive();
+    assertThat(swap.taken()).isZero();
+  }
+
   private long blockBytes() {
     try (var model = ModelFiles.open(TinyModels.llama(directory, 7).writeGguf());
         var backend = open()) {
-      var options = new CompileOptions(quantization(), CONTEXT, 8, 8, 8);
+      var options = new CompileOptions(quantization(), kvType, CONTEXT, 8, 8, 8);
       return backend.footprint(model.spec(), model.weights(), options).kv().blockBytes();
     }
   }
@@ -527,7 +559,7 @@ public abstract class EngineContractTest {
     open.addFirst(model);
     Tokenizer tokenizer = Tokenizers.open(model.tokenizer());
     open.addFirst(tokenizer);
-    var options = new CompileOptions(quantization(), CONTEXT, kvBlocks, maxBatchTokens, 8);
+    var options = new CompileOptions(quantization(), kvType, CONTEXT, kvBlocks, maxBatchTokens, 8);
     var executable = backend().compile((DecoderSpec) model.spec(), model.weights(), options);
     return engine.add(
         REVISION,
