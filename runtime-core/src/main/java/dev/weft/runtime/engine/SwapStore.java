@@ -259,14 +259,19 @@ final class SwapStore implements BlockStore, AutoCloseable {
     }
     poll();
     Transfer transfer = staged.get(slot);
-    boolean whole =
-        transfer != null
-            && (transfer.writes || transfer.failure == null)
-            && copy(transfer.buffer, block);
-    if (whole && !transfer.writes) {
+    boolean whole = transfer != null && bring(transfer, block);
+    drop(slot);
+    return whole;
+  }
+
+  private boolean bring(Transfer transfer, int block) {
+    if (transfer.writes) {
+      return copy(transfer.buffer, block);
+    }
+    boolean whole = transfer.failure == null && copy(transfer.buffer, block);
+    if (whole) {
       listener.in(blockBytes);
     }
-    drop(slot);
     return whole;
   }
 
