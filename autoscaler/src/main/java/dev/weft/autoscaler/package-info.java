@@ -6,9 +6,12 @@
 /// | package | decides |
 /// |---|---|
 /// | `admission` | whether a request runs on an instance, whether a model fits a device |
-/// | `memory` | how much KV memory an instance gets, which instances make room |
+/// | `memory` | how much KV memory an instance gets, when it runs out, which instances make room |
 /// | `scaling` | which instances have idled long enough, how long callers wait, when to start again |
 /// | `placement` | which device answers a request |
+/// | `profile` | how long steps take |
+/// | `scheduling` | whose step is next |
+/// | `simulation` | nothing: it replays traces through the others |
 @NullMarked
 package dev.weft.autoscaler;
 

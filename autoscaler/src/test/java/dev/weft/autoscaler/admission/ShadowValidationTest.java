@@ -3,144 +3,133 @@ package dev.weft.autoscaler.admission;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.autoscaler.admission.ShadowValidation.Code;
-import dev.weft.autoscaler.admission.ShadowValidation.Demand;
-import dev.weft.autoscaler.admission.ShadowValidation.Instance;
-import dev.weft.autoscaler.admission.ShadowValidation.Rejected;
-import dev.weft.autoscaler.admission.ShadowValidation.Runs;
-import dev.weft.autoscaler.admission.ShadowValidation.Waits;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.Deque;
-import java.util.List;
-import java.util.Random;
-import net.jqwik.api.ForAll;
-import net.jqwik.api.Property;
+import dev.weft.autoscaler.admission.ShadowValidation.Fits;
+import dev.weft.autoscaler.admission.ShadowValidation.Outcome;
+import dev.weft.autoscaler.admission.ShadowValidation.Refused;
+import dev.weft.autoscaler.admission.ShadowValidation.Request;
+import dev.weft.autoscaler.admission.ShadowValidation.Rules;
+import dev.weft.autoscaler.memory.KvWatermark;
 import org.junit.jupiter.api.Test;
 
 class ShadowValidationTest {
-  private static final int CONTEXT = 1_024;
-  private static final int MAX_SEQUENCES = 4;
-  private static final int MAX_WAITING = 2;
-  private static final int CAPACITY = 70;
-  private static final int TOKENS_PER_BLOCK = 16;
+  private static final Rules RULES = new Rules(new KvWatermark(0.25, 100), true, true);
 
-  @Test
-  void runsAtOnceOnAnIdleInstance() {
-    assertThat(ShadowValidation.decide(new Demand(100, 28), instance(0, 0, 0)))
-        .isEqualTo(new Runs(8));
-    assertThat(ShadowValidation.decide(new Demand(100, 29), instance(0, 0, 0)))
-        .isEqualTo(new Runs(9));
+  private final TestDevice device = new TestDevice(1_000);
+
+  private Outcome decide(Request request, TestInstance instance) {
+    return ShadowValidation.decide(request, instance, device, RULES, 0);
+  }
+
+  private static Request request(long deadline) {
+    return new Request(10, 50, deadline);
   }
 
   @Test
-  void fillsTheContextToItsLastToken() {
-    assertThat(ShadowValidation.decide(new Demand(1_000, 24), instance(0, 0, 0)))
-        .isEqualTo(new Runs(64));
-    assertThat(ShadowValidation.decide(new Demand(1_000, 25), instance(0, 0, 0)))
-        .isEqualTo(
-            new Rejected(
-                Code.CONTEXT_LENGTH,
-                "1,000 prompt tokens and up to 25 more exceed the context of 1,024 tokens"));
-    assertThat(
-            ShadowValidation.decide(
-                new Demand(Integer.MAX_VALUE, Integer.MAX_VALUE), instance(0, 0, 0)))
-        .isInstanceOf(Rejected.class);
-  }
-
-  @Test
-  void refusesASequenceThatTheGrantCanNeverHold() {
-    Instance small = new Instance(CONTEXT, MAX_SEQUENCES, MAX_WAITING, 0, 0, 0, 10, 16);
-    assertThat(ShadowValidation.decide(new Demand(161, 0), small))
-        .isEqualTo(
-            new Rejected(Code.NEVER_FITS, "161 tokens need 11 KV blocks, the instance has 10"));
-    assertThat(ShadowValidation.decide(new Demand(160, 0), small)).isEqualTo(new Runs(10));
-  }
-
-  @Test
-  void waitsForBlocks() {
-    assertThat(ShadowValidation.decide(new Demand(16, 0), instance(1, 0, CAPACITY)))
-        .isEqualTo(new Waits(1, "needs 1 KV blocks, 0 are free"));
-  }
-
-  @Test
-  void waitsForAPlaceInTheBatch() {
-    assertThat(ShadowValidation.decide(new Demand(16, 0), instance(MAX_SEQUENCES, 0, 4)))
-        .isEqualTo(new Waits(1, "4 sequences run, the most of one batch"));
-  }
-
-  @Test
-  void doesNotOvertakeThoseThatWait() {
-    assertThat(ShadowValidation.decide(new Demand(16, 0), instance(1, 1, 1)))
-        .isEqualTo(new Waits(1, "1 requests wait before it"));
-  }
-
-  @Test
-  void refusesWhenTheQueueIsFull() {
-    assertThat(ShadowValidation.decide(new Demand(16, 0), instance(1, MAX_WAITING, 1)))
-        .isEqualTo(new Rejected(Code.QUEUE_FULL, "2 requests wait already, the most that may"));
-  }
-
-  @Test
-  void saysThatARequestCanNeverRunBeforeThatTheQueueIsFull() {
-    assertThat(ShadowValidation.decide(new Demand(2_000, 0), instance(1, MAX_WAITING, 1)))
+  void whatFitsJoinsAsItIs() {
+    var instance = device.add(new TestInstance().holding(400));
+    assertThat(decide(request(1_000), instance))
         .isInstanceOfSatisfying(
-            Rejected.class, r -> assertThat(r.code()).isEqualTo(Code.CONTEXT_LENGTH));
+            Fits.class,
+            fits -> {
+              assertThat(fits.tokens()).isEqualTo(400);
+              assertThat(fits.decodeShare()).isEqualTo(0.1);
+            });
   }
 
   @Test
-  void needsNoBlocksForAModelWithoutKvCache() {
-    Instance encoder = new Instance(256, 8, 8, 3, 0, 0, 0, 0);
-    assertThat(ShadowValidation.decide(new Demand(256, 0), encoder)).isEqualTo(new Runs(0));
+  void memoryGrowsByTheWatermarkWhereThereIsRoom() {
+    var instance = device.add(new TestInstance().holding(400).needing(390));
+    assertThat(decide(request(1_000), instance))
+        .isInstanceOfSatisfying(Fits.class, fits -> assertThat(fits.tokens()).isEqualTo(550));
   }
 
-  /// Requests come and go at random: planned blocks stay within the capacity, the batch and the
-  /// queue within their bounds, and all that was let in has run in the end.
-  @Property(tries = 200)
-  void neverOverCommitsAndLosesNobody(@ForAll long seed) {
-    Random random = new Random(seed);
-    Deque<Demand> waiting = new ArrayDeque<>();
-    List<Integer> running = new ArrayList<>();
-    int admitted = 0;
-    int started = 0;
-    for (int step = 0; step < 300 || !waiting.isEmpty(); step++) {
-      if (step < 300) {
-        Demand demand = new Demand(1 + random.nextInt(CONTEXT + 50), random.nextInt(100));
-        switch (ShadowValidation.decide(demand, instance(running, waiting.size()))) {
-          case Runs(var blocks) -> {
-            running.add(blocks);
-            admitted++;
-            started++;
-          }
-          case Waits(_, _) -> {
-            waiting.add(demand);
-            admitted++;
-          }
-          case Rejected(_, _) -> {}
-        }
-      }
-      if (!running.isEmpty() && random.nextBoolean()) {
-        running.remove(/* index */ random.nextInt(running.size()));
-      }
-      // The queue's head is asked about as if it were alone: it waits for nobody.
-      while (!waiting.isEmpty()
-          && ShadowValidation.decide(waiting.peek(), instance(running, 0)) instanceof Runs runs) {
-        running.add(runs.blocks());
-        waiting.remove();
-        started++;
-      }
-      assertThat(running.stream().mapToInt(Integer::intValue).sum()).isLessThanOrEqualTo(CAPACITY);
-      assertThat(running).hasSizeLessThanOrEqualTo(MAX_SEQUENCES);
-      assertThat(waiting).hasSizeLessThanOrEqualTo(MAX_WAITING);
+  @Test
+  void idleNeighboursCountAsRoom() {
+    var instance = device.add(new TestInstance().holding(400).needing(390));
+    device.add(new TestInstance().holding(600));
+    assertThat(decide(request(1_000), instance)).isEqualTo(new Refused(Code.MEMORY, 40));
+    device.idleBytes = 600;
+    assertThat(decide(request(1_000), instance)).isInstanceOf(Fits.class);
+  }
+
+  @Test
+  void aDeviceWithoutGrowingMemoryRefusesGrowth() {
+    device.growsKv = false;
+    var instance = device.add(new TestInstance().holding(400).needing(390));
+    assertThat(decide(request(1_000), instance)).isEqualTo(new Refused(Code.CANNOT_GROW, 40));
+    assertThat(decide(request(1_000), new TestInstance().weighing(100)))
+        .as("a new one is made as large as it needs")
+        .isInstanceOf(Fits.class);
+  }
+
+  @Test
+  void weightsOfANewInstanceNeedRoomToo() {
+    device.add(new TestInstance().holding(800));
+    assertThat(decide(request(1_000), new TestInstance().weighing(150)))
+        .isEqualTo(new Refused(Code.MEMORY, 50));
+    assertThat(decide(request(1_000), new TestInstance().weighing(250)))
+        .isEqualTo(new Refused(Code.MEMORY, 100));
+  }
+
+  @Test
+  void tokensOfAllInstancesMustFitTheTime() {
+    // A step takes 10 for a sequence; each promises one in 100: ten at once, on whichever instance.
+    device.add(new TestInstance().holding(400).running(7));
+    var instance = device.add(new TestInstance().holding(400).running(2));
+    assertThat(decide(request(100_000), instance)).isInstanceOf(Fits.class);
+    instance.running(3);
+    assertThat(decide(request(100_000), instance))
+        .isInstanceOfSatisfying(
+            Refused.class,
+            refused -> {
+              assertThat(refused.code()).isEqualTo(Code.DECODE_SHARE);
+              assertThat(refused.gap())
+                  .isCloseTo(0.1, org.assertj.core.api.Assertions.within(1e-9));
+            });
+  }
+
+  @Test
+  void aPromptThatWouldBeLateIsRefused() {
+    var instance = device.add(new TestInstance().holding(400));
+    device.freeAt = 50;
+    // 10 tokens take 100, of which the tokens leave nine tenths of the time: 111, from 50 on.
+    assertThat(decide(request(161), instance)).isInstanceOf(Fits.class);
+    assertThat(decide(request(160), instance)).isEqualTo(new Refused(Code.PROMPTS, 1));
+  }
+
+  @Test
+  void aPromptDueLaterThatWouldBecomeLateRefusesIt() {
+    var neighbour = device.add(new TestInstance().holding(300).prompt(300, 10));
+    var instance = device.add(new TestInstance().holding(300));
+    assertThat(decide(request(200), instance)).isInstanceOf(Fits.class);
+    neighbour.prompts.clear();
+    neighbour.prompt(220, 10);
+    assertThat(decide(request(200), instance))
+        .isInstanceOfSatisfying(
+            Refused.class, refused -> assertThat(refused.code()).isEqualTo(Code.PROMPTS));
+  }
+
+  @Test
+  void aPromptThatIsLateAnywayDoesNot() {
+    device.add(new TestInstance().holding(300).prompt(20, 10));
+    var instance = device.add(new TestInstance().holding(300));
+    assertThat(decide(request(400), instance)).isInstanceOf(Fits.class);
+  }
+
+  @Test
+  void whatIsBeingLoadedBeginsWhenItIsReady() {
+    var loading = new TestInstance().weighing(100).readyAt(1_000);
+    assertThat(decide(request(1_111), loading)).isInstanceOf(Fits.class);
+    assertThat(decide(request(1_110), loading)).isInstanceOf(Refused.class);
+    // Until then others are served.
+    device.add(new TestInstance().holding(300).prompt(500, 20));
+    assertThat(decide(request(1_200), loading)).isInstanceOf(Fits.class);
+  }
+
+  @Test
+  void everyRefusalCanBeRead() {
+    for (Code code : Code.values()) {
+      assertThat(new Refused(code, 0.5).describe()).isNotBlank();
     }
-    assertThat(started).isEqualTo(admitted);
-  }
-
-  private static Instance instance(List<Integer> running, int waiting) {
-    return instance(running.size(), waiting, running.stream().mapToInt(Integer::intValue).sum());
-  }
-
-  private static Instance instance(int running, int waiting, int planned) {
-    return new Instance(
-        CONTEXT, MAX_SEQUENCES, MAX_WAITING, running, waiting, planned, CAPACITY, TOKENS_PER_BLOCK);
   }
 }

@@ -1,0 +1,74 @@
+package dev.weft.autoscaler.simulation;
+
+import dev.weft.autoscaler.profile.RefinedProfile.Margin;
+import dev.weft.functions.DeviceClass;
+
+/// A simulated device.
+///
+/// @param kind by which models know their step times
+/// @param instanceBytes what an instance takes beside weights and KV
+/// @param growsKv whether KV memory grows while an instance runs
+/// @param loadNanos a load's time whatever the size
+/// @param loadNanosPerGib its time for each GiB of weights
+/// @param resizeNanosPerGib time to grow or shrink KV memory, for each GiB of difference
+/// @param unloadNanos time until an instance's memory is free again
+/// @param timeFactor by which its step times are multiplied, for a device that gets a part of the
+///   time of one
+public record DeviceSpec(
+    String name,
+    String kind,
+    DeviceClass deviceClass,
+    long memoryBytes,
+    long instanceBytes,
+    boolean growsKv,
+    long loadNanos,
+    long loadNanosPerGib,
+    long resizeNanosPerGib,
+    long unloadNanos,
+    Margin margin,
+    double timeFactor) {
+  private static final double GIB = 1L << 30;
+
+  /// How long weights take to load.
+  public long loadNanos(long bytes) {
+    return loadNanos + (long) (bytes / GIB * loadNanosPerGib);
+  }
+
+  /// How long KV memory takes to change by so many bytes.
+  public long resizeNanos(long bytes) {
+    return (long) (Math.abs(bytes) / GIB * resizeNanosPerGib);
+  }
+
+  /// One of two static halves: half of the memory, each step twice as long.
+  public DeviceSpec half(int number) {
+    return new DeviceSpec(
+        name + "/" + number,
+        kind,
+        deviceClass,
+        memoryBytes / 2,
+        instanceBytes,
+        growsKv,
+        loadNanos,
+        loadNanosPerGib,
+        resizeNanosPerGib,
+        unloadNanos,
+        margin,
+        2 * timeFactor);
+  }
+
+  public DeviceSpec withKvGrowth(boolean grows) {
+    return new DeviceSpec(
+        name,
+        kind,
+        deviceClass,
+        memoryBytes,
+        instanceBytes,
+        grows,
+        loadNanos,
+        loadNanosPerGib,
+        resizeNanosPerGib,
+        unloadNanos,
+        margin,
+        timeFactor);
+  }
+}

@@ -1,0 +1,48 @@
+package dev.weft.autoscaler.simulation;
+
+import java.util.EnumSet;
+import java.util.Set;
+
+/// Which of LLM-Mesh's mechanisms a simulation uses; all but for comparisons.
+public record Mechanisms(Set<Mechanism> used) {
+  public static final Mechanisms ALL = new Mechanisms(EnumSet.allOf(Mechanism.class));
+
+  public Mechanisms {
+    used = Set.copyOf(used);
+  }
+
+  public boolean use(Mechanism mechanism) {
+    return used.contains(mechanism);
+  }
+
+  public Mechanisms without(Mechanism mechanism) {
+    EnumSet<Mechanism> left = EnumSet.noneOf(Mechanism.class);
+    left.addAll(used);
+    left.remove(mechanism);
+    return new Mechanisms(left);
+  }
+
+  /// What can be switched off.
+  public enum Mechanism {
+    /// Several instances on a device; else one.
+    SHARING,
+    /// The step due first runs first; else instances take turns, and prompts go before tokens.
+    HEADROOM,
+    /// Decode share and prompts are checked at admission; else memory alone.
+    VALIDATION,
+    /// Batches and devices are filled one after the other; else requests are spread.
+    PACKING,
+    /// Smaller neighbours make room.
+    PREEMPTION,
+    /// Processors take what they can before graphics cards; else after them.
+    CPU_FIRST,
+    /// KV memory grows and shrinks with a watermark; else to exactly what is needed.
+    WATERMARK,
+    /// KV memory is planned by a forecast of lengths; else by 512 tokens more than there are.
+    FORECAST,
+    /// Idle instances stay for a minute unless somebody needs the room; else for a second.
+    KEEP_ALIVE,
+    /// Profiles follow the steps that are seen; else they stay as measured.
+    REFINEMENT
+  }
+}

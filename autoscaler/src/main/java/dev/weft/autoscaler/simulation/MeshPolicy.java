@@ -1,0 +1,282 @@
+package dev.weft.autoscaler.simulation;
+
+import dev.weft.autoscaler.admission.InstanceLoad;
+import dev.weft.autoscaler.admission.ShadowValidation;
+import dev.weft.autoscaler.memory.KvWatermark;
+import dev.weft.autoscaler.placement.ClusterLoad;
+import dev.weft.autoscaler.placement.Placement;
+import dev.weft.autoscaler.profile.StepTimes;
+import dev.weft.autoscaler.simulation.Mechanisms.Mechanism;
+import dev.weft.functions.DeviceClass;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+
+/// The platform's own policies, applied to simulated devices.
+final class MeshPolicy implements Policy {
+  private static final long SECOND = 1_000_000_000L;
+
+  /// With what probability a request does not need more KV memory than expected.
+  private static final double KV_CONFIDENCE = 0.9;
+
+  private static final int LOOK_AHEAD_TOKENS = 512;
+
+  /// How late a request that began may get before it is given up.
+  private static final long PATIENCE_NANOS = 60 * SECOND;
+
+  private final World world;
+  private final Placement.Rules rules;
+  private final List<List<SimDevice>> pools;
+  private final KvWatermark watermark;
+  private boolean paused;
+
+  MeshPolicy(World world) {
+    this.world = world;
+    this.watermark =
+        world.use(Mechanism.WATERMARK)
+            ? KvWatermark.DEFAULT
+            : new KvWatermark(0, KvWatermark.DEFAULT.leastTokens());
+    boolean validates = world.use(Mechanism.VALIDATION);
+    this.rules =
+        new Placement.Rules(
+            new ShadowValidation.Rules(watermark, validates, validates),
+            world.use(Mechanism.PACKING),
+            world.use(Mechanism.PREEMPTION),
+            world.use(Mechanism.SHARING));
+    List<SimDevice> cpus = ofClass(world.devices, DeviceClass.CPU);
+    List<SimDevice> gpus = ofClass(world.devices, DeviceClass.GPU);
+    this.pools = world.use(Mechanism.CPU_FIRST) ? List.of(cpus, gpus) : List.of(gpus, cpus);
+  }
+
+  private static List<SimDevice> ofClass(List<SimDevice> devices, DeviceClass deviceClass) {
+    return devices.stream().filter(device -> device.spec.deviceClass() == deviceClass).toList();
+  }
+
+  @Override
+  public boolean place(SimRequest request) {
+    request.neededTokens = neededTokens(request);
+    var demand =
+        new ShadowValidation.Request(request.tokens(), request.neededTokens, request.deadline());
+    var outcome =
+        Placement.decide(
+            new Placement.Request(demand, request.function.priority),
+            new Cluster(request.function),
+            rules,
+            world.now());
+    switch (outcome) {
+      case Placement.Joins(var instance, var fits, var idle) -> {
+        unload(idle);
+        join(request, (SimInstance) instance, fits.tokens());
+      }
+      case Placement.Preempts(var instance, var fits, var victims) -> {
+        unload(victims);
+        join(request, (SimInstance) instance, fits.tokens());
+      }
+      case Placement.Creates(var device, _, var fits, var idle) -> {
+        unload(idle);
+        world.join(request, world.create(request.function, (SimDevice) device, fits.tokens()));
+      }
+      case Placement.Nowhere(var against) -> {
+        world.recorder.refused(against);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private void unload(List<ClusterLoad.Instance> victims) {
+    victims.forEach(victim -> world.unload((SimInstance) victim));
+  }
+
+  private void join(SimRequest request, SimInstance instance, long tokens) {
+    world.resize(instance, tokens);
+    world.join(request, instance);
+  }
+
+  @Override
+  public int neededTokens(SimRequest request) {
+    if (!world.use(Mechanism.FORECAST)) {
+      return request.tokens() + LOOK_AHEAD_TOKENS;
+    }
+    int answer =
+        request.function.lengths.quantile(
+            KV_CONFIDENCE, request.produced, SimRequest.MOST_ANSWER_TOKENS);
+    return request.promptTokens + Math.max(answer, request.produced + 1);
+  }
+
+  /// A request whose first token is late already is given up; one that began only much later.
+  @Override
+  public boolean givesUp(SimRequest request) {
+    long patience = request.firstAt < 0 ? 0 : PATIENCE_NANOS;
+    return request.deadline() + patience < world.now();
+  }
+
+  @Override
+  public void idle(SimInstance instance) {
+    long since = instance.idleSince;
+    world.events.at(
+        world.now() + keepAliveNanos(),
+        () -> {
+          if (instance.idleSince == since && instance.state == SimInstance.State.READY) {
+            world.unload(instance);
+          }
+        });
+  }
+
+  private long keepAliveNanos() {
+    return world.use(Mechanism.KEEP_ALIVE) && world.use(Mechanism.SHARING) ? 60 * SECOND : SECOND;
+  }
+
+  @Override
+  public void shrunk(SimInstance instance) {
+    if (watermark.decide(instance.neededTokens(), instance.plannedTokens(), 0)
+        instanceof KvWatermark.Shrink(var tokens)) {
+      world.resize(instance, tokens);
+    }
+  }
+
+  @Override
+  public boolean grow(SimInstance instance, long tokens) {
+    if (instance.plannedTokens() >= tokens) {
+      return true;
+    }
+    SimDevice device = instance.device;
+    if (!device.growsKv()) {
+      return false;
+    }
+    long needed = Math.max(tokens, instance.neededTokens());
+    long idle = device.idleBytesBeside(instance);
+    long room = (device.roomBytes() + idle) / instance.bytesPerToken();
+    return switch (watermark.decide(needed, instance.plannedTokens(), room)) {
+      case KvWatermark.Grow(var more) -> {
+        makeRoom(device, instance, (more - instance.plannedTokens()) * instance.bytesPerToken());
+        world.resize(instance, more);
+        yield true;
+      }
+      case KvWatermark.Lacks _ -> {
+        long least = tokens - instance.plannedTokens();
+        if (least > room) {
+          yield false;
+        }
+        makeRoom(device, instance, room * instance.bytesPerToken());
+        world.resize(instance, instance.plannedTokens() + room);
+        yield true;
+      }
+      case KvWatermark.Keep _, KvWatermark.Shrink _ -> true;
+    };
+  }
+
+  /// Unloads idle instances, the longest idle first, until there is room for so many bytes.
+  private void makeRoom(SimDevice device, SimInstance keep, long bytes) {
+    List<SimInstance> idle = new ArrayList<>();
+    for (SimInstance other : device.instances) {
+      if (other != keep && other.idleSince < Long.MAX_VALUE) {
+        idle.add(other);
+      }
+    }
+    idle.sort(Comparator.comparingLong(SimInstance::idleSince));
+    for (SimInstance victim : idle) {
+      if (device.roomBytes() >= bytes) {
+        return;
+      }
+      world.unload(victim);
+    }
+  }
+
+  @Override
+  public void pause(boolean pauses) {
+    paused = pauses;
+  }
+
+  @Override
+  public boolean byHeadroom() {
+    return world.use(Mechanism.HEADROOM);
+  }
+
+  /// The devices as they are for one function.
+  private final class Cluster implements ClusterLoad {
+    private final SimFunction function;
+
+    Cluster(SimFunction function) {
+      this.function = function;
+    }
+
+    @Override
+    public List<SimInstance> instances() {
+      return function.instances;
+    }
+
+    @Override
+    public List<List<SimDevice>> pools() {
+      return paused ? List.of() : pools;
+    }
+
+    @Override
+    public Optional<Fresh> fresh(Device on) {
+      SimDevice device = (SimDevice) on;
+      return device.alive && device.runs(function.model)
+          ? Optional.of(new NewInstance(function, device, world.now()))
+          : Optional.empty();
+    }
+  }
+
+  /// An instance that would be made.
+  private record NewInstance(SimFunction function, SimDevice device, long now)
+      implements ClusterLoad.Fresh {
+    @Override
+    public long loadNanos() {
+      return device.spec.loadNanos(function.model.weightBytes());
+    }
+
+    @Override
+    public StepTimes times() {
+      return device.times(function.model);
+    }
+
+    @Override
+    public long tokenNanos() {
+      return function.target.tokenNanos();
+    }
+
+    @Override
+    public int batch() {
+      return 0;
+    }
+
+    @Override
+    public long contextTokens() {
+      return 0;
+    }
+
+    @Override
+    public long neededTokens() {
+      return 0;
+    }
+
+    @Override
+    public long plannedTokens() {
+      return 0;
+    }
+
+    @Override
+    public long bytesPerToken() {
+      return function.model.kvBytesPerToken();
+    }
+
+    @Override
+    public long unplannedBytes() {
+      return function.model.weightBytes() + device.spec.instanceBytes();
+    }
+
+    @Override
+    public List<? extends InstanceLoad.Prompt> prompts() {
+      return List.of();
+    }
+
+    @Override
+    public long readyAt() {
+      return now + loadNanos();
+    }
+  }
+}

@@ -1,0 +1,57 @@
+package dev.weft.autoscaler.simulation;
+
+import dev.weft.autoscaler.scheduling.TokenTarget;
+import java.util.List;
+import java.util.function.IntFunction;
+
+/// What is simulated.
+///
+/// @param models the model of each of the trace's functions, by its number
+/// @param priorities the priority of each
+/// @param devices pools follow from their classes
+/// @param promise when tokens are due
+public record Scenario(
+    Trace trace,
+    IntFunction<ModelSpec> models,
+    IntFunction<Integer> priorities,
+    List<DeviceSpec> devices,
+    Kind policy,
+    Mechanisms mechanisms,
+    TokenTarget promise,
+    List<Fault> faults) {
+  public Scenario {
+    devices = List.copyOf(devices);
+    faults = List.copyOf(faults);
+  }
+
+  /// All mechanisms, equal priorities, the promise by prompt length, no faults.
+  public static Scenario of(Trace trace, ModelSpec model, List<DeviceSpec> devices, Kind policy) {
+    return new Scenario(
+        trace,
+        _ -> model,
+        _ -> 0,
+        devices,
+        policy,
+        Mechanisms.ALL,
+        TokenTarget.byPromptLength(),
+        List.of());
+  }
+
+  public Scenario with(Mechanisms mechanisms) {
+    return new Scenario(trace, models, priorities, devices, policy, mechanisms, promise, faults);
+  }
+
+  public Scenario with(List<Fault> faults) {
+    return new Scenario(trace, models, priorities, devices, policy, mechanisms, promise, faults);
+  }
+
+  /// Who decides.
+  public enum Kind {
+    /// The platform's own policies.
+    LLM_MESH,
+    /// A device for an instance, a fixed number of requests at once (as ServerlessLLM does).
+    EXCLUSIVE,
+    /// The same with every device cut into two halves of memory and time.
+    STATIC_HALF
+  }
+}

@@ -1,0 +1,266 @@
+package dev.weft.autoscaler.simulation;
+
+import dev.weft.autoscaler.placement.ClusterLoad;
+import dev.weft.autoscaler.profile.StepTimes;
+import dev.weft.autoscaler.scheduling.StepChoice;
+import java.util.ArrayList;
+import java.util.List;
+
+/// An instance on a simulated device.
+final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
+  private static final int MOST_EVICTIONS = 2;
+
+  final SimFunction function;
+  final SimDevice device;
+  final int number;
+  final StepTimes times;
+
+  /// Prompts that wait, in the order of their arrival, and sequences that make tokens.
+  final List<SimRequest> prompts = new ArrayList<>();
+
+  final List<SimRequest> sequences = new ArrayList<>();
+
+  State state = State.LOADING;
+  long readyAt;
+  long idleSince = Long.MAX_VALUE;
+  long couldRunSince;
+  long plannedTokens;
+
+  /// KV tokens that memory is there for.
+  long kvTokens;
+
+  /// Its memory is being changed, or it needs more before its next step.
+  boolean resizing;
+
+  boolean starved;
+  private long neededTokens;
+  private long contextTokens;
+  private long sequenceTokens;
+  private long earliestSequence = Long.MAX_VALUE;
+  private long earliestPrompt = Long.MAX_VALUE;
+
+  SimInstance(SimFunction function, SimDevice device, int number) {
+    this.function = function;
+    this.device = device;
+    this.number = number;
+    this.times = device.times(function.model);
+  }
+
+  enum State {
+    LOADING,
+    READY,
+    LEAVING
+  }
+
+  void addPrompt(SimRequest request) {
+    prompts.add(request);
+    neededTokens += request.neededTokens;
+    contextTokens += request.tokens();
+    earliestPrompt = Math.min(earliestPrompt, request.deadline());
+    device.changed();
+  }
+
+  /// The prompt that is computed next: the one due first, or the one that came first.
+  SimRequest nextPrompt(boolean dueFirst) {
+    SimRequest best = prompts.getFirst();
+    for (int i = 1; dueFirst && i < prompts.size(); i++) {
+      if (prompts.get(i).deadline() < best.deadline()) {
+        best = prompts.get(i);
+      }
+    }
+    return best;
+  }
+
+  /// A prompt was computed and gave a token.
+  void promptDone(SimRequest request) {
+    prompts.remove(request);
+    sequences.add(request);
+    request.produced++;
+    contextTokens++;
+    sequenceTokens += request.tokens();
+    refresh();
+  }
+
+  /// Every sequence got a token.
+  void decoded() {
+    long earliest = Long.MAX_VALUE;
+    for (int i = 0; i < sequences.size(); i++) {
+      SimRequest request = sequences.get(i);
+      request.produced++;
+      earliest = Math.min(earliest, request.deadline());
+    }
+    contextTokens += sequences.size();
+    sequenceTokens += sequences.size();
+    earliestSequence = earliest;
+  }
+
+  void remove(SimRequest request) {
+    if (sequences.remove(request)) {
+      sequenceTokens -= request.tokens();
+    } else {
+      prompts.remove(request);
+    }
+    neededTokens -= request.neededTokens;
+    contextTokens -= request.tokens();
+    refresh();
+    device.changed();
+  }
+
+  /// A request is expected to need another number of tokens than so far.
+  void reforecast(SimRequest request, int tokens) {
+    neededTokens += tokens - request.neededTokens;
+    request.neededTokens = tokens;
+  }
+
+  void refresh() {
+    earliestPrompt = Long.MAX_VALUE;
+    for (int i = 0; i < prompts.size(); i++) {
+      earliestPrompt = Math.min(earliestPrompt, prompts.get(i).deadline());
+    }
+    earliestSequence = Long.MAX_VALUE;
+    for (int i = 0; i < sequences.size(); i++) {
+      earliestSequence = Math.min(earliestSequence, sequences.get(i).deadline());
+    }
+  }
+
+  boolean idle() {
+    return prompts.isEmpty() && sequences.isEmpty();
+  }
+
+  /// Tokens of the sequences, without the prompts that wait.
+  long sequenceTokens() {
+    return sequenceTokens;
+  }
+
+  /// Whether a prompt goes before the sequences' next tokens: when it is due first, or when they
+  /// are not due for twice the time that it takes.
+  boolean promptGoesFirst(long now) {
+    return earliestPrompt < earliestSequence
+        || earliestSequence - now > 2 * times.prefillNanos(nextPrompt(true).tokens());
+  }
+
+  /// Whether a prompt's tokens have memory.
+  boolean fits(SimRequest prompt) {
+    return sequenceTokens + prompt.tokens() + 1 <= kvTokens;
+  }
+
+  @Override
+  public boolean runnable() {
+    return state == State.READY && !resizing && !starved && !idle();
+  }
+
+  @Override
+  public long deadline() {
+    return Math.min(earliestPrompt, earliestSequence);
+  }
+
+  @Override
+  public long waitsSince() {
+    return couldRunSince;
+  }
+
+  @Override
+  public boolean hasPrompt() {
+    return !prompts.isEmpty();
+  }
+
+  @Override
+  public int quota() {
+    return prompts.isEmpty() ? function.model.quota() : 1;
+  }
+
+  @Override
+  public StepTimes times() {
+    return times;
+  }
+
+  @Override
+  public long tokenNanos() {
+    return function.target.tokenNanos();
+  }
+
+  @Override
+  public int batch() {
+    return prompts.size() + sequences.size();
+  }
+
+  @Override
+  public long contextTokens() {
+    return contextTokens;
+  }
+
+  @Override
+  public long neededTokens() {
+    return neededTokens;
+  }
+
+  @Override
+  public long plannedTokens() {
+    return plannedTokens;
+  }
+
+  @Override
+  public long bytesPerToken() {
+    return function.model.kvBytesPerToken();
+  }
+
+  @Override
+  public long unplannedBytes() {
+    return 0;
+  }
+
+  @Override
+  public List<SimRequest> prompts() {
+    return prompts;
+  }
+
+  @Override
+  public long readyAt() {
+    return readyAt;
+  }
+
+  @Override
+  public SimDevice device() {
+    return device;
+  }
+
+  @Override
+  public long plannedBytes() {
+    return device.memory.plannedBytes(this);
+  }
+
+  @Override
+  public int priority() {
+    return function.priority;
+  }
+
+  /// A request is evicted at most twice, so evictions end however placement decides.
+  @Override
+  public boolean preemptible() {
+    for (int i = 0; i < sequences.size(); i++) {
+      if (sequences.get(i).evictions >= MOST_EVICTIONS) {
+        return false;
+      }
+    }
+    for (int i = 0; i < prompts.size(); i++) {
+      if (prompts.get(i).evictions >= MOST_EVICTIONS) {
+        return false;
+      }
+    }
+    return state == State.READY;
+  }
+
+  @Override
+  public long idleSince() {
+    return idleSince;
+  }
+
+  long fixedBytes() {
+    return function.model.weightBytes() + device.spec.instanceBytes();
+  }
+
+  /// All bytes for so many KV tokens.
+  long bytesFor(long tokens) {
+    return fixedBytes() + tokens * function.model.kvBytesPerToken();
+  }
+}
