@@ -71,7 +71,8 @@ class ArchitectureTest {
               "dev.weft.autoscaler..",
               "dev.weft.platform.control..",
               "dev.weft.platform.gateway.routing..",
-              "dev.weft.platform.gateway.activator..");
+              "dev.weft.platform.gateway.activator..",
+              "dev.weft.platform.simulation..");
 
   @ArchTest
   static final ArchRule NO_CYCLES =

@@ -37,6 +37,7 @@ import picocli.CommandLine.Spec;
       DrainCommand.class,
       KeysCommand.class,
       DoctorCommand.class,
+      SimulateCommand.class,
       VersionCommand.class,
       CommandLine.HelpCommand.class
     })

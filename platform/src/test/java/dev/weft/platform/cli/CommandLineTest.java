@@ -13,6 +13,7 @@ import dev.weft.functions.instance.Tier;
 import dev.weft.platform.management.ManagementApi;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
@@ -70,6 +71,48 @@ final class CommandLineTest {
     int exit = execute((command + " --home " + home).split(" "));
     assertThat(exit).isEqualTo(1);
     assertThat(err.toString()).contains("not up").contains("weft up");
+  }
+
+  @Test
+  void simulateComparesTwoConfigurationsAsJson() throws Exception {
+    Path trace =
+        Files.writeString(
+            home.resolve("trace.csv"),
+            """
+            TIMESTAMP,ContextTokens,GeneratedTokens
+            2023-11-16 18:15:46.5000000,374,44
+            2023-11-16 18:15:47.5000000,396,109
+            """);
+    var out = new StringWriter();
+    CommandLine line = Main.commandLine();
+    line.setOut(new PrintWriter(out));
+    String[] arguments = {
+      "simulate",
+      "--trace",
+      trace.toString(),
+      "--devices",
+      "gpu=1",
+      "-o",
+      "json",
+      "--what-if",
+      "devices=cpu=1"
+    };
+    assertThat(line.execute(arguments)).isZero();
+    assertThat(ApiClient.JSON.readTree(out.toString()))
+        .hasSize(2)
+        .allSatisfy(run -> {
+          assertThat(run.path("requests").asInt()).isEqualTo(2);
+          assertThat(run.path("sloMet").asInt()).isEqualTo(2);
+          assertThat(run.path("overCommits").asInt()).isZero();
+          assertThat(run.has("worstFunctionShare")).isTrue();
+          assertThat(run.has("devicesUsedMean")).isTrue();
+        });
+  }
+
+  @Test
+  void simulateSaysWhatIsWrong() {
+    assertThat(execute("simulate", "--trace", home.resolve("none").toString())).isEqualTo(1);
+    assertThat(err.toString()).contains("there is no file").contains("weft simulate --help");
   }
 
   @Test

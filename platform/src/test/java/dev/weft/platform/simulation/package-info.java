@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.platform.simulation;
+
+import org.jspecify.annotations.NullMarked;
