@@ -111,61 +111,9 @@ final class SimulateCommand implements Runnable {
     Configuration changed = base;
     for (String change : whatIf) {
       String[] pair = change.split("=", 2);
-      String value = pair.length == 2 ? pair[1] : "";
-      changed =
-          switch (pair[0]) {
-            case "functions" ->
-                new Configuration(
-                    number(value),
-                    changed.model(),
-                    changed.devices(),
-                    changed.policy(),
-                    changed.without(),
-                    seed);
-            case "model" ->
-                new Configuration(
-                    changed.functions(),
-                    value,
-                    changed.devices(),
-                    changed.policy(),
-                    changed.without(),
-                    seed);
-            case "devices" ->
-                new Configuration(
-                    changed.functions(),
-                    changed.model(),
-                    value,
-                    changed.policy(),
-                    changed.without(),
-                    seed);
-            case "policy" ->
-                new Configuration(
-                    changed.functions(),
-                    changed.model(),
-                    changed.devices(),
-                    value,
-                    changed.without(),
-                    seed);
-            case "without" ->
-                new Configuration(
-                    changed.functions(),
-                    changed.model(),
-                    changed.devices(),
-                    changed.policy(),
-                    List.of(value.split(",", -1)),
-                    seed);
-            default -> throw new FileFormatException("--what-if cannot change " + pair[0]);
-          };
+      changed = changed.with(pair[0], pair.length == 2 ? pair[1] : "");
     }
     return changed;
-  }
-
-  private static int number(String value) {
-    try {
-      return Integer.parseInt(value);
-    } catch (NumberFormatException e) {
-      throw new FileFormatException("not a number of functions: " + value);
-    }
   }
 
   /// One result, or an array of the two that are compared.

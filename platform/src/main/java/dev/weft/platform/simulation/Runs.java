@@ -108,6 +108,30 @@ public final class Runs {
     public Configuration {
       without = List.copyOf(without);
     }
+
+    /// This one with another value of one part.
+    ///
+    /// @throws FileFormatException when there is no such part, or this is no value of it
+    public Configuration with(String part, String value) {
+      return switch (part) {
+        case "functions" -> new Configuration(number(value), model, devices, policy, without, seed);
+        case "model" -> new Configuration(functions, value, devices, policy, without, seed);
+        case "devices" -> new Configuration(functions, model, value, policy, without, seed);
+        case "policy" -> new Configuration(functions, model, devices, value, without, seed);
+        case "without" ->
+            new Configuration(
+                functions, model, devices, policy, List.of(value.split(",", -1)), seed);
+        default -> throw new FileFormatException("--what-if cannot change " + part);
+      };
+    }
+
+    private static int number(String value) {
+      try {
+        return Integer.parseInt(value);
+      } catch (NumberFormatException e) {
+        throw new FileFormatException("not a number of functions: " + value);
+      }
+    }
   }
 
   /// What it came to.
