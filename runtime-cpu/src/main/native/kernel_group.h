@@ -7,6 +7,7 @@
 
 // One group's weights as vectors of input quads, with their scales.
 struct group {
+  const uint8_t* at;
   i32x16 quads[8];
   f32x16 scale[2];  // of inputs 0..15 and 16..31; both the same but in Q6_K
   f32x16 min;
@@ -65,7 +66,7 @@ INLINE struct levels load_levels(const uint8_t* at) {
 // `levels` is where s and a lie, of KIND_W4 only.
 INLINE struct group load_group(
     enum kind kind, const uint8_t* at, f32x16 d, f32x16 dmin, const uint8_t* levels) {
-  struct group group;
+  struct group group = {.at = at};
   prefetch(at, group_bytes(kind));
   if (has_nibbles(kind)) {
     for (int j = 0; j < 4; j++) {

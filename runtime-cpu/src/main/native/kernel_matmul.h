@@ -2,44 +2,142 @@
 #include "kernel_group.h"
 #include "kernel_wide.h"
 
-INLINE i32x16 dot(enum kind kind, i32x16 acc, i32x16 quad, const int8_t* values) {
-  return has_nibbles(kind) ? i_dot_nibbles(acc, quad, values) : i_dot(acc, quad, values);
+// Registers hold so many rows' sums at once.
+#if defined(__AVX512VNNI__)
+#define ROWS_AT_ONCE 16
+#else
+#define ROWS_AT_ONCE 4
+#endif
+// Rows at once when a tile has `rows`: a divisor of it.
+#define PART(rows) \
+  ((rows) <= ROWS_AT_ONCE ? (rows) : (rows) % 4 == 0 ? 4 : (rows) % 3 == 0 ? 3 : 2)
+
+#if defined(__AVX512VNNI__)
+
+// Whether sums of products come without the weights' zero point.
+INLINE int is_centred(enum kind kind) {
+  (void)kind;
+  return 0;
+}
+
+// Adds to each row's sum the products with quads from..until-1 of a group; the rows' values are
+// GROUP bytes apart.
+INLINE void add_quads(
+    enum kind kind, const struct group* group, int from, int until, const int8_t* values, int count,
+    i32x16* sums) {
+  (void)kind;
+#pragma GCC unroll 16
+  for (int r = 0; r < count; r++) {
+#pragma GCC unroll 8
+    for (int j = from; j < until; j++) {
+      sums[r] = i_dot(sums[r], group->quads[j], values + GROUP * r + 4 * j);
+    }
+  }
+}
+
+#else
+
+// As signed bytes no product of two pairs leaves 16 bits; as unsigned ones they would.
+INLINE int is_centred(enum kind kind) { return kind == KIND_Q8_D; }
+
+// Quads of bytes whose products with values up to 127 sum up within 16 bits.
+INLINE int quads_within_halves(enum kind kind) {
+  switch (kind) {
+    case KIND_Q8_D: return 1;
+    case KIND_Q6_K: return 2;
+    default: return 4;  // of 5 bits
+  }
+}
+
+INLINE i32x16 pairs_of(enum kind kind, i32x16 quad, const int8_t* values) {
+  return is_centred(kind) ? i_signed_pairs(i_signed(quad), values) : i_pairs(quad, values);
+}
+
+// A nibble of 32 inputs at most counts 15 * 127: all quads of a group stay within 16 bits.
+INLINE void add_nibble_quads(
+    const uint8_t* at, const int8_t* values, int count, i32x16* sums) {
+  i32x16 pairs[ROWS_AT_ONCE];
+#pragma GCC unroll 4
+  for (int r = 0; r < count; r++) pairs[r] = i_set(0);
+#pragma GCC unroll 1
+  for (int j = 0; j < 4; j++) {
+    i32x16 both = i_load(at + 64 * j);
+    i32x16 low = i_low_nibbles(both), high = i_high_nibbles(both);
+#pragma GCC unroll 4
+    for (int r = 0; r < count; r++) {
+      const int8_t* quad = values + GROUP * r + 4 * j;
+      pairs[r] = i_add_halves(pairs[r], i_pairs(low, quad));
+      pairs[r] = i_add_halves(pairs[r], i_pairs(high, quad + 16));
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < count; r++) sums[r] = i_add_pairs(sums[r], pairs[r]);
+}
+
+// Loops over quads stay loops: unrolled, the compiler loads all quads first and runs out of
+// registers.
+INLINE void add_quads(
+    enum kind kind, const struct group* group, int from, int until, const int8_t* values, int count,
+    i32x16* sums) {
+  if (has_nibbles(kind)) {
+    add_nibble_quads(group->at, values, count, sums);
+    return;
+  }
+  const int run = quads_within_halves(kind);
+#pragma GCC unroll 1
+  for (int start = from; start < until; start += run) {
+    i32x16 pairs[ROWS_AT_ONCE];
+#pragma GCC unroll 4
+    for (int j = start; j < start + run; j++) {
+      i32x16 quad = i_load(group->at + 64 * j);
+#pragma GCC unroll 4
+      for (int r = 0; r < count; r++) {
+        i32x16 product = pairs_of(kind, quad, values + GROUP * r + 4 * j);
+        pairs[r] = j == start ? product : i_add_halves(pairs[r], product);
+      }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < count; r++) sums[r] = i_add_pairs(sums[r], pairs[r]);
+  }
+}
+
+#endif
+
+// What a zero point of 2^bits takes from a sum of products.
+INLINE i32x16 zero_part(enum kind kind, int32_t negative_sum) {
+  int bits = is_centred(kind) ? 0 : zero_bits(kind);
+  return bits ? i_set(negative_sum << bits) : i_set(0);
 }
 
 // Adds a group's part to rows first..first+count-1 of a tile of `rows` rows.
 INLINE void add_group(
     enum kind kind, const struct group* group, const uint8_t* x, int rows, int first, int count,
     f32x16* acc) {
-  const int8_t* values = (const int8_t*)x;
-  const float* scale = (const float*)(x + 32 * rows);
+  const int8_t* values = (const int8_t*)x + GROUP * first;
+  const float* scale = (const float*)(x + GROUP * rows) + first;
   const float* scaled_sum = scale + rows;
   const int32_t* negative_sum = (const int32_t*)(scaled_sum + rows);
+  const int32_t* negative_first = negative_sum + rows;
+  const int parts = kind == KIND_Q6_K ? 2 : 1, quads = 8 / parts;
+#pragma GCC unroll 2
+  for (int part = 0; part < parts; part++) {
+    i32x16 sums[ROWS_AT_ONCE];
+#pragma GCC unroll 16
+    for (int r = 0; r < count; r++) {
+      int32_t negative = parts == 1 ? negative_sum[r]
+          : part == 0 ? negative_first[r] : negative_sum[r] - negative_first[r];
+      sums[r] = zero_part(kind, negative);
+    }
+    add_quads(kind, group, part * quads, part * quads + quads, values, count, sums);
+#pragma GCC unroll 16
+    for (int r = 0; r < count; r++) {
+      acc[r] = f_fma(f_from_i(sums[r]), f_mul(group->scale[part], f_set(scale[r])), acc[r]);
+    }
+  }
+  if (!has_min(kind)) return;
 #pragma GCC unroll 16
   for (int r = 0; r < count; r++) {
-    int row = first + r;
-    if (kind == KIND_Q6_K) {
-      // Two scales a group: the zero point goes in by the values' halves.
-      i32x16 low = i_set(0), high = i_set(0), zero = i_set(0x20202020);
-      for (int j = 0; j < 4; j++) {
-        low = dot(kind, low, group->quads[j], values + 32 * row + 4 * j);
-        high = dot(kind, high, group->quads[j + 4], values + 32 * row + 16 + 4 * j);
-      }
-      i32x16 low_zero = i_set(0), high_zero = i_set(0);
-      for (int j = 0; j < 4; j++) {
-        low_zero = i_dot(low_zero, zero, values + 32 * row + 4 * j);
-        high_zero = i_dot(high_zero, zero, values + 32 * row + 16 + 4 * j);
-      }
-      f32x16 s = f_set(scale[row]);
-      acc[r] = f_fma(f_from_i(i_sub(low, low_zero)), f_mul(group->scale[0], s), acc[r]);
-      acc[r] = f_fma(f_from_i(i_sub(high, high_zero)), f_mul(group->scale[1], s), acc[r]);
-      continue;
-    }
-    i32x16 sum = zero_bits(kind) ? i_shift_left(i_set(negative_sum[row]), zero_bits(kind)) : i_set(0);
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++) sum = dot(kind, sum, group->quads[j], values + 32 * row + 4 * j);
-    f32x16 s = f_set(scale[row]);
-    acc[r] = f_fma(f_from_i(sum), f_mul(group->scale[0], s), acc[r]);
-    if (has_min(kind)) acc[r] = f_fma(group->min, f_set(scaled_sum[row]), acc[r]);
+    acc[r] = f_fma(group->min, f_set(scaled_sum[r]), acc[r]);
   }
 }
 
@@ -57,6 +155,14 @@ INLINE void group_part(
   }
 #pragma GCC unroll 16
   for (int r = 0; r < count; r++) f_store(out + PANEL * (first + r), acc[r]);
+}
+
+// A tile of `rows` rows.
+INLINE void group_parts(
+    enum kind kind, int rows, const uint8_t* panel, int64_t groups, const uint8_t* x, float* out) {
+  for (int first = 0; first < rows; first += PART(rows)) {
+    group_part(kind, rows, first, PART(rows), panel, groups, x, out);
+  }
 }
 
 // Weights of two inputs.
@@ -123,6 +229,14 @@ INLINE void float_part(
   }
 }
 
+// A tile of `rows` rows.
+INLINE void float_parts(
+    enum kind kind, int rows, const uint8_t* panel, int64_t inputs, const uint8_t* x, float* out) {
+  for (int first = 0; first < rows; first += PART(rows)) {
+    float_part(kind, rows, first, PART(rows), 1, panel, 0, inputs, x, out);
+  }
+}
+
 // Whether this instruction set multiplies pairs of bfloat16 by itself.
 #if defined(__AVX512BF16__)
 #define HAS_PAIRS 1
@@ -166,35 +280,20 @@ INLINE void pairs_part(
 #endif
 }
 
-// Registers hold so many rows' sums at once.
-#if defined(__AVX512VNNI__)
-#define ROWS_AT_ONCE 16
-#else
-#define ROWS_AT_ONCE 4
-#endif
-// Rows at once when a tile has `rows`: a divisor of it.
-#define PART(rows) \
-  ((rows) <= ROWS_AT_ONCE ? (rows) : (rows) % 4 == 0 ? 4 : (rows) % 3 == 0 ? 3 : 2)
-#define PANELS_AT_ONCE(rows) ((rows) == 1 ? 4 : 1)
-
 typedef void (*tile_product)(
     const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out);
 
 #define TILE_PRODUCT(kind, rows)                                                               \
   static void tile_##kind##_##rows(                                                            \
       const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out) {  \
-    for (int first = 0; first < rows; first += PART(rows)) {                                   \
-      if (is_wide(kind)) {                                                                     \
-        wide_parts(kind, rows, panel, matrix->groups, x, out);                                 \
-        return;                                                                                \
-      } else if (kind < KIND_F32) {                                                            \
-        group_part(kind, rows, first, PART(rows), panel, matrix->groups, x, out);              \
-      } else if (kind == KIND_BF16 && HAS_PAIRS) {                                             \
-        pairs_part(rows, first, PART(rows), 1, panel, 0, matrix->groups, x, out);              \
-      } else {                                                                                 \
-        float_part(kind, rows, first, PART(rows), 1, panel, matrix->panel_bytes,               \
-            matrix->inputs, x, out);                                                           \
-      }                                                                                        \
+    if (is_wide(kind)) {                                                                       \
+      wide_parts(kind, rows, panel, matrix->groups, x, out);                                   \
+    } else if (kind < KIND_F32) {                                                              \
+      group_parts(kind, rows, panel, matrix->groups, x, out);                                  \
+    } else if (kind == KIND_BF16 && HAS_PAIRS) {                                               \
+      pairs_part(rows, 0, rows, 1, panel, 0, matrix->groups, x, out);                          \
+    } else {                                                                                   \
+      float_parts(kind, rows, panel, matrix->inputs, x, out);                                  \
     }                                                                                          \
   }
 

@@ -23,14 +23,15 @@ INLINE void f_store_part(float* at, f32x16 x, int64_t count) {
 
 INLINE void quantize_group(
     f32x16 low, f32x16 high, float scale, float inverse, int8_t* values, float* scaled_sum,
-    int32_t* negative_sum) {
+    int32_t* negative_sum, int32_t* negative_first) {
   i32x16 q0 = i_round(f_mul(low, f_set(inverse)));
   i32x16 q1 = i_round(f_mul(high, f_set(inverse)));
   i_store_i8(values, q0);
   i_store_i8(values + LANES, q1);
-  float sum = f_sum(f_add(f_from_i(q0), f_from_i(q1)));
+  float first = f_sum(f_from_i(q0)), sum = first + f_sum(f_from_i(q1));
   *scaled_sum = sum * scale;
   *negative_sum = -(int32_t)sum;
+  *negative_first = -(int32_t)first;
 }
 
 static float highest_magnitude(const float* x, int64_t n) {
@@ -112,8 +113,9 @@ static void quantize(
     float inverse = zero ? 0 : 127 / highest;
     float* scales = (float*)(tile + 32 * rows);
     scales[index] = scale;
+    int32_t* sums = (int32_t*)scales + 2 * rows + index;
     quantize_group(low, high, scale, inverse, (int8_t*)tile + 32 * index, &scales[rows + index],
-        (int32_t*)scales + 2 * rows + index);
+        sums, sums + rows);
   }
 }
 

@@ -68,53 +68,32 @@ INLINE void wide_part(
 // Groups whose sums stay in 32 bits: 16 * 32 products of up to 255 * 127 * 128.
 #define WIDE_GROUPS 16
 
-// Weights of two quads as unsigned 16-bit halves: first and third inputs, then second and fourth.
-struct halves {
-  i32x16 of[4];
-};
-
-// Quads `quad` and quad + 4 of a group.
-INLINE struct halves load_halves(
-    enum kind kind, const uint8_t* at, int quad, const struct levels* levels) {
-  struct halves halves;
-  if (kind == KIND_W8) {
-    i32x16 first = i_load(at + 64 * quad), second = i_load(at + 64 * (quad + 4));
-    halves.of[0] = i_low_bytes(first);
-    halves.of[1] = i_high_bytes(first);
-    halves.of[2] = i_low_bytes(second);
-    halves.of[3] = i_high_bytes(second);
-  } else {
-    i32x16 both = i_load(at + 64 * quad);
-    halves.of[0] = i_nibble(both, 0);
-    halves.of[1] = i_nibble(both, 2);
-    halves.of[2] = i_nibble(both, 1);
-    halves.of[3] = i_nibble(both, 3);
-    for (int i = 0; i < 4; i++) {
-      halves.of[i] = i_add(i_multiply_16(halves.of[i], levels->s), levels->a);
-    }
+// Nibbles to the bytes that KIND_W8 has.
+INLINE void unpack_levels(const uint8_t* at, const uint8_t* levels, uint8_t* bytes) {
+  struct levels level = load_levels(levels);
+#pragma GCC unroll 1
+  for (int j = 0; j < 4; j++) {
+    i32x16 both = i_load(at + 64 * j);
+    i32x16 low = i_multiply_16(i_low_nibbles(both), level.s);
+    i32x16 high = i_multiply_16(i_high_nibbles(both), level.s);
+    i_store(bytes + 64 * j, i_add(low, level.a));
+    i_store(bytes + 64 * (j + 4), i_add(high, level.a));
   }
-  return halves;
 }
 
-// s and a of a group of KIND_W4 in both 16-bit halves of their output's lane.
-INLINE struct levels load_wide_levels(const uint8_t* at) {
-  i32x16 s = i_load_u8(at), a = i_load_u8(at + PANEL);
-  return (struct levels){i_add(s, i_shift_left(s, 16)), i_add(a, i_shift_left(a, 16))};
-}
-
-// Adds a group's part to `count` rows.
-INLINE void add_wide_group(
-    enum kind kind, const uint8_t* at, const struct levels* levels, const int16_t* values,
-    int count, i32x16* acc) {
-  prefetch(at, group_bytes(kind));
+// Adds to each row's sum the products with a group's bytes: first and third of a quad, then the
+// others. A loop, for the same reason as in add_quads.
+INLINE void add_bytes(const uint8_t* at, const int16_t* values, int count, i32x16* acc) {
+#pragma GCC unroll 1
+  for (int j = 0; j < 8; j++) {
+    i32x16 bytes = i_load(at + 64 * j);
+    i32x16 halves[2] = {i_low_bytes(bytes), i_high_bytes(bytes)};
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
 #pragma GCC unroll 4
-  for (int quad = 0; quad < 4; quad++) {
-    struct halves halves = load_halves(kind, at, quad, levels);
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-      const int16_t* pair = values + 4 * quad + 16 * (i / 2) + 2 * (i % 2);
-#pragma GCC unroll 4
-      for (int r = 0; r < count; r++) acc[r] = i_dot_pair(acc[r], halves.of[i], pair + GROUP * r);
+      for (int r = 0; r < count; r++) {
+        acc[r] = i_dot_pair(acc[r], halves[i], values + GROUP * r + 4 * j + 2 * i);
+      }
     }
   }
 }
@@ -125,15 +104,16 @@ INLINE void wide_part(
   double totals[4][PANEL] __attribute__((aligned(64))) = {0};
   const uint8_t *at = panel, *levels_at = panel + groups * value_bytes(kind);
   const int16_t* values = (const int16_t*)x + GROUP * first;
-  struct levels levels = {i_set(0), i_set(0)};
+  uint8_t unpacked[512] __attribute__((aligned(64)));
   for (int64_t start = 0; start < groups; start += WIDE_GROUPS) {
     int64_t end = start + WIDE_GROUPS < groups ? start + WIDE_GROUPS : groups;
     i32x16 acc[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) acc[i] = i_set(0);
     for (int64_t g = start; g < end; g++, at += value_bytes(kind), values += GROUP * rows) {
-      if (kind == KIND_W4 && g % 2 == 0) levels = load_wide_levels(levels_at + g / 2 * 2 * PANEL);
-      add_wide_group(kind, at, &levels, values, count, acc);
+      prefetch(at, value_bytes(kind));
+      if (kind == KIND_W4) unpack_levels(at, levels_at + g / 2 * 2 * PANEL, unpacked);
+      add_bytes(kind == KIND_W4 ? unpacked : at, values, count, acc);
     }
     for (int r = 0; r < count; r++) i_add_to_doubles(totals[r], acc[r]);
   }

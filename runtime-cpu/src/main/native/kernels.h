@@ -8,7 +8,8 @@
 // Activations come in tiles of up to 16 rows, so that a weight is loaded once for all of them and
 // every address is a constant away from one pointer. A tile of R rows (R one of 1, 2, 3, 4, 6, 8,
 // 12, 16: rows that are not there are zeros) is, per group of 32 inputs:
-//   groups: int8 [R][32], f32 scale[R], f32 scale * sum [R], i32 -sum [R]
+//   groups: int8 [R][32], f32 scale[R], f32 scale * sum [R], i32 -sum [R], i32 -sum of the first 16
+//           inputs [R]
 //   floats: f32 [32][R]
 //   pairs:  bf16 [R][32]
 // halves and digits hold whole numbers t up to WIDEST, one scale a row: x = scale * t. Per pair of
@@ -22,7 +23,7 @@
 // The most rows of one call of matmul: their activations stay in the second-level cache while the
 // panels pass.
 #define BLOCK_ROWS 128
-#define QUANTIZED_ROW_BYTES 44
+#define QUANTIZED_ROW_BYTES 48
 #define FLOAT_ROW_BYTES 128
 #define PAIRS_ROW_BYTES 64
 #define WIDE_ROW_BYTES 64      // a group

@@ -75,9 +75,6 @@ INLINE i32x16 i_high_nibbles(i32x16 x) {
 INLINE i32x16 i_dot(i32x16 acc, i32x16 weights, const int8_t* values) {
   return _mm512_dpbusd_epi32(acc, weights, _mm512_set1_epi32(*(const int32_t*)values));
 }
-INLINE i32x16 i_dot_nibbles(i32x16 acc, i32x16 weights, const int8_t* values) {
-  return i_dot(acc, weights, values);
-}
 #if defined(__AVX512BF16__)
 // acc + the dot product of a lane's two bfloat16 with the same two values for all lanes, rounded as
 // the processor does it.
@@ -241,28 +238,33 @@ INLINE i32x16 i_high_nibbles(i32x16 x) {
   return BOTH(i32x16, low_nibbles(_mm256_srli_epi16(x.a, 4)),
       low_nibbles(_mm256_srli_epi16(x.b, 4)));
 }
-// vpmaddubsw saturates at 16 bits: 255 * -128 * 2 does not fit. So bytes go to 16 bits first.
-INLINE __m256i dot_bytes(__m256i acc, __m256i weights, __m256i even, __m256i odd) {
-  __m256i low = _mm256_and_si256(weights, _mm256_set1_epi16(255));
-  __m256i high = _mm256_srli_epi16(weights, 8);
-  acc = _mm256_add_epi32(acc, _mm256_madd_epi16(low, even));
-  return _mm256_add_epi32(acc, _mm256_madd_epi16(high, odd));
-}
-INLINE i32x16 i_dot(i32x16 acc, i32x16 weights, const int8_t* values) {
+// Of each 16-bit half, the dot product of its 2 unsigned bytes with the same 2 signed bytes of 4 for
+// all lanes. It must stay within 16 bits: vpmaddubsw saturates.
+INLINE i32x16 i_pairs(i32x16 weights, const int8_t* values) {
   __m256i v = _mm256_set1_epi32(*(const int32_t*)values);
-  __m256i even = _mm256_srai_epi16(_mm256_slli_epi16(v, 8), 8);
-  __m256i odd = _mm256_srai_epi16(v, 8);
-  return BOTH(i32x16, dot_bytes(acc.a, weights.a, even, odd),
-      dot_bytes(acc.b, weights.b, even, odd));
+  return BOTH(i32x16, _mm256_maddubs_epi16(weights.a, v), _mm256_maddubs_epi16(weights.b, v));
 }
-// Weights up to 15: 15 * -128 * 2 fits in 16 bits.
-INLINE __m256i dot_nibbles(__m256i acc, __m256i weights, __m256i values) {
-  __m256i pairs = _mm256_maddubs_epi16(weights, values);
-  return _mm256_add_epi32(acc, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+// The same of signed bytes and values from -127 on: 128 * 127 * 2 fits.
+INLINE __m256i signed_pairs(__m256i weights, __m256i values) {
+  return _mm256_maddubs_epi16(_mm256_abs_epi8(weights), _mm256_sign_epi8(values, weights));
 }
-INLINE i32x16 i_dot_nibbles(i32x16 acc, i32x16 weights, const int8_t* values) {
+INLINE i32x16 i_signed_pairs(i32x16 weights, const int8_t* values) {
   __m256i v = _mm256_set1_epi32(*(const int32_t*)values);
-  return BOTH(i32x16, dot_nibbles(acc.a, weights.a, v), dot_nibbles(acc.b, weights.b, v));
+  return BOTH(i32x16, signed_pairs(weights.a, v), signed_pairs(weights.b, v));
+}
+INLINE i32x16 i_add_halves(i32x16 x, i32x16 y) {
+  return BOTH(i32x16, _mm256_add_epi16(x.a, y.a), _mm256_add_epi16(x.b, y.b));
+}
+// acc + both halves of a lane.
+INLINE i32x16 i_add_pairs(i32x16 acc, i32x16 pairs) {
+  __m256i ones = _mm256_set1_epi16(1);
+  return BOTH(i32x16, _mm256_add_epi32(acc.a, _mm256_madd_epi16(pairs.a, ones)),
+      _mm256_add_epi32(acc.b, _mm256_madd_epi16(pairs.b, ones)));
+}
+// Of bytes, unsigned with a zero of 128 to signed.
+INLINE i32x16 i_signed(i32x16 x) {
+  __m256i zero = _mm256_set1_epi8((char)128);
+  return BOTH(i32x16, _mm256_xor_si256(x.a, zero), _mm256_xor_si256(x.b, zero));
 }
 INLINE void i_store_i8(int8_t* p, i32x16 x) {
   __m256i words = _mm256_packs_epi32(x.a, x.b);

@@ -130,6 +130,49 @@ class MatmulKernelTest {
     }
   }
 
+  /// Where the values of a block lie: after its scales, or in Q6_K before them.
+  private record Values(int from, int until) {
+    static Values of(DType type) {
+      return switch (type) {
+        case Q4_0, Q5_0, Q8_0 -> new Values(2, type.blockBytes());
+        case Q4_1, Q5_1 -> new Values(4, type.blockBytes());
+        case Q4_K, Q5_K -> new Values(16, type.blockBytes());
+        case Q6_K -> new Values(0, 192);
+        case F32, F16, BF16 -> throw new IllegalArgumentException(type + " has no blocks");
+      };
+    }
+  }
+
+  /// Every bit of every value set, or bytes at -128, against activations at the largest that int8
+  /// holds: kernels that add in 16 bits neither saturate nor wrap around.
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      mode = EnumSource.Mode.EXCLUDE,
+      names = {"F32", "F16", "BF16"})
+  void fullBlocksAreExact(DType type) {
+    int inputs = 256;
+    int rows = 5;
+    Values values = Values.of(type);
+    byte[] data = RandomBlocks.bytes(type, 16 * inputs, 0.05, new SplittableRandom(11));
+    for (int block = 0; block < data.length; block += type.blockBytes()) {
+      byte full = (byte) (type == DType.Q8_0 ? 0x80 : 0xff);
+      Arrays.fill(data, block + values.from(), block + values.until(), full);
+    }
+    Tensor tensor = new Tensor("w", type, Shape.of(16, inputs), MemorySegment.ofArray(data));
+    for (int period : List.of(1, 2, 3, 16)) {
+      float[] x = new float[rows * inputs];
+      for (int i = 0; i < x.length; i++) {
+        x[i] = period == 1 || i / period % 2 == 0 ? 127 : -127;
+      }
+      for (Isa isa : CpuDevices.instructionSets()) {
+        var kernel = new Kernel(type, Packing.FILE);
+        float[] y = multiply(isa, 1, tensor, Packing.FILE, x, rows);
+        assertNear(kernel, isa, tensor, x, y, rows);
+      }
+    }
+  }
+
   /// Weights and activations all at their largest, over as many inputs as there may be: the sums of
   /// whole numbers neither wrap around nor lose a bit.
   @ParameterizedTest
