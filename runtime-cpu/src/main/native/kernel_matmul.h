@@ -141,27 +141,39 @@ INLINE void add_group(
   }
 }
 
+// Several panels at once when there are few rows: as many streams from memory, and enough sums in
+// flight to hide their latency. Of rows first..first+count-1 of each.
 INLINE void group_part(
-    enum kind kind, int rows, int first, int count, const uint8_t* panel, int64_t groups,
-    const uint8_t* x, float* out) {
+    enum kind kind, int rows, int first, int count, int panels, const uint8_t* panel,
+    int64_t panel_bytes, int64_t groups, const uint8_t* x, float* out) {
   f32x16 acc[TILE_ROWS];
+  struct reader readers[4];
 #pragma GCC unroll 16
-  for (int r = 0; r < count; r++) acc[r] = f_zero();
-  struct reader reader = read_panel(kind, panel, groups);
+  for (int i = 0; i < count * panels; i++) acc[i] = f_zero();
+#pragma GCC unroll 4
+  for (int p = 0; p < panels; p++) readers[p] = read_panel(kind, panel + p * panel_bytes, groups);
   for (int64_t g = 0; g < groups; g++) {
-    struct group group = next_group(kind, &reader);
-    add_group(kind, &group, x, rows, first, count, acc);
+#pragma GCC unroll 4
+    for (int p = 0; p < panels; p++) {
+      struct group group = next_group(kind, &readers[p]);
+      add_group(kind, &group, x, rows, first, count, acc + p * count);
+    }
     x += QUANTIZED_ROW_BYTES * rows;
   }
+#pragma GCC unroll 4
+  for (int p = 0; p < panels; p++) {
 #pragma GCC unroll 16
-  for (int r = 0; r < count; r++) f_store(out + PANEL * (first + r), acc[r]);
+    for (int r = 0; r < count; r++) {
+      f_store(out + PANEL * (p * TILE_ROWS + first + r), acc[p * count + r]);
+    }
+  }
 }
 
 // A tile of `rows` rows.
 INLINE void group_parts(
     enum kind kind, int rows, const uint8_t* panel, int64_t groups, const uint8_t* x, float* out) {
   for (int first = 0; first < rows; first += PART(rows)) {
-    group_part(kind, rows, first, PART(rows), panel, groups, x, out);
+    group_part(kind, rows, first, PART(rows), 1, panel, 0, groups, x, out);
   }
 }
 
@@ -196,7 +208,7 @@ INLINE void add_two(
   for (int r = 0; r < count; r++) acc[r] = f_fma(w.second, f_set(values[rows + r]), acc[r]);
 }
 
-// Several panels at once when there are few rows: enough sums in flight to hide their latency.
+// As group_part.
 INLINE void float_part(
     enum kind kind, int rows, int first, int count, int panels, const uint8_t* panel,
     int64_t panel_bytes, int64_t inputs, const uint8_t* x, float* out) {
@@ -297,13 +309,19 @@ typedef void (*tile_product)(
     }                                                                                          \
   }
 
+// Outputs of panel p at out + p * TILE_ROWS * PANEL.
 #define FOUR_PANELS(kind, rows)                                                                \
   static void four_##kind##_##rows(                                                            \
       const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out) {  \
-    if (kind == KIND_BF16 && HAS_PAIRS) {                                                      \
-      pairs_part(rows, 0, rows, 4, panel, matrix->panel_bytes, matrix->groups, x, out);        \
+    int64_t bytes = matrix->panel_bytes, groups = matrix->groups;                              \
+    if (is_wide(kind)) {                                                                       \
+      wide_part(kind, rows, 0, rows, 4, panel, bytes, groups, x, out);                         \
+    } else if (kind < KIND_F32) {                                                              \
+      group_part(kind, rows, 0, rows, 4, panel, bytes, groups, x, out);                        \
+    } else if (kind == KIND_BF16 && HAS_PAIRS) {                                               \
+      pairs_part(rows, 0, rows, 4, panel, bytes, groups, x, out);                              \
     } else {                                                                                   \
-      float_part(kind, rows, 0, rows, 4, panel, matrix->panel_bytes, matrix->inputs, x, out);  \
+      float_part(kind, rows, 0, rows, 4, panel, bytes, matrix->inputs, x, out);                \
     }                                                                                          \
   }
 
@@ -321,10 +339,11 @@ EACH_KIND(TILE_PRODUCT, 6)
 EACH_KIND(TILE_PRODUCT, 8)
 EACH_KIND(TILE_PRODUCT, 12)
 EACH_KIND(TILE_PRODUCT, 16)
-FOUR_PANELS(KIND_F32, 1) FOUR_PANELS(KIND_F16, 1) FOUR_PANELS(KIND_BF16, 1)
-FOUR_PANELS(KIND_F32, 2) FOUR_PANELS(KIND_F16, 2) FOUR_PANELS(KIND_BF16, 2)
+EACH_KIND(FOUR_PANELS, 1)
+EACH_KIND(FOUR_PANELS, 2)
 
 #define TABLE_ENTRY(kind, rows) [kind] = tile_##kind##_##rows,
+#define FOUR_PANELS_ENTRY(kind, rows) [kind] = four_##kind##_##rows,
 
 static const tile_product TILE_PRODUCTS[TILE_ROWS + 1][KIND_COUNT] = {
   [1] = {EACH_KIND(TABLE_ENTRY, 1)},   [2] = {EACH_KIND(TABLE_ENTRY, 2)},
@@ -333,12 +352,8 @@ static const tile_product TILE_PRODUCTS[TILE_ROWS + 1][KIND_COUNT] = {
   [12] = {EACH_KIND(TABLE_ENTRY, 12)}, [16] = {EACH_KIND(TABLE_ENTRY, 16)},
 };
 
-#define FOUR_PANELS_ENTRIES(rows) \
-  {[KIND_F32] = four_KIND_F32_##rows, [KIND_F16] = four_KIND_F16_##rows, \
-   [KIND_BF16] = four_KIND_BF16_##rows}
-
-static const tile_product FOUR_PANEL_PRODUCTS[3][KIND_COUNT] = {
-  [1] = FOUR_PANELS_ENTRIES(1), [2] = FOUR_PANELS_ENTRIES(2),
+static const tile_product FOUR_PANEL_PRODUCTS[FOUR_PANELS_ROWS + 1][KIND_COUNT] = {
+  [1] = {EACH_KIND(FOUR_PANELS_ENTRY, 1)}, [2] = {EACH_KIND(FOUR_PANELS_ENTRY, 2)},
 };
 
 INLINE f32x16 activate(enum activation activation, f32x16 x) {
@@ -374,36 +389,41 @@ static void finish_tile(
   }
 }
 
+// `rows` rows from `row` on by one panel, or by four.
+static void multiply_tile(
+    const tile_product* products, const struct weft_matrix* matrix, const struct matmul* job,
+    int64_t panel, int64_t row, float* out) {
+  enum form form = form_of(&KERNELS, matrix->kind);
+  const uint8_t* x = job->x[form] + tile_offset(form, matrix->groups, row);
+  products[matrix->kind](matrix->data + panel * matrix->panel_bytes, matrix, x, out);
+}
+
 static void product(
     const struct weft_matrix* matrix, const struct matmul* job, int64_t panel, int64_t row,
     int64_t rows, float* out) {
-  enum form form = form_of(&KERNELS, matrix->kind);
-  const uint8_t* x = job->x[form] + tile_offset(form, matrix->groups, row);
-  TILE_PRODUCTS[tile_rows(rows)][matrix->kind](
-      matrix->data + panel * matrix->panel_bytes, matrix, x, out);
+  multiply_tile(TILE_PRODUCTS[tile_rows(rows)], matrix, job, panel, row, out);
 }
 
 static void matmul(
     const struct matmul* job, int64_t first_panel, int64_t end_panel, int64_t first_row,
     int64_t end_row) {
   float out[4][TILE_ROWS * PANEL] __attribute__((aligned(64)));
-  float up[TILE_ROWS * PANEL] __attribute__((aligned(64)));
-  const struct weft_matrix* matrix = job->matrix;
+  float up[4][TILE_ROWS * PANEL] __attribute__((aligned(64)));
   int64_t panel = first_panel;
-  enum form form = form_of(&KERNELS, matrix->kind);
-  if (job->rows <= 2 && !job->up && FOUR_PANEL_PRODUCTS[job->rows][matrix->kind]) {
+  if (job->rows <= FOUR_PANELS_ROWS) {
+    const tile_product* products = FOUR_PANEL_PRODUCTS[job->rows];
     for (; panel + 4 <= end_panel; panel += 4) {
-      FOUR_PANEL_PRODUCTS[job->rows][matrix->kind](
-          matrix->data + panel * matrix->panel_bytes, matrix, job->x[form], out[0]);
-      for (int p = 0; p < 4; p++) finish_tile(job, out[p], up, 0, job->rows, panel + p);
+      multiply_tile(products, job->matrix, job, panel, 0, out[0]);
+      if (job->up) multiply_tile(products, job->up, job, panel, 0, up[0]);
+      for (int p = 0; p < 4; p++) finish_tile(job, out[p], up[p], 0, job->rows, panel + p);
     }
   }
   for (; panel < end_panel; panel++) {
     for (int64_t row = first_row; row < end_row; row += TILE_ROWS) {
       int64_t rows = end_row - row < TILE_ROWS ? end_row - row : TILE_ROWS;
-      product(matrix, job, panel, row, rows, out[0]);
-      if (job->up) product(job->up, job, panel, row, rows, up);
-      finish_tile(job, out[0], up, row, rows, panel);
+      product(job->matrix, job, panel, row, rows, out[0]);
+      if (job->up) product(job->up, job, panel, row, rows, up[0]);
+      finish_tile(job, out[0], up[0], row, rows, panel);
     }
   }
 }

@@ -23,42 +23,60 @@ INLINE struct row_tails row_tails(const uint8_t* x, int64_t groups, int64_t rows
 // Rows at once: two sums each, one a digit.
 #define WIDE_ROWS(rows) ((rows) <= 8 ? (rows) : (rows) / 2)
 // Sums of a digit side by side, so that few rows do not wait for each sum's last addition.
-#define CHAINS(rows) ((rows) == 1 ? 4 : (rows) <= 4 ? 2 : 1)
+#define CHAINS(sums) ((sums) == 1 ? 4 : (sums) <= 4 ? 2 : 1)
 
-INLINE void wide_part(
-    enum kind kind, int rows, int first, int count, const uint8_t* panel, int64_t groups,
-    const uint8_t* x, float* out) {
+// Sums of 16 outputs of some rows, by digits: CHAINS of row r from r * CHAINS on.
+struct wide_sums {
   i32x16 high[8], low[8];
+};
+
+INLINE void add_digits(
+    const struct group* group, const int8_t* values, int rows, int count, int chains, int first,
+    struct wide_sums* sums) {
 #pragma GCC unroll 8
-  for (int i = 0; i < 8; i++) high[i] = low[i] = i_set(0);
+  for (int j = 0; j < 8; j++) {
+#pragma GCC unroll 8
+    for (int r = 0; r < count; r++) {
+      const int8_t* quad = values + 2 * GROUP * r + 4 * j;
+      int i = first + r * chains + j % chains;
+      sums->high[i] = i_dot(sums->high[i], group->quads[j], quad);
+      sums->low[i] = i_dot(sums->low[i], group->quads[j], quad + 2 * GROUP * rows);
+    }
+  }
+}
+
+// As group_part: rows first..first+count-1, up to 8 sums of all panels.
+INLINE void wide_part(
+    enum kind kind, int rows, int first, int count, int panels, const uint8_t* panel,
+    int64_t panel_bytes, int64_t groups, const uint8_t* x, float* out) {
+  const int chains = CHAINS(count * panels);
+  struct wide_sums sums;
+  struct reader readers[4];
+#pragma GCC unroll 8
+  for (int i = 0; i < 8; i++) sums.high[i] = sums.low[i] = i_set(0);
+#pragma GCC unroll 4
+  for (int p = 0; p < panels; p++) readers[p] = read_panel(kind, panel + p * panel_bytes, groups);
   const int8_t* digits = (const int8_t*)x + 2 * GROUP * first;
-  struct reader reader = read_panel(kind, panel, groups);
   for (int64_t g = 0; g < groups; g++) {
-    struct group group = next_group(kind, &reader);
     const int8_t* values = digits + g / 2 * 4 * GROUP * rows + g % 2 * GROUP;
-#pragma GCC unroll 8
-    for (int j = 0; j < 8; j++) {
-      int chain = j % CHAINS(count);
-#pragma GCC unroll 8
-      for (int r = 0; r < count; r++) {
-        const int8_t* quad = values + 2 * GROUP * r + 4 * j;
-        int i = r * CHAINS(count) + chain;
-        high[i] = i_dot(high[i], group.quads[j], quad);
-        low[i] = i_dot(low[i], group.quads[j], quad + 2 * GROUP * rows);
-      }
+#pragma GCC unroll 4
+    for (int p = 0; p < panels; p++) {
+      struct group group = next_group(kind, &readers[p]);
+      add_digits(&group, values, rows, count, chains, p * count * chains, &sums);
     }
   }
   struct row_tails tails = row_tails(x, groups, rows);
-  f32x16 weight_scale = output_scale(kind, panel, groups);
 #pragma GCC unroll 8
-  for (int r = 0; r < count; r++) {
-    i32x16 h = high[r * CHAINS(count)], l = low[r * CHAINS(count)];
-    for (int c = 1; c < CHAINS(count); c++) {
-      h = i_add(h, high[r * CHAINS(count) + c]);
-      l = i_add(l, low[r * CHAINS(count) + c]);
+  for (int i = 0; i < count * panels; i++) {
+    int p = i / count, row = first + i % count;
+    i32x16 high = sums.high[i * chains], low = sums.low[i * chains];
+    for (int c = 1; c < chains; c++) {
+      high = i_add(high, sums.high[i * chains + c]);
+      low = i_add(low, sums.low[i * chains + c]);
     }
-    f32x16 total = f_from_digits(h, l, 128.0 * tails.sum[first + r]);
-    f_store(out + PANEL * (first + r), f_mul(f_mul(total, f_set(tails.scale[first + r])), weight_scale));
+    f32x16 total = f_mul(f_from_digits(high, low, 128.0 * tails.sum[row]), f_set(tails.scale[row]));
+    f_store(out + PANEL * (p * TILE_ROWS + row),
+        f_mul(total, output_scale(kind, panel + p * panel_bytes, groups)));
   }
 }
 
@@ -98,30 +116,39 @@ INLINE void add_bytes(const uint8_t* at, const int16_t* values, int count, i32x1
   }
 }
 
+// As group_part: rows first..first+count-1, up to 8 sums of all panels.
 INLINE void wide_part(
-    enum kind kind, int rows, int first, int count, const uint8_t* panel, int64_t groups,
-    const uint8_t* x, float* out) {
-  double totals[4][PANEL] __attribute__((aligned(64))) = {0};
-  const uint8_t *at = panel, *levels_at = panel + groups * value_bytes(kind);
-  const int16_t* values = (const int16_t*)x + GROUP * first;
+    enum kind kind, int rows, int first, int count, int panels, const uint8_t* panel,
+    int64_t panel_bytes, int64_t groups, const uint8_t* x, float* out) {
+  double totals[8][PANEL] __attribute__((aligned(64)));
   uint8_t unpacked[512] __attribute__((aligned(64)));
+  const int bytes = value_bytes(kind);
+  memset(totals, 0, sizeof(totals[0]) * (size_t)(count * panels));
   for (int64_t start = 0; start < groups; start += WIDE_GROUPS) {
     int64_t end = start + WIDE_GROUPS < groups ? start + WIDE_GROUPS : groups;
-    i32x16 acc[4];
+    i32x16 acc[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < count * panels; i++) acc[i] = i_set(0);
+    for (int64_t g = start; g < end; g++) {
+      const int16_t* values = (const int16_t*)x + GROUP * (rows * g + first);
 #pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) acc[i] = i_set(0);
-    for (int64_t g = start; g < end; g++, at += value_bytes(kind), values += GROUP * rows) {
-      prefetch(at, value_bytes(kind));
-      if (kind == KIND_W4) unpack_levels(at, levels_at + g / 2 * 2 * PANEL, unpacked);
-      add_bytes(kind == KIND_W4 ? unpacked : at, values, count, acc);
+      for (int p = 0; p < panels; p++) {
+        const uint8_t* at = panel + p * panel_bytes;
+        prefetch(at + g * bytes, bytes);
+        if (kind == KIND_W4) {
+          unpack_levels(at + g * bytes, at + groups * bytes + g / 2 * 2 * PANEL, unpacked);
+        }
+        add_bytes(kind == KIND_W4 ? unpacked : at + g * bytes, values, count, acc + p * count);
+      }
     }
-    for (int r = 0; r < count; r++) i_add_to_doubles(totals[r], acc[r]);
+    for (int i = 0; i < count * panels; i++) i_add_to_doubles(totals[i], acc[i]);
   }
   struct row_tails tails = row_tails(x, groups, rows);
-  f32x16 weight_scale = output_scale(kind, panel, groups);
-  for (int r = 0; r < count; r++) {
-    f32x16 total = f_from_doubles(totals[r], 128.0 * tails.sum[first + r]);
-    f_store(out + PANEL * (first + r), f_mul(f_mul(total, f_set(tails.scale[first + r])), weight_scale));
+  for (int i = 0; i < count * panels; i++) {
+    int p = i / count, row = first + i % count;
+    f32x16 total = f_mul(f_from_doubles(totals[i], 128.0 * tails.sum[row]), f_set(tails.scale[row]));
+    f_store(out + PANEL * (p * TILE_ROWS + row),
+        f_mul(total, output_scale(kind, panel + p * panel_bytes, groups)));
   }
 }
 
@@ -131,7 +158,7 @@ INLINE void wide_part(
 INLINE void wide_parts(
     enum kind kind, int rows, const uint8_t* panel, int64_t groups, const uint8_t* x, float* out) {
   for (int first = 0; first < rows; first += WIDE_ROWS(rows)) {
-    wide_part(kind, rows, first, WIDE_ROWS(rows), panel, groups, x, out);
+    wide_part(kind, rows, first, WIDE_ROWS(rows), 1, panel, 0, groups, x, out);
   }
 }
 

@@ -23,6 +23,10 @@
 // The most rows of one call of matmul: their activations stay in the second-level cache while the
 // panels pass.
 #define BLOCK_ROWS 128
+
+// Up to so many rows four panels go at once.
+#define FOUR_PANELS_ROWS 2
+
 #define QUANTIZED_ROW_BYTES 48
 #define FLOAT_ROW_BYTES 128
 #define PAIRS_ROW_BYTES 64

@@ -136,10 +136,12 @@ void prepare(
   phase_end(walk);
 }
 
-// Several runs a worker, so that one that is held up leaves its share to the others.
+// Several runs a worker, so that one that is held up leaves its share to the others; whole fours
+// where there is enough for it, since few rows go by four panels at once.
 static int64_t panels_a_run(const struct walk* walk, const struct matmul* jobs, int64_t items) {
-  int64_t run = items / (walk->device->active * 6);
-  if (form_of(walk->kernels, jobs[0].matrix->kind) == FORM_FLOATS) run = divide_up(run, 4) * 4;
+  int64_t workers = walk->device->active, run = items / (workers * 6);
+  int fours = jobs[0].rows <= FOUR_PANELS_ROWS && items >= workers * 8;
+  if (fours) run = divide_up(run, 4) * 4;
   return run < 1 ? 1 : run > 64 ? 64 : run;
 }
 
