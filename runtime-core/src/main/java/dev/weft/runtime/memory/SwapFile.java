@@ -3,8 +3,10 @@ package dev.weft.runtime.memory;
 import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.util.BitSet;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.zip.CRC32C;
 import org.jspecify.annotations.Nullable;
 
 /// Slots of one size in a file of a [SwapSpace]; the lowest free one goes out first. The file takes
@@ -12,11 +14,13 @@ import org.jspecify.annotations.Nullable;
 ///
 /// One thread takes and releases slots. Contents are written and read in [SwapSpace#execute] alone,
 /// in order: a slot may be released, and taken again, while something is still to be done with it.
+/// What is read is checked to be what was written.
 public final class SwapFile implements AutoCloseable {
   private final SwapSpace space;
   private final long slotBytes;
   private final BitSet used = new BitSet();
-  private @Nullable FileChannel channel;
+  private final Map<Integer, Integer> checksums = new HashMap<>();
+  private SwapDisk.@Nullable Contents file;
   private int slots;
 
   SwapFile(SwapSpace space, long slotBytes) {
@@ -40,6 +44,11 @@ public final class SwapFile implements AutoCloseable {
     return slot;
   }
 
+  /// Whether [#tryTake] would give none.
+  public boolean full() {
+    return used.cardinality() == slots && !space.hasRoom(slotBytes);
+  }
+
   /// Frees a slot.
   public void release(int slot) {
     checkSlot(slot);
@@ -56,26 +65,43 @@ public final class SwapFile implements AutoCloseable {
   /// Writes a slot's contents.
   public void write(int slot, ByteBuffer contents) throws IOException {
     checkLength(contents);
-    if (channel == null) {
-      channel = space.openFile();
+    checksums.remove(slot);
+    if (file == null) {
+      file = space.openFile();
     }
+    int checksum = checksum(contents);
     long position = slot * slotBytes;
     while (contents.hasRemaining()) {
-      position += channel.write(contents, position);
+      position += file.write(contents, position);
     }
+    checksums.put(slot, checksum);
   }
 
-  /// Reads a slot's contents.
+  /// Reads a slot's contents. Throws [IOException] as well when they are not what was written.
   public void read(int slot, ByteBuffer contents) throws IOException {
     checkLength(contents);
+    Integer expected = checksums.get(slot);
+    if (file == null || expected == null) {
+      throw new IOException("slot %d was never written".formatted(slot));
+    }
+    ByteBuffer whole = contents.duplicate();
     long position = slot * slotBytes;
     while (contents.hasRemaining()) {
-      int count = channel == null ? -1 : channel.read(contents, position);
+      int count = file.read(contents, position);
       if (count < 0) {
-        throw new EOFException("slot %d was never written".formatted(slot));
+        throw new EOFException("the swap file ends before the end of slot %d".formatted(slot));
       }
       position += count;
     }
+    if (checksum(whole) != expected) {
+      throw new IOException("slot %d does not hold what was written to it".formatted(slot));
+    }
+  }
+
+  private static int checksum(ByteBuffer contents) {
+    var checksum = new CRC32C();
+    checksum.update(contents.duplicate());
+    return (int) checksum.getValue();
   }
 
   private void checkSlot(int slot) {
@@ -97,12 +123,13 @@ public final class SwapFile implements AutoCloseable {
     space.giveBack(slots * slotBytes);
     slots = 0;
     used.clear();
-    space.execute(this::closeChannel);
+    space.execute(this::closeFile);
   }
 
-  private void closeChannel() {
-    FileChannel open = channel;
-    channel = null;
+  private void closeFile() {
+    SwapDisk.Contents open = file;
+    file = null;
+    checksums.clear();
     if (open != null) {
       try {
         open.close();

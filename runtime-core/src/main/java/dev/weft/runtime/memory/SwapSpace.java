@@ -1,17 +1,13 @@
 package dev.weft.runtime.memory;
 
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /// A bounded part of the disk for all instances of a process, each with a [SwapFile] of its own.
-/// Files have no name as soon as they are open: whatever way the process ends, nothing is left.
 ///
 /// One thread reads and writes all of them, in the order in which it is asked, so that no other
 /// waits for a disk.
@@ -20,9 +16,9 @@ public final class SwapSpace {
   private static final Duration THREAD_KEPT = Duration.ofSeconds(10);
 
   /// No room at all.
-  public static final SwapSpace NONE = new SwapSpace(Path.of("."), 0);
+  public static final SwapSpace NONE = new SwapSpace(new SwapDirectory(Path.of(".")), 0);
 
-  private final Path directory;
+  private final SwapDisk disk;
   private final long capacity;
   private final ThreadPoolExecutor thread;
   private long taken;
@@ -30,10 +26,15 @@ public final class SwapSpace {
   /// @param directory made when it is first needed
   /// @param capacity bytes of all files together
   public SwapSpace(Path directory, long capacity) {
+    this(new SwapDirectory(directory), capacity);
+  }
+
+  /// @param capacity bytes of all files together
+  public SwapSpace(SwapDisk disk, long capacity) {
     if (capacity < 0) {
       throw new IllegalArgumentException("capacity is negative: " + capacity);
     }
-    this.directory = directory;
+    this.disk = disk;
     this.capacity = capacity;
     thread =
         new ThreadPoolExecutor(
@@ -66,8 +67,12 @@ public final class SwapSpace {
     return new SwapFile(this, slotBytes);
   }
 
+  synchronized boolean hasRoom(long bytes) {
+    return bytes <= capacity - taken;
+  }
+
   synchronized boolean tryTake(long bytes) {
-    if (bytes > capacity - taken) {
+    if (!hasRoom(bytes)) {
       return false;
     }
     taken += bytes;
@@ -78,13 +83,7 @@ public final class SwapSpace {
     taken -= bytes;
   }
 
-  FileChannel openFile() throws IOException {
-    Files.createDirectories(directory);
-    Path file = Files.createTempFile(directory, "kv-", ".swap");
-    try {
-      return FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
-    } finally {
-      Files.delete(file);
-    }
+  SwapDisk.Contents openFile() throws IOException {
+    return disk.create();
   }
 }

@@ -15,6 +15,7 @@ import dev.weft.runtime.instance.ModelSupply;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
+import dev.weft.runtime.memory.SwapDirectory;
 import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.server.RuntimeOptions.Parsed;
 import dev.weft.runtime.source.ModelFetcher;
@@ -23,6 +24,7 @@ import dev.weft.runtime.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -120,11 +122,7 @@ public final class RuntimeProcess {
       opened.add(backend);
       this.metrics = new RuntimeMetrics();
       opened.add(metrics);
-      this.engine =
-          new DeviceLoop(
-              options.device().value(),
-              metrics.engine(),
-              new SwapSpace(options.home().resolve("swap"), options.swapBytes()));
+      this.engine = new DeviceLoop(options.device().value(), metrics.engine(), swapSpace(options));
       opened.add(engine);
       long capacityBytes = options.memoryBytes().orElse(device.capacityBytes());
       MemoryLedger ledger = new MemoryLedger(capacityBytes);
@@ -153,6 +151,20 @@ public final class RuntimeProcess {
       opened.reversed().forEach(RuntimeProcess::closeQuietly);
       throw e;
     }
+  }
+
+  /// What is left there is of processes that were killed; one that cannot be removed takes no room.
+  private static SwapSpace swapSpace(RuntimeOptions options) {
+    var directory = new SwapDirectory(options.home().resolve("swap"));
+    try {
+      directory.removeStale();
+    } catch (IOException | DirectoryIteratorException e) {
+      log.atWarn()
+          .addKeyValue("directory", directory.path())
+          .addKeyValue("reason", e.toString())
+          .log("files of ended processes cannot be removed");
+    }
+    return new SwapSpace(directory, options.swapBytes());
   }
 
   private void announce(String runtimeId, long capacityBytes) {

@@ -7,6 +7,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -71,6 +73,55 @@ class SwapFileTest {
     try (var file = space.file(SLOT_BYTES)) {
       assertThat(file.tryTake()).isZero();
       file.write(0, contents(1));
+    }
+  }
+
+  @Test
+  void whatAKilledProcessLeftIsRemovedAndWhatIsOpenStays() throws IOException {
+    var swap = new SwapDirectory(directory.resolve("swap"));
+    swap.removeStale();
+    assertThat(swap.path()).as("nothing is made before it is needed").doesNotExist();
+    try (var file = new SwapSpace(swap, 1 << 20).file(SLOT_BYTES)) {
+      int slot = file.tryTake();
+      file.write(slot, contents(1));
+      // As if its process had been killed before it took the name away.
+      Files.write(swap.path().resolve("kv-0123.swap"), new byte[100]);
+      Path other = Files.createFile(swap.path().resolve("notes.txt"));
+
+      swap.removeStale();
+
+      try (var names = Files.list(swap.path())) {
+        assertThat(names).containsExactly(other);
+      }
+      var read = ByteBuffer.allocateDirect(SLOT_BYTES);
+      file.read(slot, read);
+      assertThat(read.flip()).isEqualTo(contents(1));
+    }
+  }
+
+  @Test
+  void onlyTheOwnerMayReadIt() throws IOException {
+    var modes = new ArrayList<String>();
+    var swap = new SwapDirectory(directory);
+    try (var contents = swap.create();
+        var links = Files.list(Path.of("/proc/self/fd"))) {
+      assertThat(contents.write(contents(1), 0)).isPositive();
+      for (Path link : links.toList()) {
+        // Its name is gone; the link tells that it was here.
+        if (Files.isSymbolicLink(link) && target(link).startsWith(directory.toString())) {
+          modes.add(PosixFilePermissions.toString(Files.getPosixFilePermissions(link)));
+        }
+      }
+    }
+    assertThat(modes).containsExactly("rw-------");
+  }
+
+  private static String target(Path link) {
+    try {
+      return Files.readSymbolicLink(link).toString();
+    } catch (IOException e) {
+      // Another thread has closed it.
+      return "";
     }
   }
 
