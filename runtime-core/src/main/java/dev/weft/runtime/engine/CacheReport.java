@@ -42,6 +42,11 @@ final class CacheReport implements SwapStore.Listener {
   }
 
   @Override
+  public void refused(EngineObserver.SwapRefusal reason) {
+    observer.onSwapRefused(revision, reason);
+  }
+
+  @Override
   public void resized(long bytes) {
     observer.onSwapResized(revision, bytes);
   }

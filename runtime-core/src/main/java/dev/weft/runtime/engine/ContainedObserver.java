@@ -51,6 +51,11 @@ final class ContainedObserver implements EngineObserver {
   }
 
   @Override
+  public void onSwapRefused(RevisionId revision, SwapRefusal reason) {
+    contain(() -> observer.onSwapRefused(revision, reason));
+  }
+
+  @Override
   public void onSwapResized(RevisionId revision, long bytes) {
     contain(() -> observer.onSwapResized(revision, bytes));
   }

@@ -276,6 +276,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     plan.parts().forEach(part -> of(part.sequence()).markStarted(now));
     load = measure();
     swap.poll();
+    planner.swapAhead();
     if (!plan.parts().isEmpty()) {
       step(plan.parts());
     } else if (!device.othersHaveWork(this)) {

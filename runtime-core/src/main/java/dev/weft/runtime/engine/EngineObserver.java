@@ -31,6 +31,9 @@ public interface EngineObserver {
   /// A KV block could not be written or read, and is computed again.
   default void onSwapFailed(RevisionId revision) {}
 
+  /// A KV block that somebody will want again was not saved, and is computed again then.
+  default void onSwapRefused(RevisionId revision, SwapRefusal reason) {}
+
   /// The most that an instance may have on the disk has changed, since callers got their tokens
   /// later than they were promised.
   default void onSwapResized(RevisionId revision, long bytes) {}
@@ -40,6 +43,18 @@ public interface EngineObserver {
 
   /// A generation is over.
   default void onEnded(RevisionId revision, Ended ended) {}
+
+  /// Why a KV block is not saved.
+  enum SwapRefusal {
+    /// The space on the disk is taken.
+    FULL,
+    /// Callers got tokens later than they were promised, and saved less is what mends that.
+    PROMISES,
+    /// All buffers wait for the disk.
+    BUSY,
+    /// The disk is so slow that computing costs less.
+    CHEAPER
+  }
 
   /// One step.
   ///

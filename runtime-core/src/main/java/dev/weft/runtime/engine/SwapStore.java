@@ -2,23 +2,17 @@ package dev.weft.runtime.engine;
 
 import dev.weft.autoscaler.memory.SloBuffer;
 import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.engine.EngineObserver.SwapRefusal;
+import dev.weft.runtime.engine.SwapTransfers.Transfer;
 import dev.weft.runtime.memory.BlockStore;
 import dev.weft.runtime.memory.SwapFile;
 import dev.weft.runtime.memory.SwapSpace;
-import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.HashSet;
-import java.util.Iterator;
-import java.util.LinkedHashMap;
-import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,11 +24,12 @@ import org.slf4j.LoggerFactory;
 /// ```
 ///
 /// The device's thread only copies: a block is free for others when its copy is made, and comes
-/// back when somebody has read it. When all buffers wait for the disk, nothing more is saved.
+/// back when somebody has read it. When all buffers wait for the disk, nothing more is saved; what
+/// is done ahead of need leaves half of them to what is needed.
 ///
 /// A block goes there only when bringing it back costs less than computing it again would, and up
-/// to a size that follows what callers were promised ([SloBuffer]). What fails is counted and
-/// computed again.
+/// to a size that follows what callers were promised ([SloBuffer]). What is refused or fails is
+/// counted and computed again.
 final class SwapStore implements BlockStore, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(SwapStore.class);
 
@@ -47,10 +42,7 @@ final class SwapStore implements BlockStore, AutoCloseable {
   /// same: nothing else would tell when the disk is fast again.
   private static final int PROBE = 64;
 
-  /// Memory of all buffers, where blocks are not so large that fewer than the least fit.
-  private static final long BUFFER_BYTES = 16L << 20;
-
-  private static final int LEAST_BUFFERS = 4;
+  private static final Duration WARNED_EVERY = Duration.ofMinutes(1);
 
   /// The smallest part of the space that broken promises leave.
   private static final int LEAST_PART = 64;
@@ -58,27 +50,19 @@ final class SwapStore implements BlockStore, AutoCloseable {
   private final DecoderExecutable executable;
   private final SwapSpace space;
   private final SwapFile file;
+  private final SwapTransfers transfers;
   private final RecomputeCost recompute;
   private final Listener listener;
   private final LongSupplier clock;
   private final long blockBytes;
-  private final int mostBuffers;
-  private final Arena arena = Arena.ofShared();
-  private final ArrayDeque<MemorySegment> freeBuffers = new ArrayDeque<>();
-  private int buffers;
-
-  /// Slots whose contents are in a buffer, or on the way to or from one; the oldest first.
-  private final Map<Integer, Transfer> staged = new LinkedHashMap<>();
-
-  /// Transfers under way, in their order; those of released slots as well.
-  private final ArrayDeque<Transfer> pending = new ArrayDeque<>();
 
   /// Slots that could not be written.
   private final Set<Integer> broken = new HashSet<>();
 
   private SloBuffer size;
   private double moveNanos;
-  private int refused;
+  private int dear;
+  private long warnedAt;
   private boolean warned;
 
   /// What computing a block again is expected to cost.
@@ -96,60 +80,11 @@ final class SwapStore implements BlockStore, AutoCloseable {
 
     void failed();
 
+    /// A block that is in the way now was not saved.
+    void refused(SwapRefusal reason);
+
     /// The most that may be saved has changed.
     void resized(long bytes);
-  }
-
-  /// One buffer's way to its slot, or from there.
-  private final class Transfer implements Runnable {
-    private final int slot;
-    private final MemorySegment buffer;
-    private final boolean writes;
-    private final CountDownLatch ended = new CountDownLatch(1);
-
-    // Published by the latch.
-    private @Nullable Exception failure;
-    private long nanos;
-
-    Transfer(int slot, MemorySegment buffer, boolean writes) {
-      this.slot = slot;
-      this.buffer = buffer;
-      this.writes = writes;
-    }
-
-    @Override
-    public void run() {
-      long start = clock.getAsLong();
-      try {
-        if (writes) {
-          file.write(slot, buffer.asByteBuffer());
-        } else {
-          file.read(slot, buffer.asByteBuffer());
-        }
-      } catch (IOException | RuntimeException e) {
-        failure = e;
-      }
-      nanos = clock.getAsLong() - start;
-      ended.countDown();
-    }
-
-    boolean ended() {
-      return ended.getCount() == 0;
-    }
-
-    void await(Duration most) {
-      try {
-        // Ending early is harmless: whoever waits looks again.
-        boolean _ = ended.await(most.toNanos(), TimeUnit.NANOSECONDS);
-      } catch (InterruptedException e) {
-        log.atWarn().log("the device's thread was interrupted and goes on");
-      }
-    }
-
-    /// Whether the buffer holds the contents.
-    boolean filled() {
-      return writes || ended();
-    }
   }
 
   SwapStore(
@@ -164,8 +99,8 @@ final class SwapStore implements BlockStore, AutoCloseable {
     this.listener = listener;
     this.clock = clock;
     blockBytes = executable.kvLayout().blockBytes();
-    mostBuffers = (int) Math.max(LEAST_BUFFERS, Math.min(64, BUFFER_BYTES / blockBytes));
     file = space.file(blockBytes);
+    transfers = new SwapTransfers(space, file, blockBytes, clock);
     size =
         SloBuffer.of(
             Math.min(space.capacity(), Math.max(1, space.capacity() / LEAST_PART)),
@@ -176,63 +111,69 @@ final class SwapStore implements BlockStore, AutoCloseable {
   @Override
   public int save(int block, int index) {
     poll();
-    if ((file.usedCount() + 1) * blockBytes > size.bytes() || !pays(index)) {
+    if (space.capacity() == 0) {
       return NOT_SAVED;
     }
-    MemorySegment buffer = takeBuffer();
-    if (buffer == null) {
-      return NOT_SAVED;
+    Optional<SwapRefusal> refusal = refusal(index);
+    if (refusal.isEmpty()) {
+      return copyOut(block);
     }
-    int slot = file.tryTake();
-    if (slot < 0) {
-      freeBuffers.push(buffer);
-      return NOT_SAVED;
+    listener.refused(refusal.get());
+    return NOT_SAVED;
+  }
+
+  private Optional<SwapRefusal> refusal(int index) {
+    if (file.full()) {
+      return Optional.of(SwapRefusal.FULL);
     }
-    try {
-      executable.saveBlocks(new int[] {block}, buffer);
-    } catch (RuntimeException e) {
-      file.release(slot);
-      freeBuffers.push(buffer);
-      failed(e);
-      return NOT_SAVED;
+    if (overPromised()) {
+      return Optional.of(SwapRefusal.PROMISES);
     }
-    start(new Transfer(slot, buffer, true));
-    return slot;
+    if (!pays(index) && ++dear % PROBE != 0) {
+      return Optional.of(SwapRefusal.CHEAPER);
+    }
+    return transfers.available() ? Optional.empty() : Optional.of(SwapRefusal.BUSY);
+  }
+
+  @Override
+  public boolean full() {
+    return file.full() || overPromised();
+  }
+
+  private boolean overPromised() {
+    return (file.usedCount() + 1) * blockBytes > size.bytes();
   }
 
   /// Out and in again, against computing the block's tokens.
   private boolean pays(int index) {
     int tokens = executable.kvLayout().blockTokens();
-    if (2 * moveNanos < recompute.nanos(index * tokens, tokens)) {
-      return true;
-    }
-    return ++refused % PROBE == 0;
+    return 2 * moveNanos < recompute.nanos(index * tokens, tokens);
   }
 
-  private void start(Transfer transfer) {
-    staged.put(transfer.slot, transfer);
-    pending.add(transfer);
-    space.execute(transfer);
+  @Override
+  public int saveAhead(int block, int index) {
+    poll();
+    return transfers.mostlyUnused() && !full() && pays(index) ? copyOut(block) : NOT_SAVED;
   }
 
-  /// A buffer that nobody waits for; null while all are on their way to or from the disk.
-  private @Nullable MemorySegment takeBuffer() {
-    if (!freeBuffers.isEmpty()) {
-      return freeBuffers.pop();
+  private int copyOut(int block) {
+    MemorySegment buffer = transfers.take();
+    try {
+      executable.saveBlocks(new int[] {block}, buffer);
+    } catch (RuntimeException e) {
+      transfers.putBack(buffer);
+      failed(e);
+      return NOT_SAVED;
     }
-    if (buffers < mostBuffers) {
-      buffers++;
-      return arena.allocate(blockBytes, 64);
+    int slot = file.tryTake();
+    if (slot < 0) {
+      // Another instance took the last of the space.
+      transfers.putBack(buffer);
+      listener.refused(SwapRefusal.FULL);
+      return NOT_SAVED;
     }
-    for (Iterator<Transfer> all = staged.values().iterator(); all.hasNext(); ) {
-      Transfer oldest = all.next();
-      if (!pending.contains(oldest)) {
-        // It was read and not wanted yet; it can be read again.
-        all.remove();
-        return oldest.buffer;
-      }
-    }
-    return null;
+    transfers.write(slot, buffer);
+    return slot;
   }
 
   @Override
@@ -241,15 +182,23 @@ final class SwapStore implements BlockStore, AutoCloseable {
     if (broken.contains(slot)) {
       return true;
     }
-    Transfer transfer = staged.get(slot);
-    if (transfer != null) {
-      return transfer.filled();
+    Optional<Transfer> transfer = transfers.of(slot);
+    if (transfer.isEmpty() && transfers.available()) {
+      transfers.read(slot, transfers.take());
     }
-    MemorySegment buffer = takeBuffer();
-    if (buffer != null) {
-      start(new Transfer(slot, buffer, false));
+    return transfer.isPresent() && transfer.get().filled();
+  }
+
+  @Override
+  public boolean fetchAhead(int slot) {
+    poll();
+    if (!broken.contains(slot) && transfers.of(slot).isEmpty()) {
+      if (!transfers.hardlyUsed()) {
+        return false;
+      }
+      transfers.read(slot, transfers.take());
     }
-    return false;
+    return true;
   }
 
   @Override
@@ -258,24 +207,23 @@ final class SwapStore implements BlockStore, AutoCloseable {
       await(Duration.ofMillis(1));
     }
     poll();
-    Transfer transfer = staged.get(slot);
-    boolean whole = transfer != null && bring(transfer, block);
+    boolean whole = transfers.of(slot).map(transfer -> bring(transfer, block)).orElse(false);
     drop(slot);
     return whole;
   }
 
   private boolean bring(Transfer transfer, int block) {
-    if (transfer.writes) {
-      return copy(transfer.buffer, block);
+    if (transfer.writes()) {
+      return copyIn(transfer.buffer(), block);
     }
-    boolean whole = transfer.failure == null && copy(transfer.buffer, block);
+    boolean whole = transfer.failure().isEmpty() && copyIn(transfer.buffer(), block);
     if (whole) {
       listener.in(blockBytes);
     }
     return whole;
   }
 
-  private boolean copy(MemorySegment buffer, int block) {
+  private boolean copyIn(MemorySegment buffer, int block) {
     try {
       executable.loadBlocks(new int[] {block}, buffer);
       return true;
@@ -286,46 +234,35 @@ final class SwapStore implements BlockStore, AutoCloseable {
   }
 
   /// Waits until something that is under way has ended, if anything is.
-  void await(Duration most) {
-    Transfer first = pending.peekFirst();
-    if (first != null) {
-      first.await(most);
+  void await(Duration longest) {
+    if (transfers.await(longest)) {
       poll();
     }
   }
 
   /// Counts what has ended, and gets its buffers back.
   void poll() {
-    while (!pending.isEmpty() && pending.getFirst().ended()) {
-      Transfer ended = pending.removeFirst();
-      if (ended.failure != null) {
-        failed(ended.failure);
-      } else {
-        warned = false;
-        moveNanos += WEIGHT * (ended.nanos - moveNanos);
-        if (ended.writes) {
-          listener.out(blockBytes);
-        }
-      }
-      boolean wanted = ended.equals(staged.get(ended.slot));
-      if (wanted && !ended.writes) {
-        continue;
-      }
-      if (wanted) {
-        staged.remove(ended.slot);
-        if (ended.failure != null) {
-          broken.add(ended.slot);
-        }
-      }
-      freeBuffers.push(ended.buffer);
+    transfers.poll(this::count, broken::add);
+  }
+
+  private void count(Transfer ended) {
+    if (ended.failure().isPresent()) {
+      failed(ended.failure().get());
+      return;
+    }
+    moveNanos += WEIGHT * (ended.nanos() - moveNanos);
+    if (ended.writes()) {
+      listener.out(blockBytes);
     }
   }
 
-  /// Says it once, until something succeeds again: a disk that fails does so for every block.
+  /// Says it now and then: a disk that fails does so for every block, or for every other one.
   private void failed(Exception cause) {
     listener.failed();
-    if (!warned) {
+    long now = clock.getAsLong();
+    if (!warned || now - warnedAt > WARNED_EVERY.toNanos()) {
       warned = true;
+      warnedAt = now;
       log.atWarn()
           .addKeyValue("reason", cause.toString())
           .log(
@@ -336,10 +273,7 @@ final class SwapStore implements BlockStore, AutoCloseable {
   @Override
   public void drop(int slot) {
     broken.remove(slot);
-    Transfer transfer = staged.remove(slot);
-    if (transfer != null && !pending.contains(transfer)) {
-      freeBuffers.push(transfer.buffer);
-    }
+    transfers.drop(slot);
     file.release(slot);
   }
 
@@ -352,11 +286,10 @@ final class SwapStore implements BlockStore, AutoCloseable {
     }
   }
 
-  /// The swap's thread lets go of the buffers when it has done what it was asked for.
   @Override
   public void close() {
     poll();
     file.close();
-    space.execute(arena::close);
+    transfers.close();
   }
 }

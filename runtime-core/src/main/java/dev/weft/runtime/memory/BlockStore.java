@@ -31,6 +31,23 @@ public interface BlockStore {
   /// @param index of the block in its text: what computing it again costs depends on it
   int save(int block, int index);
 
+  /// Whether nothing can be saved before something is dropped.
+  default boolean full() {
+    return false;
+  }
+
+  /// As [#save], for a block whose place is not needed yet, and only while that takes nothing from
+  /// those whose place is, nor from what comes back. What is refused now may be asked again.
+  default int saveAhead(int block, int index) {
+    return NOT_SAVED;
+  }
+
+  /// Asks for saved contents that are not needed yet, while that takes nothing from others. Returns
+  /// whether more may be asked for.
+  default boolean fetchAhead(int slot) {
+    return false;
+  }
+
   /// Whether [#load] would not wait. What is far away is asked for by this, and comes by and by.
   default boolean ready(int slot) {
     return true;

@@ -1,13 +1,14 @@
 package dev.weft.runtime.memory;
 
-import java.util.Arrays;
+import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableSet;
+import java.util.Set;
 import java.util.TreeSet;
-import org.jspecify.annotations.Nullable;
 
 /// Keys and values of texts that were computed once, for whoever begins with the same tokens. A
 /// radix tree over whole blocks: each node is one block, and the path to it spells all tokens up to
@@ -26,7 +27,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// What is evicted and is likely to be wanted again, because somebody shared it or a sequence that
 /// was put back [claims][#claim] it, is saved in a [BlockStore] and comes [back][#tryRestore] from
-/// there. A node with a block never follows a saved one.
+/// there. A node with a block never follows a saved one. What is claimed and idle is
+/// [copied][#saveAhead] to the store before its place is needed: to evict it costs nothing then.
 ///
 /// Trees of different keys share nothing. A key stands for all that tokens do not say and contents
 /// depend on, such as an adapter; it must not be used again for something else.
@@ -34,9 +36,13 @@ public final class PrefixCache {
   private final BlockPool pool;
   private final int blockTokens;
   private final BlockStore store;
-  private final Map<Long, Node> roots = new HashMap<>();
-  private final NavigableSet<Node> idleLeaves = byLastUse();
-  private final NavigableSet<Node> unclaimedSavedLeaves = byLastUse();
+  private final Map<Long, PrefixNode> roots = new HashMap<>();
+  private final NavigableSet<PrefixNode> idleLeaves = byLastUse();
+  private final NavigableSet<PrefixNode> unclaimedSavedLeaves = byLastUse();
+
+  /// Claims with blocks that may still have to be copied, in the order in which they are evicted.
+  private final Set<Claim> uncopied = new LinkedHashSet<>();
+
   private int idleBlocks;
   private long uses;
 
@@ -47,62 +53,16 @@ public final class PrefixCache {
     this.store = store;
   }
 
-  private static NavigableSet<Node> byLastUse() {
+  private static NavigableSet<PrefixNode> byLastUse() {
     return new TreeSet<>(Comparator.comparingLong(node -> node.lastUse));
-  }
-
-  private static final class Node {
-    private final long key;
-    private final @Nullable Node parent;
-    private final Tokens tokens;
-    private final int index;
-
-    /// One block, or none when the node is saved or dropped; a root has none.
-    private final BlockTable block = new BlockTable();
-
-    private final Map<Tokens, Node> children = new HashMap<>(2);
-    private int childrenWithBlocks;
-    private int users;
-    private int claims;
-    private boolean shared;
-    private long lastUse;
-    private int slot = BlockStore.NOT_SAVED;
-
-    Node(long key, @Nullable Node parent, Tokens tokens) {
-      this.key = key;
-      this.parent = parent;
-      this.tokens = tokens;
-      index = parent == null ? -1 : parent.index + 1;
-    }
-
-    boolean saved() {
-      return slot != BlockStore.NOT_SAVED;
-    }
-
-    boolean isRoot() {
-      return parent == null;
-    }
-  }
-
-  @SuppressWarnings("ArrayRecordComponent")
-  private record Tokens(int[] tokens) {
-    @Override
-    public boolean equals(Object other) {
-      return other instanceof Tokens(int[] others) && Arrays.equals(tokens, others);
-    }
-
-    @Override
-    public int hashCode() {
-      return Arrays.hashCode(tokens);
-    }
   }
 
   /// Where a sequence stands in a tree: its first [#length] blocks are the cache's as well.
   public static final class Path {
-    private Node end;
+    private PrefixNode end;
     private int length;
 
-    private Path(Node root) {
+    private Path(PrefixNode root) {
       end = root;
     }
 
@@ -113,7 +73,8 @@ public final class PrefixCache {
 
   /// Begins at the root of `key`.
   public Path enter(long key) {
-    Node root = roots.computeIfAbsent(key, k -> new Node(k, null, new Tokens(new int[0])));
+    PrefixNode root =
+        roots.computeIfAbsent(key, k -> new PrefixNode(k, null, new PrefixNode.Tokens(new int[0])));
     root.users++;
     return new Path(root);
   }
@@ -122,7 +83,7 @@ public final class PrefixCache {
   /// sequence's own.
   public boolean tryFollow(Path path, int[] tokens, BlockTable table) {
     checkBlock(path, tokens, table.size() == path.length);
-    Node next = path.end.children.get(new Tokens(tokens));
+    PrefixNode next = path.end.children.get(new PrefixNode.Tokens(tokens));
     if (next == null || next.saved()) {
       return false;
     }
@@ -134,7 +95,7 @@ public final class PrefixCache {
 
   /// Whether the next block of `path` is saved.
   public boolean nextIsSaved(Path path, int[] tokens) {
-    Node next = path.end.children.get(new Tokens(tokens));
+    PrefixNode next = path.end.children.get(new PrefixNode.Tokens(tokens));
     return next != null && next.saved();
   }
 
@@ -144,9 +105,9 @@ public final class PrefixCache {
   /// @param tokens of the blocks that follow, the next one's first
   public boolean fetch(Path path, List<int[]> tokens) {
     boolean ready = true;
-    Node node = path.end;
+    PrefixNode node = path.end;
     for (int i = 0; i < tokens.size(); i++) {
-      node = node.children.get(new Tokens(tokens.get(i)));
+      node = node.children.get(new PrefixNode.Tokens(tokens.get(i)));
       if (node == null || !node.saved()) {
         break;
       }
@@ -160,7 +121,7 @@ public final class PrefixCache {
   /// Returns false when it is lost: the block must be computed.
   public boolean tryRestore(Path path, int[] tokens, BlockTable table) {
     checkBlock(path, tokens, table.size() == path.length + 1);
-    Node next = path.end.children.get(new Tokens(tokens));
+    PrefixNode next = path.end.children.get(new PrefixNode.Tokens(tokens));
     if (next == null || !next.saved()) {
       throw new IllegalArgumentException("block %d is not saved".formatted(path.length));
     }
@@ -182,11 +143,11 @@ public final class PrefixCache {
   /// that this frees.
   public int[] add(Path path, int[] tokens, BlockTable table) {
     checkBlock(path, tokens, table.size() > path.length);
-    var key = new Tokens(tokens.clone());
-    Node next = path.end.children.get(key);
+    var key = new PrefixNode.Tokens(tokens.clone());
+    PrefixNode next = path.end.children.get(key);
     int[] freed = {};
     if (next == null) {
-      next = new Node(path.end.key, path.end, key);
+      next = new PrefixNode(path.end.key, path.end, key);
       path.end.children.put(key, next);
       hold(next, table.block(path.length));
     } else if (next.saved()) {
@@ -208,22 +169,23 @@ public final class PrefixCache {
     }
   }
 
-  private void hold(Node node, int block) {
+  private void hold(PrefixNode node, int block) {
     pool.share(node.block, block);
     parentOf(node).childrenWithBlocks++;
     idleBlocks++;
   }
 
-  private void step(Path path, Node next) {
+  private void step(Path path, PrefixNode next) {
     if (next.users++ == 0) {
       idleLeaves.remove(next);
       idleBlocks--;
+      dropCopy(next);
     }
     path.end = next;
     path.length++;
   }
 
-  private static Node parentOf(Node node) {
+  private static PrefixNode parentOf(PrefixNode node) {
     if (node.parent == null) {
       throw new IllegalStateException("a root has no block");
     }
@@ -232,7 +194,7 @@ public final class PrefixCache {
 
   /// Ends a path. What nobody else uses stays until its blocks are needed.
   public void leave(Path path) {
-    for (Node node = path.end; node != null; node = node.parent) {
+    for (PrefixNode node = path.end; node != null; node = node.parent) {
       if (--node.users > 0) {
         continue;
       }
@@ -246,13 +208,13 @@ public final class PrefixCache {
     }
   }
 
-  private void addIfIdleLeaf(Node node) {
+  private void addIfIdleLeaf(PrefixNode node) {
     if (!node.isRoot() && node.users == 0 && node.childrenWithBlocks == 0) {
       idleLeaves.add(node);
     }
   }
 
-  private void forgetIfUnused(Node root) {
+  private void forgetIfUnused(PrefixNode root) {
     if (root.users == 0 && root.children.isEmpty()) {
       roots.remove(root.key, root);
     }
@@ -260,29 +222,81 @@ public final class PrefixCache {
 
   /// What somebody will come back for.
   public static final class Claim {
-    private final Node end;
+    private final PrefixNode end;
 
-    private Claim(Node end) {
+    /// The next one that may have to be copied: the end first, as it is evicted first.
+    private PrefixNode next;
+
+    private Claim(PrefixNode end) {
       this.end = end;
+      next = end;
     }
   }
 
   /// Says that a path that is about to end will be followed again.
   public Claim claim(Path path) {
-    for (Node node = path.end; node != null; node = node.parent) {
+    for (PrefixNode node = path.end; node != null; node = node.parent) {
       node.claims++;
     }
-    return new Claim(path.end);
+    var claim = new Claim(path.end);
+    uncopied.add(claim);
+    return claim;
   }
 
   public void unclaim(Claim claim) {
-    for (Node node = claim.end; node != null; node = node.parent) {
-      node.claims--;
+    uncopied.remove(claim);
+    for (PrefixNode node = claim.end; node != null; node = node.parent) {
+      if (--node.claims == 0) {
+        dropCopy(node);
+      }
       addIfUnclaimedSavedLeaf(node);
     }
   }
 
-  private void addIfUnclaimedSavedLeaf(Node node) {
+  /// Copies claimed blocks to the store, as many as it takes ahead.
+  public void saveAhead() {
+    uncopied.removeIf(this::copiedUpToRoot);
+  }
+
+  private boolean copiedUpToRoot(Claim claim) {
+    PrefixNode node = claim.next;
+    for (; node.parent != null; node = node.parent) {
+      boolean idle = node.users == 0 && node.block.size() > 0;
+      if (idle && !node.copied() && !tryCopy(node)) {
+        break;
+      }
+    }
+    claim.next = node;
+    return node.isRoot();
+  }
+
+  private boolean tryCopy(PrefixNode node) {
+    makeRoom(node);
+    node.slot = store.saveAhead(node.block.block(0), node.index);
+    return node.copied();
+  }
+
+  /// Asks the store for saved blocks of a claim, those that are needed first, as many as it gives
+  /// ahead.
+  public void fetchAhead(Claim claim) {
+    var saved = new ArrayDeque<PrefixNode>();
+    for (PrefixNode node = claim.end; node != null; node = node.parent) {
+      if (node.saved()) {
+        saved.push(node);
+      }
+    }
+    while (!saved.isEmpty() && store.fetchAhead(saved.pop().slot)) {}
+  }
+
+  /// A copy of what is used, or claimed by nobody, only takes room.
+  private void dropCopy(PrefixNode node) {
+    if (node.copied()) {
+      store.drop(node.slot);
+      node.slot = BlockStore.NOT_SAVED;
+    }
+  }
+
+  private void addIfUnclaimedSavedLeaf(PrefixNode node) {
     if (node.saved() && node.claims == 0 && node.children.isEmpty()) {
       unclaimedSavedLeaves.add(node);
     }
@@ -302,7 +316,7 @@ public final class PrefixCache {
   private int[] evict(int count, boolean keep) {
     int[] freed = new int[count];
     for (int i = 0; i < freed.length; i++) {
-      Node leaf = idleLeaves.pollFirst();
+      PrefixNode leaf = idleLeaves.pollFirst();
       if (leaf == null) {
         throw new IllegalStateException("%d idle blocks, and none is a leaf".formatted(idleBlocks));
       }
@@ -311,15 +325,18 @@ public final class PrefixCache {
     return freed;
   }
 
-  private int evict(Node leaf, boolean keep) {
+  private int evict(PrefixNode leaf, boolean keep) {
     int block = leaf.block.block(0);
-    boolean wanted = keep && (leaf.claims > 0 || leaf.shared);
-    leaf.slot = wanted ? save(block, leaf) : BlockStore.NOT_SAVED;
+    if (!keep) {
+      dropCopy(leaf);
+    } else if (!leaf.copied() && (leaf.claims > 0 || leaf.shared)) {
+      leaf.slot = save(block, leaf);
+    }
     if (pool.release(leaf.block).length != 1) {
       throw new IllegalStateException("an idle block is held by a sequence");
     }
     idleBlocks--;
-    Node parent = parentOf(leaf);
+    PrefixNode parent = parentOf(leaf);
     parent.childrenWithBlocks--;
     addIfIdleLeaf(parent);
     if (leaf.saved()) {
@@ -330,25 +347,27 @@ public final class PrefixCache {
     return block;
   }
 
+  private int save(int block, PrefixNode node) {
+    makeRoom(node);
+    return store.save(block, node.index);
+  }
+
   /// Contents that nobody claims make room for those that somebody does.
-  private int save(int block, Node node) {
-    int slot = store.save(block, node.index);
-    if (slot == BlockStore.NOT_SAVED && node.claims > 0 && !unclaimedSavedLeaves.isEmpty()) {
+  private void makeRoom(PrefixNode node) {
+    if (node.claims > 0 && !unclaimedSavedLeaves.isEmpty() && store.full()) {
       drop(unclaimedSavedLeaves.removeFirst());
-      slot = store.save(block, node.index);
     }
-    return slot;
   }
 
   /// Forgets a node without a block and all saved ones that follow it.
-  private void drop(Node node) {
+  private void drop(PrefixNode node) {
     List.copyOf(node.children.values()).forEach(this::drop);
     if (node.saved()) {
       unclaimedSavedLeaves.remove(node);
       store.drop(node.slot);
       node.slot = BlockStore.NOT_SAVED;
     }
-    Node parent = parentOf(node);
+    PrefixNode parent = parentOf(node);
     parent.children.remove(node.tokens);
     addIfUnclaimedSavedLeaf(parent);
     if (parent.isRoot()) {
@@ -359,14 +378,14 @@ public final class PrefixCache {
   /// Forgets everything that nobody uses, saved or not, and returns the blocks that this frees.
   public int[] clear() {
     int[] freed = evict(idleBlocks, false);
-    for (Node root : List.copyOf(roots.values())) {
+    for (PrefixNode root : List.copyOf(roots.values())) {
       dropSaved(root);
     }
     return freed;
   }
 
-  private void dropSaved(Node node) {
-    for (Node child : List.copyOf(node.children.values())) {
+  private void dropSaved(PrefixNode node) {
+    for (PrefixNode child : List.copyOf(node.children.values())) {
       if (child.saved()) {
         drop(child);
       } else {

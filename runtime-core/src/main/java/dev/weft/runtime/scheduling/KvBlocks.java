@@ -293,6 +293,16 @@ public final class KvBlocks {
     sequence.claim(claim);
   }
 
+  /// Has blocks of preempted sequences copied to the store before they are in the way.
+  void saveAhead() {
+    prefixes.saveAhead();
+  }
+
+  /// Has what was saved of a preempted sequence brought near before it comes again.
+  void fetchAhead(Sequence sequence) {
+    sequence.claim().ifPresent(prefixes::fetchAhead);
+  }
+
   /// Says that a sequence has come again, or never will.
   void forget(Sequence sequence) {
     sequence.endClaim().ifPresent(prefixes::unclaim);

@@ -166,8 +166,13 @@ public final class Sequence implements TokenHistory {
     claim = made;
   }
 
+  /// What it will come back for; empty when it runs or never ran.
+  Optional<PrefixCache.Claim> claim() {
+    return Optional.ofNullable(claim);
+  }
+
   Optional<PrefixCache.Claim> endClaim() {
-    var ended = Optional.ofNullable(claim);
+    var ended = claim();
     claim = null;
     return ended;
   }

@@ -112,6 +112,16 @@ public final class StepPlanner {
     return plan;
   }
 
+  /// Moves what sequences that were put back have computed, before it has to: out, while its place
+  /// is not needed yet, and near again, for the one that comes next.
+  public void swapAhead() {
+    blocks.saveAhead();
+    Sequence head = waiting.peekFirst();
+    if (head != null) {
+      blocks.fetchAhead(head);
+    }
+  }
+
   /// No step of this budget that is planned now has more rows.
   public int mostRows(StepBudget budget) {
     int decodes = 0;

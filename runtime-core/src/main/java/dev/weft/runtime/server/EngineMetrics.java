@@ -7,6 +7,7 @@ import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import java.time.Duration;
+import java.util.Locale;
 
 /// Counts the engine's steps: how long they take, how many rows they have, what waits and what is
 /// put back.
@@ -57,6 +58,12 @@ final class EngineMetrics implements EngineObserver {
   @Override
   public void onSwapFailed(RevisionId revision) {
     count("weft.runtime.swap.failures", revision, 1);
+  }
+
+  @Override
+  public void onSwapRefused(RevisionId revision, SwapRefusal reason) {
+    Tags tags = tags(revision).and("reason", reason.name().toLowerCase(Locale.ROOT));
+    registry.counter("weft.runtime.swap.refused.blocks", tags).increment();
   }
 
   /// Counted each time: a size that goes up and down all the time says that targets are out of

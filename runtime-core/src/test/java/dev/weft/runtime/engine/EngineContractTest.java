@@ -3,85 +3,30 @@ package dev.weft.runtime.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.functions.FunctionName;
-import dev.weft.functions.Quantization;
 import dev.weft.functions.RevisionId;
-import dev.weft.runtime.backend.Backend;
-import dev.weft.runtime.backend.Backend.CompileOptions;
-import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.backend.RandomAdapters;
-import dev.weft.runtime.backend.TimedDecoder;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
-import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
-import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.model.DecoderSpec;
-import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.TinyModels;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.sampling.SamplingParameters;
 import dev.weft.runtime.tensor.DType;
-import dev.weft.runtime.tokenizer.Tokenizer;
-import dev.weft.runtime.tokenizer.Tokenizers;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
 /// What a whole engine promises on a backend, over a small random model: an answer depends on its
 /// request alone, and nothing is left behind.
 @Timeout(300)
-public abstract class EngineContractTest {
-  private static final RevisionId REVISION = new RevisionId(new FunctionName("tiny"), 1);
-  private static final int CONTEXT = 192;
-
-  private final List<AutoCloseable> open = new ArrayList<>();
-  private final AtomicInteger preemptions = new AtomicInteger();
-  private final AtomicLong evictions = new AtomicLong();
-  private final AtomicLong swappedOut = new AtomicLong();
-  private final AtomicLong swappedIn = new AtomicLong();
-  private final AtomicInteger swapFailures = new AtomicInteger();
-  private SwapSpace swap = SwapSpace.NONE;
-  private KvType kvType = KvType.F16;
-  private final AtomicLong time = new AtomicLong();
-  private final LongSupplier timed = time::get;
-  private LongSupplier clock = System::nanoTime;
-  private final AtomicInteger drafted = new AtomicInteger();
-  private final AtomicInteger accepted = new AtomicInteger();
-  private final ConcurrentLinkedQueue<String> kinds = new ConcurrentLinkedQueue<>();
-  private final ConcurrentLinkedQueue<Integer> steps = new ConcurrentLinkedQueue<>();
-
-  @TempDir protected Path directory;
-
-  /// A new backend; closed after the test.
-  protected abstract Backend open();
-
-  protected Quantization quantization() {
-    return Quantization.NONE;
-  }
-
-  @AfterEach
-  final void closeAll() throws Exception {
-    for (AutoCloseable closeable : open.reversed()) {
-      closeable.close();
-    }
-  }
-
+public abstract class EngineContractTest extends EngineFixture {
   @Test
   void theSameRequestGivesTheSameTokensAloneInABatchChunkedAndAfterAPreemption() {
     var requests = new ArrayList<Requests>();
@@ -150,81 +95,6 @@ public abstract class EngineContractTest {
     assertThat(preemptions.get()).isPositive();
   }
 
-  /// With room for all that is put back, with too little, and on a disk that fails.
-  @Test
-  void swappingChangesNoAnswer() throws IOException {
-    var requests = new ArrayList<Requests>();
-    for (int i = 0; i < 8; i++) {
-      var request = request(30 + 4 * i, i);
-      requests.add(i % 2 == 0 ? request : request.seed(i));
-    }
-    var alone = requests.stream().map(this::runAlone).toList();
-    // What is no directory fails every file.
-    Path broken = Files.createFile(directory.resolve("broken"));
-    long block = blockBytes();
-    // Rows that take long: swapping pays.
-    clock = timed;
-    for (int slots : new int[] {64, 3, 0}) {
-      swap =
-          slots > 0
-              ? new SwapSpace(directory.resolve("swap"), slots * block)
-              : new SwapSpace(broken, 64 * block);
-      swappedOut.set(0);
-      swappedIn.set(0);
-      swapFailures.set(0);
-      preemptions.set(0);
-      try (var instance = instance(10, 128, 0)) {
-        assertThat(runTogether(instance, requests)).isEqualTo(alone);
-        assertThat(runTogether(instance, requests.reversed())).isEqualTo(alone.reversed());
-        assertThat(instance.load().blocksActual()).isZero();
-      }
-      assertThat(preemptions.get()).isPositive();
-      assertThat(swap.taken()).as("all is given back").isZero();
-      assertThat(swappedOut.get() > 0).as("%d slots", slots).isEqualTo(slots > 0);
-      assertThat(swappedIn.get() > 0).isEqualTo(slots > 0);
-      assertThat(swappedIn.get()).isLessThanOrEqualTo(swappedOut.get());
-      assertThat(swapFailures.get() > 0).isEqualTo(slots == 0);
-    }
-  }
-
-  /// Texts that begin alike, swapped out and in, with keys and values of 8 bits where there are
-  /// such.
-  @Test
-  void smallKeysAndValuesKnownPrefixesAndSwappingTogetherChangeNoAnswer() {
-    kvType = KvType.INT8;
-    var requests = new ArrayList<Requests>();
-    for (int i = 0; i < 8; i++) {
-      int[] shared = tokens(20 * (i % 3), 9);
-      int[] own = tokens(20 + i, 50 + i);
-      var request =
-          Requests.of(IntStream.concat(IntStream.of(shared), IntStream.of(own)).toArray())
-              .maxTokens(40)
-              .ignoringEnd();
-      requests.add(i % 2 == 0 ? request : request.seed(i));
-    }
-    var alone = requests.stream().map(this::runAlone).toList();
-    clock = timed;
-    swap = new SwapSpace(directory.resolve("swap"), 64 * blockBytes());
-    try (var instance = instance(10, 128, 0)) {
-      for (int round = 0; round < 3; round++) {
-        assertThat(runTogether(instance, requests)).isEqualTo(alone);
-        assertThat(runTogether(instance, requests.reversed())).isEqualTo(alone.reversed());
-      }
-    }
-    assertThat(preemptions.get()).isPositive();
-    assertThat(evictions.get()).isPositive();
-    assertThat(swappedOut.get()).isPositive();
-    assertThat(swap.taken()).isZero();
-  }
-
-  private long blockBytes() {
-    try (var model = ModelFiles.open(TinyModels.llama(directory, 7).writeGguf());
-        var backend = open()) {
-      var options = new CompileOptions(quantization(), kvType, CONTEXT, 8, 8, 8);
-      return backend.footprint(model.spec(), model.weights(), options).kv().blockBytes();
-    }
-  }
-
   @Test
   void guessingAheadChangesNoAnswer() {
     var penalised = new SamplingParameters(0.7, 40, 0.95, 0.01, 0.4, 0.3, 1.1, Map.of(7, 1f), 5, 3);
@@ -262,12 +132,6 @@ public abstract class EngineContractTest {
       assertThat(runTogether(instance, guessing)).as("with preemptions").isEqualTo(alone);
     }
     assertThat(preemptions.get()).isPositive();
-  }
-
-  private List<Integer> runAlone(Requests request) {
-    try (var instance = instance(64, 128, 256)) {
-      return request.run(instance).ids();
-    }
   }
 
   @Test
@@ -482,97 +346,5 @@ public abstract class EngineContractTest {
     try (var model = ModelFiles.open(TinyModels.llama(directory, 7).writeGguf())) {
       return (DecoderSpec) model.spec();
     }
-  }
-
-  private List<List<Integer>> runTogether(DecoderInstance instance, List<Requests> requests) {
-    var listeners = requests.stream().map(request -> request.submitTo(instance)).toList();
-    return listeners.stream().map(listener -> listener.await().ids()).toList();
-  }
-
-  private static Requests request(int promptLength, long seed) {
-    return Requests.of(tokens(promptLength, seed)).maxTokens(40).ignoringEnd();
-  }
-
-  private static int[] tokens(int count, long seed) {
-    return new SplittableRandom(seed).ints(count, 3, 250).toArray();
-  }
-
-  private DecoderInstance instance(int kvBlocks, int maxBatchTokens, int growthTokens) {
-    return add(engine(growthTokens), kvBlocks, maxBatchTokens);
-  }
-
-  private DeviceLoop engine(int growthTokens) {
-    var observer =
-        new EngineObserver() {
-          @Override
-          public void onPreempted(RevisionId revision) {
-            preemptions.incrementAndGet();
-          }
-
-          @Override
-          public void onPrefixes(RevisionId revision, long reusedTokens, long evictedBlocks) {
-            evictions.addAndGet(evictedBlocks);
-          }
-
-          @Override
-          public void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {
-            swappedOut.addAndGet(bytesOut);
-            swappedIn.addAndGet(bytesIn);
-          }
-
-          @Override
-          public void onSwapFailed(RevisionId revision) {
-            swapFailures.incrementAndGet();
-          }
-
-          @Override
-          public void onDrafted(RevisionId revision, int guessed, int right) {
-            drafted.addAndGet(guessed);
-            accepted.addAndGet(right);
-          }
-
-          @Override
-          public void onStep(RevisionId revision, Step step) {
-            kinds.add("token");
-            steps.add(step.sequences());
-          }
-
-          @Override
-          public void onEmbeddingStep(RevisionId revision, Duration time, int texts, int tokens) {
-            kinds.add("texts");
-          }
-        };
-    var settings = new DeviceLoop.Settings(growthTokens, 16, 64, Duration.ofMillis(50));
-    var engine = new DeviceLoop("contract", observer, settings, swap, clock);
-    open.add(engine);
-    return engine;
-  }
-
-  private Backend backend() {
-    var backend = open();
-    open.addFirst(backend);
-    return backend;
-  }
-
-  private DecoderInstance add(DeviceLoop engine, int kvBlocks, int maxBatchTokens) {
-    var model = ModelFiles.open(TinyModels.llama(directory, 7).writeGguf());
-    open.addFirst(model);
-    Tokenizer tokenizer = Tokenizers.open(model.tokenizer());
-    open.addFirst(tokenizer);
-    var options = new CompileOptions(quantization(), kvType, CONTEXT, kvBlocks, maxBatchTokens, 8);
-    var executable = backend().compile((DecoderSpec) model.spec(), model.weights(), options);
-    return engine.add(
-        REVISION,
-        clock.equals(timed) ? new TimedDecoder(executable, time) : executable,
-        tokenizer,
-        new DecoderOptions(CONTEXT, kvBlocks, maxBatchTokens, 8, 32));
-  }
-
-  private Engine.EncoderInstance encoder(DeviceLoop engine) {
-    var model = ModelFiles.open(TinyModels.bert(directory, 7).writeSafetensors());
-    open.addFirst(model);
-    var options = new CompileOptions(quantization(), 64, 0, 256, 8);
-    return engine.add(
-        REVISION, backend().compile((EncoderSpec) model.spec(), model.weights(), options));
   }
 }

@@ -27,10 +27,12 @@ class SavedPrefixesPropertyTest {
   private final List<Reader> readers = new ArrayList<>();
   private final List<Reader> putBack = new ArrayList<>();
   private static int restored;
+  private static int copied;
 
   @AfterContainer
   static void someCameBack() {
     assertThat(restored).isPositive();
+    assertThat(copied).isPositive();
   }
 
   private static final class Reader {
@@ -80,6 +82,24 @@ class SavedPrefixesPropertyTest {
     }
 
     @Override
+    public boolean full() {
+      return slots.size() >= capacity;
+    }
+
+    @Override
+    public int saveAhead(int block, int index) {
+      int slot = random.nextInt(3) == 0 ? NOT_SAVED : save(block, index);
+      copied += slot == NOT_SAVED ? 0 : 1;
+      return slot;
+    }
+
+    @Override
+    public boolean fetchAhead(int slot) {
+      assertThat(slots).containsKey(slot);
+      return random.nextInt(4) > 0;
+    }
+
+    @Override
     public boolean load(int slot, int block) {
       var text = slots.remove(slot);
       assertThat(text).isNotNull();
@@ -106,10 +126,12 @@ class SavedPrefixesPropertyTest {
     var pool = new BlockPool(BLOCKS);
     var cache = new PrefixCache(pool, BLOCK_TOKENS, new Store(random));
     for (int i = 0; i < 200; i++) {
-      switch (random.nextInt(6)) {
+      switch (random.nextInt(8)) {
         case 0 -> begin(cache, pool, random);
         case 1, 2, 3 -> go(cache, pool, random);
         case 4 -> stop(cache, pool, random);
+        case 5 -> cache.saveAhead();
+        case 6 -> putBack.forEach(reader -> cache.fetchAhead(Objects.requireNonNull(reader.claim)));
         default -> comeBack(cache, pool, random);
       }
       pool.checkIntegrity();

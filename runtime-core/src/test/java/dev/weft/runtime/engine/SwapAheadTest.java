@@ -1,0 +1,98 @@
+package dev.weft.runtime.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.FakeDecoder;
+import dev.weft.runtime.backend.StepBatch;
+import dev.weft.runtime.backend.TimedDecoder;
+import dev.weft.runtime.engine.Engine.DecoderOptions;
+import dev.weft.runtime.memory.FlakyDisk;
+import dev.weft.runtime.memory.FlakyDisk.Operation;
+import dev.weft.runtime.memory.SwapSpace;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/// What an engine does with a sequence that was put back while an older one still runs.
+@Timeout(60)
+class SwapAheadTest extends DeviceLoopFixture {
+  private static final int KV_BLOCKS = 12;
+  private static final int BLOCK_TOKENS = 8;
+
+  /// So long that what computing costs is measured.
+  private static final int PROMPT = 11;
+
+  private static final int LENGTH = 78;
+
+  private final FlakyDisk disk = new FlakyDisk();
+  private final AtomicLong read = new AtomicLong();
+  private final AtomicLong evicted = new AtomicLong();
+  private final AtomicBoolean looked = new AtomicBoolean();
+  private final AtomicBoolean seen = new AtomicBoolean();
+  private final Gate gate = new Gate();
+
+  private final class Counting implements EngineObserver {
+    @Override
+    public void onPreempted(RevisionId revision) {
+      preemptions.incrementAndGet();
+    }
+
+    @Override
+    public void onPrefixes(RevisionId revision, long reusedTokens, long evictedBlocks) {
+      evicted.addAndGet(evictedBlocks);
+    }
+
+    @Override
+    public void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {
+      read.addAndGet(bytesIn);
+    }
+  }
+
+  @Test
+  void itsBlocksAreWrittenAndReadBeforeTheyAreInTheWayAndNeeded() {
+    var decoder =
+        new FakeDecoder(KV_BLOCKS, BLOCK_TOKENS, DeviceLoopFixture::hashedLogits)
+            .beforeStep(this::awaitSwap);
+    var swap = new SwapSpace(disk, 1 << 20);
+    var options = new DecoderOptions(512, KV_BLOCKS, 16, 4, 4);
+    var clock = EngineFixture.withoutDisk(nanos::get);
+    try (var small = new DeviceLoop("small", new Counting(), settings(0), swap, clock)) {
+      var instance =
+          small.add(REVISION, new TimedDecoder(decoder, nanos), new ByteTokenizer(), options);
+      var older = request(1).submitTo(instance);
+      gate.awaitArrival();
+      var newer = request(2).submitTo(instance);
+      gate.open();
+      var together = List.of(older.await().ids(), newer.await().ids());
+      assertThat(preemptions.get()).isEqualTo(1);
+      assertThat(seen).isTrue();
+      assertThat(read).hasPositiveValue();
+
+      assertThat(together)
+          .containsExactly(request(1).run(instance).ids(), request(2).run(instance).ids());
+    }
+  }
+
+  private static Requests request(int seed) {
+    int[] prompt = new int[PROMPT];
+    Arrays.fill(prompt, seed);
+    return Requests.of(prompt).maxTokens(LENGTH - PROMPT).ignoringEnd().seed(seed);
+  }
+
+  /// Near its end the older one has taken blocks of the newer one, which cannot have come again.
+  private void awaitSwap(StepBatch batch) {
+    gate.accept(batch);
+    boolean near =
+        batch.entries().size() == 1 && batch.entries().getFirst().position() == LENGTH - 3;
+    if (near && preemptions.get() > 0 && !looked.getAndSet(true)) {
+      awaitUntil(() -> disk.count(Operation.WRITE) > evicted.get() && evicted.get() > 0);
+      awaitUntil(() -> disk.count(Operation.READ) > 0);
+      // What is thrown here only fails the step.
+      seen.set(true);
+    }
+  }
+}
