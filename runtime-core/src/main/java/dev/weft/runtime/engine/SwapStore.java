@@ -38,6 +38,10 @@ final class SwapStore implements BlockStore, AutoCloseable {
 
   private static final double WEIGHT = 0.2;
 
+  /// What takes longer than so many times the usual counts as so much: a disk that stalls once is
+  /// not slow, and one that is slow soon counts as that.
+  private static final double STALL = 4;
+
   /// Of the blocks that cost more to bring back than to compute, one of so many is saved all the
   /// same: nothing else would tell when the disk is fast again.
   private static final int PROBE = 64;
@@ -250,7 +254,7 @@ final class SwapStore implements BlockStore, AutoCloseable {
       failed(ended.failure().get());
       return;
     }
-    moveNanos += WEIGHT * (ended.nanos() - moveNanos);
+    moveNanos += WEIGHT * (Math.min((double) ended.nanos(), STALL * moveNanos) - moveNanos);
     if (ended.writes()) {
       listener.out(blockBytes);
     }

@@ -224,15 +224,31 @@ class SwapStoreTest implements SwapStore.Listener {
 
   @Test
   void aSlowDiskMakesSavingDear() {
-    computing = 1e6;
-    disk.before(() -> clock.addAndGet(10_000_000));
+    computing = 1_000;
+    disk.before(() -> clock.addAndGet(10_000));
     int slot = save(100);
     assertThat(slot).isNotNegative();
-    awaitWritten();
+    while (save(200) != BlockStore.NOT_SAVED) {
+      awaitWritten();
+    }
 
-    assertThat(save(200)).isEqualTo(BlockStore.NOT_SAVED);
     assertThat(refusals).containsExactly(SwapRefusal.CHEAPER);
+    assertThat(disk.count(Operation.WRITE)).as("it shows soon").isBetween(2, 8);
     assertThat(brings(slot, 100)).isTrue();
+  }
+
+  @Test
+  void aDiskThatStallsOnceIsNotSlow() {
+    computing = 1_000;
+    save(100);
+    awaitWritten();
+    disk.before(() -> clock.addAndGet(1_000_000_000));
+    save(200);
+    awaitAll();
+    disk.before(() -> {});
+
+    assertThat(save(300)).isNotNegative();
+    assertThat(refusals).isEmpty();
   }
 
   @Test
