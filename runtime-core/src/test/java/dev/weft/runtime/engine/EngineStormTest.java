@@ -18,7 +18,6 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -179,7 +178,7 @@ class EngineStormTest {
         if (one.poisoned()) {
           assertThat(end.reason()).isEmpty();
         } else if (end.reason().isPresent() && compared++ < 200) {
-          var expected = undisturbed(one.request()).run(alone);
+          var expected = one.request().undisturbed().run(alone);
           assertThat(end.text()).isEqualTo(expected.text());
           assertThat(end.ids()).isEqualTo(expected.ids());
           assertThat(end.prompt()).isEqualTo(expected.prompt());
@@ -198,19 +197,6 @@ class EngineStormTest {
             GenerationError.Code.INTERNAL);
     assertThat(Map.copyOf(errors).values()).allSatisfy(count -> assertThat(count).isPositive());
     assertThat(compared).isGreaterThan(100);
-  }
-
-  private static Requests undisturbed(Requests request) {
-    return new Requests(
-        request.prompt(),
-        request.sampling(),
-        request.maxTokens(),
-        request.minTokens(),
-        request.stop(),
-        request.ignoreEnd(),
-        request.scorePrompt(),
-        0,
-        Optional.empty());
   }
 
   private static boolean poisoned(StepBatch batch) {

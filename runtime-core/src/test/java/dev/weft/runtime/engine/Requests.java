@@ -7,22 +7,27 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 
-/// Generation requests for tests: greedy, to be changed one thing at a time.
-@SuppressWarnings("ArrayRecordComponent")
-public record Requests(
-    int[] prompt,
-    SamplingParameters sampling,
-    int maxTokens,
-    int minTokens,
-    List<String> stop,
-    boolean ignoreEnd,
-    boolean scorePrompt,
-    int promptLookupTokens,
-    Optional<Duration> deadline) {
+/// Generation requests for tests: greedy, to be changed one thing at a time. Immutable; a change
+/// gives another.
+public final class Requests {
+  private final int[] prompt;
+  private SamplingParameters sampling = SamplingParameters.GREEDY;
+  private int maxTokens = 32;
+  private int minTokens;
+  private List<String> stop = List.of();
+  private boolean ignoreEnd;
+  private boolean scorePrompt;
+  private int promptLookupTokens;
+  private Optional<Duration> deadline = Optional.empty();
+
+  private Requests(int[] prompt) {
+    this.prompt = prompt.clone();
+  }
+
   public static Requests of(int... prompt) {
-    return new Requests(
-        prompt, SamplingParameters.GREEDY, 32, 0, List.of(), false, false, 0, Optional.empty());
+    return new Requests(prompt);
   }
 
   /// A prompt for [ByteTokenizer].
@@ -30,110 +35,73 @@ public record Requests(
     return of(ByteTokenizer.prompt(text));
   }
 
+  private Requests with(Consumer<Requests> change) {
+    var changed = new Requests(prompt);
+    changed.sampling = sampling;
+    changed.maxTokens = maxTokens;
+    changed.minTokens = minTokens;
+    changed.stop = stop;
+    changed.ignoreEnd = ignoreEnd;
+    changed.scorePrompt = scorePrompt;
+    changed.promptLookupTokens = promptLookupTokens;
+    changed.deadline = deadline;
+    change.accept(changed);
+    return changed;
+  }
+
+  public int[] prompt() {
+    return prompt.clone();
+  }
+
   public Requests maxTokens(int value) {
-    return new Requests(
-        prompt,
-        sampling,
-        value,
-        minTokens,
-        stop,
-        ignoreEnd,
-        scorePrompt,
-        promptLookupTokens,
-        deadline);
+    return with(changed -> changed.maxTokens = value);
   }
 
   public Requests minTokens(int value) {
-    return new Requests(
-        prompt,
-        sampling,
-        maxTokens,
-        value,
-        stop,
-        ignoreEnd,
-        scorePrompt,
-        promptLookupTokens,
-        deadline);
+    return with(changed -> changed.minTokens = value);
   }
 
   public Requests stop(String... value) {
-    return new Requests(
-        prompt,
-        sampling,
-        maxTokens,
-        minTokens,
-        List.of(value),
-        ignoreEnd,
-        scorePrompt,
-        promptLookupTokens,
-        deadline);
+    return with(changed -> changed.stop = List.of(value));
   }
 
   public Requests ignoringEnd() {
-    return new Requests(
-        prompt,
-        sampling,
-        maxTokens,
-        minTokens,
-        stop,
-        true,
-        scorePrompt,
-        promptLookupTokens,
-        deadline);
+    return with(changed -> changed.ignoreEnd = true);
   }
 
   /// Scores the prompt, with alternatives.
   public Requests scored(int alternatives) {
     var scoring = new SamplingParameters(0, 0, 1, 0, 0, 0, 1, Map.of(), 0, alternatives);
-    return new Requests(
-        prompt, scoring, maxTokens, minTokens, stop, ignoreEnd, true, promptLookupTokens, deadline);
+    return with(changed -> {
+      changed.sampling = scoring;
+      changed.scorePrompt = true;
+    });
   }
 
   public Requests deadline(Duration value) {
-    return new Requests(
-        prompt,
-        sampling,
-        maxTokens,
-        minTokens,
-        stop,
-        ignoreEnd,
-        scorePrompt,
-        promptLookupTokens,
-        Optional.of(value));
+    return with(changed -> changed.deadline = Optional.of(value));
+  }
+
+  /// With all the time that it takes, and nothing guessed: the answer is the same.
+  public Requests undisturbed() {
+    return with(changed -> {
+      changed.deadline = Optional.empty();
+      changed.promptLookupTokens = 0;
+    });
   }
 
   /// Samples at temperature 1.
   public Requests seed(long seed) {
-    var sampled = new SamplingParameters(1, 0, 1, 0, 0, 0, 1, Map.of(), seed, -1);
-    return new Requests(
-        prompt,
-        sampled,
-        maxTokens,
-        minTokens,
-        stop,
-        ignoreEnd,
-        scorePrompt,
-        promptLookupTokens,
-        deadline);
+    return sampling(new SamplingParameters(1, 0, 1, 0, 0, 0, 1, Map.of(), seed, -1));
   }
 
   public Requests sampling(SamplingParameters value) {
-    return new Requests(
-        prompt,
-        value,
-        maxTokens,
-        minTokens,
-        stop,
-        ignoreEnd,
-        scorePrompt,
-        promptLookupTokens,
-        deadline);
+    return with(changed -> changed.sampling = value);
   }
 
   /// Guesses so many tokens at a time.
   public Requests guessing(int tokens) {
-    return new Requests(
-        prompt, sampling, maxTokens, minTokens, stop, ignoreEnd, scorePrompt, tokens, deadline);
+    return with(changed -> changed.promptLookupTokens = tokens);
   }
 
   public GenerationRequest build() {
