@@ -22,13 +22,20 @@ final class Installation implements AutoCloseable {
   private static final Duration COMMAND_LIMIT = Duration.ofMinutes(6);
 
   private final Path home;
+  private final Map<String, String> environment;
 
-  private Installation(Path home) {
+  private Installation(Path home, Map<String, String> environment) {
     this.home = home;
+    this.environment = Map.copyOf(environment);
   }
 
   /// A home that nothing runs in yet.
   static Installation create(String name) {
+    return create(name, Map.of());
+  }
+
+  /// The same, with these settings in the environment of its commands.
+  static Installation create(String name, Map<String, String> environment) {
     try {
       Path parent = Files.createDirectories(ROOT.resolve("platform/target/e2e"));
       Path home = Files.createTempDirectory(parent, name + "-");
@@ -38,7 +45,7 @@ final class Installation implements AutoCloseable {
               "cache");
       Files.createDirectories(shared);
       Files.createSymbolicLink(home.resolve("cache"), shared);
-      return new Installation(home);
+      return new Installation(home, environment);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -53,7 +60,7 @@ final class Installation implements AutoCloseable {
     List<String> command = new ArrayList<>(List.of(ROOT.resolve("weft").toString()));
     command.addAll(List.of(arguments));
     command.addAll(List.of("--home", home.toString()));
-    return run(Map.of(), command);
+    return run(environment, command);
   }
 
   /// Runs `./weft ARGUMENTS`, which must succeed, and returns what it printed.
