@@ -83,7 +83,15 @@ final class DescribeCommand implements Runnable {
     List<List<String>> rows =
         new ArrayList<>(
             List.of(
-                List.of("DEVICE", "REVISION", "TIER", "RUNNING", "WAITING", "WEIGHTS", "LOADS")));
+                List.of(
+                    "DEVICE",
+                    "REVISION",
+                    "TIER",
+                    "RUNNING",
+                    "WAITING",
+                    "WEIGHTS",
+                    "LOADS",
+                    "WORKERS")));
     for (var instance : function.status().instances()) {
       rows.add(
           List.of(
@@ -93,7 +101,8 @@ final class DescribeCommand implements Runnable {
               Integer.toString(instance.runningRequests()),
               Integer.toString(instance.waitingRequests()),
               Terminal.bytes(instance.weightBytes()),
-              Long.toString(instance.loadCount())));
+              Long.toString(instance.loadCount()),
+              instance.workers() == 0 ? "-" : Integer.toString(instance.workers())));
     }
     return rows;
   }

@@ -180,6 +180,7 @@ public final class FunctionViews {
         instance.weightBytes(),
         instance.loadCount(),
         instance.lastUsedAt(),
+        instance.workers(),
         instance.adapters());
   }
 }

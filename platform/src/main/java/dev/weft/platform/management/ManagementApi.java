@@ -112,6 +112,8 @@ public final class ManagementApi {
 
   /// An instance of any revision of a function.
   ///
+  /// @param workers threads of its device that take its small steps; 0 where there is nothing to
+  ///   choose
   /// @param adapters names of the adapters that lie on it
   public record InstanceView(
       DeviceId device,
@@ -123,6 +125,7 @@ public final class ManagementApi {
       long weightBytes,
       long loadCount,
       Instant lastUsedAt,
+      int workers,
       List<String> adapters) {}
 
   public record RevisionList(RevisionId active, List<Revision> revisions) {}

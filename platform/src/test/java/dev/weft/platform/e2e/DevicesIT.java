@@ -1,0 +1,145 @@
+package dev.weft.platform.e2e;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.StreamSupport;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/// Two devices on one machine: its first two processors, one each.
+final class DevicesIT {
+  private static final Installation WEFT =
+      Installation.create(
+          "devices",
+          Map.of(
+              "WEFT_RUNTIME_CPUS", "0;1",
+              "WEFT_RUNTIME_MEMORY", "2g",
+              "WEFT_RUNTIME_DRAIN_TIMEOUT", "1s"));
+
+  private static final HttpClient HTTP = HttpClient.newHttpClient();
+
+  /// Each has a device of its own by its name: two of either.
+  private static final List<String> FUNCTIONS = List.of("a", "b", "c", "d");
+
+  private static final String BODY =
+      "{\"temperature\":0,\"max_tokens\":24,\"messages\":[{\"role\":\"user\",\"content\":\"Name three rivers.\"}]}";
+
+  @BeforeAll
+  static void up() {
+    Assumptions.assumeTrue(
+        Runtime.getRuntime().availableProcessors() >= 2, "there is one processor here");
+    WEFT.succeed("up", "-d", "--port", "0", "--no-quickstart");
+  }
+
+  @AfterAll
+  static void down() {
+    WEFT.close();
+  }
+
+  @Test
+  void functionsArePlacedOnBothDevicesAndAllAnswer() {
+    Set<String> answers = new HashSet<>();
+    for (String name : FUNCTIONS) {
+      WEFT.succeed("deploy", "--catalog", "smollm2", "--name", name, "--wait");
+      answers.add(
+          Installation.parse(WEFT.succeed("invoke", name, "-d", BODY))
+              .at("/choices/0/message/content")
+              .asText());
+    }
+    assertThat(answers).as("one model, whatever the device").hasSize(1);
+
+    JsonNode devices = WEFT.json("top", "--once").path("devices");
+    assertThat(devices).hasSize(2);
+    for (JsonNode device : devices) {
+      JsonNode ready = device.at("/status/instances");
+      assertThat(ready).as(device.path("device").asText()).isNotEmpty();
+      assertThat(ready)
+          .allSatisfy(instance -> {
+            assertThat(instance.path("tier").asText()).isEqualTo("ready");
+            assertThat(instance.path("workers").asInt()).isEqualTo(1);
+          });
+    }
+    assertThat(WEFT.succeed("top", "--once")).contains("cpu-0", "cpu-1").contains("a-00001");
+    JsonNode described = WEFT.json("describe", "a").at("/status/instances/0");
+    assertThat(described.path("device").asText()).startsWith("cpu-");
+    assertThat(described.path("workers").asInt()).isEqualTo(1);
+    assertThat(WEFT.succeed("describe", "a")).contains("DEVICE", "WORKERS", "cpu-");
+  }
+
+  private static List<JsonNode> ready(JsonNode device) {
+    return StreamSupport.stream(device.at("/status/instances").spliterator(), false)
+        .filter(instance -> instance.path("tier").asText().equals("ready"))
+        .toList();
+  }
+
+  private static JsonNode device(String name) {
+    return StreamSupport.stream(WEFT.json("top", "--once").path("devices").spliterator(), false)
+        .filter(device -> device.path("device").asText().equals(name))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  @Test
+  void drainUnderLoadLosesNoRequestAndBreaksNoStream() throws Exception {
+    WEFT.succeed("deploy", "--catalog", "smollm2", "--name", "moved", "--wait");
+    String from = WEFT.json("describe", "moved").at("/status/instances/0/device").asText();
+    String whole = StreamedText.read(HTTP, chat(160, true), () -> {});
+    var goesOn = new AtomicBoolean(true);
+    List<CompletableFuture<List<Integer>>> clients = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      clients.add(CompletableFuture.supplyAsync(() -> statusesWhile(goesOn)));
+    }
+
+    String moved = StreamedText.read(HTTP, chat(160, true), () -> WEFT.succeed("drain", from));
+
+    assertThat(moved).isEqualTo(whole).hasSizeGreaterThan(200);
+    Installation.await(
+        Duration.ofSeconds(60), from + " is empty", () -> ready(device(from)).isEmpty());
+    goesOn.set(false);
+    for (CompletableFuture<List<Integer>> client : clients) {
+      assertThat(client.join()).isNotEmpty().containsOnly(200);
+    }
+    assertThat(device(from).at("/status/phase").asText()).isEqualTo("draining");
+    assertThat(WEFT.json("describe", "moved").at("/status/instances").toString()).contains("ready");
+    WEFT.succeed("drain", from, "--undo");
+    assertThat(device(from).at("/status/phase").asText()).isEqualTo("ready");
+  }
+
+  private static List<Integer> statusesWhile(AtomicBoolean goesOn) {
+    List<Integer> statuses = new ArrayList<>();
+    do {
+      statuses.add(
+          HTTP.sendAsync(chat(8, false), HttpResponse.BodyHandlers.ofString()).join().statusCode());
+    } while (goesOn.get());
+    return statuses;
+  }
+
+  private static HttpRequest chat(int maxTokens, boolean stream) {
+    String body =
+        """
+        {"model":"moved","temperature":0,"max_tokens":%d,"stream":%s,"ignore_eos":true,
+         "messages":[{"role":"user","content":"Tell a very long story."}]}\
+        """
+            .formatted(maxTokens, stream);
+    return HttpRequest.newBuilder(URI.create(WEFT.baseUrl() + "/v1/chat/completions"))
+        .header("Authorization", "Bearer " + WEFT.key())
+        .header("Content-Type", "application/json")
+        .POST(HttpRequest.BodyPublishers.ofString(body))
+        .build();
+  }
+}
