@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 ///   status of its own beside this one
 /// @param workers threads that take its small steps, as many as were found to be fastest; 0 where
 ///   there is nothing to choose
+/// @param profile how long its steps take on this device; `null` until that has been measured
 public record InstanceStatus(
     RevisionId revision,
     @Nullable Kind kind,
@@ -31,12 +32,13 @@ public record InstanceStatus(
     @Nullable LoadProgress progress,
     @Nullable Failure failure,
     List<String> adapters,
-    int workers) {
+    int workers,
+    @Nullable PerformanceTable profile) {
   public InstanceStatus {
     adapters = List.copyOf(adapters);
   }
 
-  /// Without workers.
+  /// Without workers and a profile.
   public InstanceStatus(
       RevisionId revision,
       @Nullable Kind kind,
@@ -65,7 +67,8 @@ public record InstanceStatus(
         progress,
         failure,
         adapters,
-        0);
+        0,
+        null);
   }
 
   public boolean busy() {

@@ -165,7 +165,8 @@ final class CommandLineTest {
             null,
             null,
             List.of(),
-            2);
+            2,
+            null);
     var cpu = new DeviceId("cpu-0");
     var status =
         new DeviceStatus(

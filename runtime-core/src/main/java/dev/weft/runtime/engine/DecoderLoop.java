@@ -50,6 +50,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
   private final StepRunner runner;
   private final CacheReport report;
   private final LatencyWatch latency;
+  private @Nullable StepProbe probe;
 
   /// All that have not ended, in order of arrival.
   private final Map<Sequence, Generation> generations = new LinkedHashMap<>();
@@ -100,7 +101,10 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
                 settings.maxScoredRows()),
             blocks);
     plain = entrance(revision, StepBatch.Entry.NO_ADAPTER, options.maxWaiting());
-    runner = new StepRunner(revision, executable, observer, device, pace, this);
+    runner = new StepRunner(revision, executable, observer, device, pace, options.profile(), this);
+    if (options.profile().missing()) {
+      probe = new StepProbe(executable, blocks, this::makeFree, device::nanoTime, options);
+    }
     load = measure();
   }
 
@@ -258,10 +262,40 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     if (elastic != null) {
       elastic.idle(device.nanoTime());
     }
+    if (probe != null) {
+      measure(probe);
+    }
+  }
+
+  /// What cannot be measured is not known: decisions go without it, and the decoder goes on.
+  private void measure(StepProbe prober) {
+    try {
+      prober
+          .idle()
+          .ifPresent(table -> {
+            probe = null;
+            options.profile().measured(table);
+          });
+    } catch (RuntimeException | Error e) {
+      probe = null;
+      log.atWarn()
+          .setCause(e)
+          .addKeyValue("revision", revision)
+          .log("how long steps take could not be measured");
+    }
+  }
+
+  private void makeFree(int count) {
+    if (elastic != null) {
+      elastic.makeFree(count);
+    }
   }
 
   @Override
   public void turn() {
+    if (probe != null) {
+      probe.used();
+    }
     endCancelledAndOverdue();
     generations.values().forEach(Generation::draft);
     StepBudget budget = pace.next(planner.decoding() || device.othersHaveWork(this));

@@ -54,6 +54,15 @@ final class ElasticKv implements Tenant, AutoCloseable {
     }
   }
 
+  /// Maps blocks until so many are free, as far as there is memory that nobody holds.
+  void makeFree(int count) {
+    int missing = count - blocks.free();
+    if (missing > 0) {
+      trimmed = false;
+      blocks.extend(share.growAhead(missing));
+    }
+  }
+
   /// Gives the memory back that has not been used for a while; cached prefixes stay.
   void idle(long nanoTime) {
     if (!trimmed && nanoTime - usedAt > KEPT_UNUSED.toNanos()) {

@@ -54,14 +54,16 @@ public interface Engine extends AutoCloseable {
   /// @param maxSequences sequences in one step
   /// @param maxWaiting requests waiting for a place in the batch
   /// @param serviceLevel what its callers are promised
+  /// @param profile how long its steps take
   record DecoderOptions(
       int contextLength,
       int kvBlockCount,
       int maxBatchTokens,
       int maxSequences,
       int maxWaiting,
-      ServiceLevel serviceLevel) {
-    /// With the usual promises.
+      ServiceLevel serviceLevel,
+      StepProfile profile) {
+    /// With the usual promises, and steps that nobody measures.
     public DecoderOptions(
         int contextLength, int kvBlockCount, int maxBatchTokens, int maxSequences, int maxWaiting) {
       this(
@@ -70,7 +72,8 @@ public interface Engine extends AutoCloseable {
           maxBatchTokens,
           maxSequences,
           maxWaiting,
-          ServiceLevel.DEFAULT);
+          ServiceLevel.DEFAULT,
+          StepProfile.none());
     }
 
     public DecoderOptions {

@@ -25,6 +25,7 @@ final class StepRunner {
   private final EngineObserver observer;
   private final DeviceThread device;
   private final PrefillPace pace;
+  private final StepProfile profile;
   private final Requests requests;
 
   /// Those for whom steps are run.
@@ -44,12 +45,14 @@ final class StepRunner {
       EngineObserver observer,
       DeviceThread device,
       PrefillPace pace,
+      StepProfile profile,
       Requests requests) {
     this.revision = revision;
     this.executable = executable;
     this.observer = observer;
     this.device = device;
     this.pace = pace;
+    this.profile = profile;
     this.requests = requests;
   }
 
@@ -90,6 +93,7 @@ final class StepRunner {
       rows += part.rows();
     }
     pace.took(parts, nanos);
+    profile.took(parts, nanos);
     observer.onStep(
         revision,
         new EngineObserver.Step(

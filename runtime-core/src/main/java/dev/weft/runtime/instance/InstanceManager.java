@@ -59,13 +59,26 @@ public final class InstanceManager implements AutoCloseable {
   /// What a manager works with.
   ///
   /// @param identity of the device and of this start of the runtime
+  /// @param profiles where it is kept how long steps take
   public record Device(
       DeviceIdentity identity,
       Backend backend,
       Engine engine,
       MemoryLedger ledger,
       Balloon balloon,
-      ModelSupply supply) {}
+      ModelSupply supply,
+      ProfileStore profiles) {
+    /// Where nobody measures steps.
+    public Device(
+        DeviceIdentity identity,
+        Backend backend,
+        Engine engine,
+        MemoryLedger ledger,
+        Balloon balloon,
+        ModelSupply supply) {
+      this(identity, backend, engine, ledger, balloon, supply, ProfileStore.NONE);
+    }
+  }
 
   public InstanceManager(
       Device device, InstanceSettings settings, InstanceListener listener, InstantSource clock) {
@@ -89,7 +102,7 @@ public final class InstanceManager implements AutoCloseable {
                 return InstanceManager.this.evict(revision, reason);
               }
             });
-    this.loader = new ModelLoader(device.backend(), memory, device.balloon(), settings);
+    this.loader = new ModelLoader(device, memory, settings);
     this.loads =
         Executors.newFixedThreadPool(
             settings.loadThreads(), Thread.ofPlatform().name("weft-load-", 0).daemon().factory());

@@ -264,7 +264,8 @@ final class Instances {
             .map(adapter -> adapter.revision.id().function().value())
             .sorted()
             .toList(),
-        resident == null ? 0 : resident.workers());
+        resident == null ? 0 : resident.workers(),
+        resident == null ? null : resident.profile());
   }
 
   private static Model.@Nullable Kind declaredKind(Revision revision) {

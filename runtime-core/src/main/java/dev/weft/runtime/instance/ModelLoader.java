@@ -13,6 +13,7 @@ import dev.weft.runtime.backend.Backend.Footprint;
 import dev.weft.runtime.backend.DecoderMemory;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.KvType;
+import dev.weft.runtime.engine.StepProfile;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.memory.Scratch;
@@ -33,6 +34,7 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -47,17 +49,19 @@ final class ModelLoader implements AutoCloseable {
   private final DeviceMemory memory;
   private final Balloon balloon;
   private final InstanceSettings settings;
+  private final ProfileStore profiles;
   private final SharedTokenizers tokenizers =
       new SharedTokenizers(SharedTokenizers.IDLE_TOKENS_MAX);
   private final ExecutorService tokenizerThreads =
       Executors.newThreadPerTaskExecutor(
           Thread.ofPlatform().name("weft-tokenizer-", 0).daemon().factory());
 
-  ModelLoader(Backend backend, DeviceMemory memory, Balloon balloon, InstanceSettings settings) {
-    this.backend = backend;
+  ModelLoader(InstanceManager.Device device, DeviceMemory memory, InstanceSettings settings) {
+    this.backend = device.backend();
     this.memory = memory;
-    this.balloon = balloon;
+    this.balloon = device.balloon();
     this.settings = settings;
+    this.profiles = device.profiles();
   }
 
   /// A model as this device would run it.
@@ -89,10 +93,25 @@ final class ModelLoader implements AutoCloseable {
                   measured.footprint(),
                   granted,
                   measured.contextLength(),
-                  fingerprint(revision)));
+                  fingerprint(revision),
+                  profile(revision.spec(), path, measured)));
       undo.keepAll();
       return resident;
     }
+  }
+
+  /// By all that steps depend on: the files, how they are held, and the device.
+  private StepProfile profile(FunctionSpec spec, Path path, Measured measured) {
+    return measured.kind() == Model.Kind.EMBEDDING
+        ? StepProfile.none()
+        : profiles.open(
+            path,
+            List.of(
+                backend.name(),
+                word(spec.quantization()),
+                KvType.of(spec.kvCache()).name(),
+                "%d tokens".formatted(measured.contextLength()),
+                settings.toString()));
   }
 
   private Tokenizer tokenizer(ModelPackage files) {

@@ -2,6 +2,7 @@ package dev.weft.runtime.instance;
 
 import dev.weft.functions.Model;
 import dev.weft.functions.instance.InstanceStatus.Blocks;
+import dev.weft.functions.instance.PerformanceTable;
 import dev.weft.runtime.engine.Engine;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
@@ -33,6 +34,10 @@ sealed interface Resident permits ResidentModel, ResidentAdapter {
 
   /// Threads that take its small steps; 0 where there is nothing to choose.
   int workers();
+
+  /// How long its steps take, once that has been measured; `null` for what runs in the steps of
+  /// another, or is not measured.
+  @Nullable PerformanceTable profile();
 
   void retain();
 

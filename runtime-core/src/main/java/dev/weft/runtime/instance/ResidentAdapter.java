@@ -3,6 +3,7 @@ package dev.weft.runtime.instance;
 import dev.weft.functions.Model;
 import dev.weft.functions.Revision;
 import dev.weft.functions.instance.InstanceStatus.Blocks;
+import dev.weft.functions.instance.PerformanceTable;
 import dev.weft.runtime.engine.Engine;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
@@ -87,6 +88,12 @@ final class ResidentAdapter implements Resident {
   @Override
   public int workers() {
     return 0;
+  }
+
+  /// It runs in its base's steps.
+  @Override
+  public @Nullable PerformanceTable profile() {
+    return null;
   }
 
   @Override

@@ -3,10 +3,12 @@ package dev.weft.runtime.instance;
 import dev.weft.functions.Model;
 import dev.weft.functions.Revision;
 import dev.weft.functions.instance.InstanceStatus.Blocks;
+import dev.weft.functions.instance.PerformanceTable;
 import dev.weft.runtime.backend.Backend.Footprint;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.engine.Engine;
+import dev.weft.runtime.engine.StepProfile;
 import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.ModelPackage;
@@ -34,7 +36,8 @@ final class ResidentModel implements Resident {
       Footprint footprint,
       DeviceMemory.Granted memory,
       int contextLength,
-      String fingerprint) {}
+      String fingerprint,
+      StepProfile profile) {}
 
   /// A compiled model of either kind.
   sealed interface Executable {
@@ -72,7 +75,8 @@ final class ResidentModel implements Resident {
                     settings.maxBatchTokens(),
                     settings.maxSequences(),
                     revision.spec().limits().maxQueuedRequests(),
-                    revision.spec().serviceLevel()),
+                    revision.spec().serviceLevel(),
+                    parts.profile()),
                 kv);
         instance = decoder;
         model = new ServingModel.Generator(common, decoder, chat);
@@ -149,6 +153,11 @@ final class ResidentModel implements Resident {
   }
 
   @Override
+  public @Nullable PerformanceTable profile() {
+    return parts.profile().table().orElse(null);
+  }
+
+  @Override
   public void retain() {
     references.retain();
   }
@@ -165,6 +174,7 @@ final class ResidentModel implements Resident {
       if (serving != null) {
         serving.close();
       }
+      parts.profile().keep();
     } finally {
       release();
     }

@@ -4,9 +4,11 @@ import dev.weft.runtime.memory.BlockMoves;
 import dev.weft.runtime.memory.BlockPool;
 import dev.weft.runtime.memory.BlockStore;
 import dev.weft.runtime.memory.BlockSupply;
+import dev.weft.runtime.memory.BlockTable;
 import dev.weft.runtime.memory.PrefixCache;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /// The KV blocks of one instance, as its planner sees them: who has how many, who may have how
@@ -220,6 +222,18 @@ public final class KvBlocks {
       throw new IllegalStateException(
           "%d blocks planned, %d free".formatted(blocks, pool.freeCount()));
     }
+  }
+
+  /// Blocks that hold nothing, lent for a step that is run for its time alone; empty when fewer are
+  /// free. They come back by [#takeBack] before anything else happens here.
+  public Optional<BlockTable> tryLend(int count) {
+    var lent = new BlockTable();
+    return pool.tryGrow(lent, count) ? Optional.of(lent) : Optional.empty();
+  }
+
+  /// Takes back what was lent, whatever was written to it.
+  public void takeBack(BlockTable lent) {
+    release(pool.release(lent));
   }
 
   private void evict(int count) {

@@ -12,6 +12,7 @@ import dev.weft.runtime.instance.DeviceIdentity;
 import dev.weft.runtime.instance.InstanceManager;
 import dev.weft.runtime.instance.InstanceSettings;
 import dev.weft.runtime.instance.ModelSupply;
+import dev.weft.runtime.instance.ProfileStore;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
@@ -137,7 +138,8 @@ public final class RuntimeProcess {
                   engine,
                   ledger,
                   new Balloon(chunks, ledger, metrics.memory()),
-                  ModelSupply.of(new ModelFetcher(SourceSettings.of(options.home(), environment)))),
+                  ModelSupply.of(new ModelFetcher(SourceSettings.of(options.home(), environment))),
+                  ProfileStore.in(options.home().resolve("cache/profiles"))),
               InstanceSettings.DEFAULT,
               metrics,
               InstantSource.system());
