@@ -66,6 +66,12 @@ public final class ControlApi {
   /// Milliseconds that the request may still take before its first token.
   public static final String DEADLINE_HEADER = "weft-deadline-ms";
 
+  /// `in-time` asks for a refusal (429, a code that begins with `not_in_time`) where this request
+  /// would be late, or make others late; without it a request waits for its turn, however long.
+  public static final String ADMISSION_HEADER = "weft-admission";
+
+  public static final String ADMISSION_IN_TIME = "in-time";
+
   /// Recorded with every invocation; later work orders and warms by them.
   public static final String WORKFLOW_HEADER = "weft-workflow";
 

@@ -38,6 +38,11 @@ final class AdaptedDecoder implements Engine.DecoderInstance {
   }
 
   @Override
+  public Engine.Submission submitInTime(GenerationRequest request, GenerationListener listener) {
+    return base.submitInTime(entrance, request, listener);
+  }
+
+  @Override
   public long adapterBytes(AdapterWeights adapter) {
     return base.adapterBytes(adapter);
   }

@@ -1,5 +1,7 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.autoscaler.admission.ShadowValidation;
+import dev.weft.autoscaler.scheduling.StepChoice;
 import dev.weft.functions.RevisionId;
 import java.time.Duration;
 import org.slf4j.Logger;
@@ -13,6 +15,16 @@ final class ContainedObserver implements EngineObserver {
 
   ContainedObserver(EngineObserver observer) {
     this.observer = observer;
+  }
+
+  @Override
+  public void onTurn(StepChoice.Reason reason, Duration headroom) {
+    contain(() -> observer.onTurn(reason, headroom));
+  }
+
+  @Override
+  public void onNotAdmitted(RevisionId revision, ShadowValidation.Code code) {
+    contain(() -> observer.onNotAdmitted(revision, code));
   }
 
   @Override

@@ -24,7 +24,9 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -50,7 +52,9 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
   private final StepRunner runner;
   private final CacheReport report;
   private final LatencyWatch latency;
-  private @Nullable StepProbe probe;
+  private final Deadlines deadlines;
+  private final StepProbe probe;
+  private final InTime inTime;
 
   /// All that have not ended, in order of arrival.
   private final Map<Sequence, Generation> generations = new LinkedHashMap<>();
@@ -84,6 +88,8 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     pace = new PrefillPace(options.maxBatchTokens());
     report = new CacheReport(revision, observer);
     latency = new LatencyWatch(options.serviceLevel());
+    deadlines = new Deadlines(options.serviceLevel());
+
     swap = new SwapStore(executable, space, pace::nanos, report, device::nanoTime);
     blocks =
         new KvBlocks(
@@ -102,9 +108,14 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
             blocks);
     plain = entrance(revision, StepBatch.Entry.NO_ADAPTER, options.maxWaiting());
     runner = new StepRunner(revision, executable, observer, device, pace, options.profile(), this);
-    if (options.profile().missing()) {
-      probe = new StepProbe(executable, blocks, this::makeFree, device::nanoTime, options);
-    }
+    probe = new StepProbe(revision, executable, blocks, this::makeFree, device::nanoTime, options);
+    inTime =
+        new InTime(
+            this,
+            deadlines,
+            new InTime.Kv(blocks, executable.kvLayout(), supply),
+            observer,
+            device);
     load = measure();
   }
 
@@ -139,7 +150,51 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     return submit(plain, request, listener);
   }
 
+  @Override
+  public Submission submitInTime(GenerationRequest request, GenerationListener listener) {
+    return submitInTime(plain, request, listener);
+  }
+
   Submission submit(Entrance entrance, GenerationRequest request, GenerationListener listener) {
+    return submit(
+        entrance,
+        request,
+        listener,
+        generation ->
+            device.offer(() -> accept(generation))
+                ? Optional.empty()
+                : Optional.of(closing ? rejectedClosing() : rejectedFull()));
+  }
+
+  Submission submitInTime(
+      Entrance entrance, GenerationRequest request, GenerationListener listener) {
+    return submit(
+        entrance,
+        request,
+        listener,
+        generation -> {
+          var refused = new AtomicReference<Optional<Submission.Rejected>>(Optional.empty());
+          boolean asked =
+              device.call(() -> {
+                refused.set(inTime.refusal(generation));
+                if (refused.get().isEmpty()) {
+                  accept(generation);
+                }
+              });
+          return asked ? refused.get() : Optional.of(rejectedClosing());
+        });
+  }
+
+  /// Hands an admitted generation over; says why when that was not possible.
+  private interface HandOver {
+    Optional<Submission.Rejected> to(Generation generation);
+  }
+
+  private Submission submit(
+      Entrance entrance,
+      GenerationRequest request,
+      GenerationListener listener,
+      HandOver handOver) {
     checkTokens(request.promptTokens());
     checkTokens(request.generated());
     long length = (long) request.promptTokens().length + request.maxTokens();
@@ -167,9 +222,10 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     if (!entrance.tryEnter()) {
       return rejectedFull();
     }
-    if (!device.offer(() -> accept(generation))) {
+    Optional<Submission.Rejected> refused = handOver.to(generation);
+    if (refused.isPresent()) {
       generation.leave();
-      return closing ? rejectedClosing() : rejectedFull();
+      return refused.get();
     }
     return generation;
   }
@@ -258,31 +314,30 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
   }
 
   @Override
+  public long due() {
+    long due = Long.MAX_VALUE;
+    for (Generation generation : generations.values()) {
+      due = Math.min(due, deadlines.due(generation));
+    }
+    return due;
+  }
+
+  @Override
+  public int quota() {
+    return deadlines.quota(options.profile().times(), planner.runningCount());
+  }
+
+  @Override
+  public Optional<Demand> demand() {
+    return options.profile().times().map(times -> inTime.demand(times, generations.values()));
+  }
+
+  @Override
   public void idle() {
     if (elastic != null) {
       elastic.idle(device.nanoTime());
     }
-    if (probe != null) {
-      measure(probe);
-    }
-  }
-
-  /// What cannot be measured is not known: decisions go without it, and the decoder goes on.
-  private void measure(StepProbe prober) {
-    try {
-      prober
-          .idle()
-          .ifPresent(table -> {
-            probe = null;
-            options.profile().measured(table);
-          });
-    } catch (RuntimeException | Error e) {
-      probe = null;
-      log.atWarn()
-          .setCause(e)
-          .addKeyValue("revision", revision)
-          .log("how long steps take could not be measured");
-    }
+    probe.idle();
   }
 
   private void makeFree(int count) {
@@ -293,9 +348,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
 
   @Override
   public void turn() {
-    if (probe != null) {
-      probe.used();
-    }
+    probe.used();
     endCancelledAndOverdue();
     generations.values().forEach(Generation::draft);
     StepBudget budget = pace.next(planner.decoding() || device.othersHaveWork(this));
@@ -425,6 +478,9 @@ final class DecoderLoop implements Engine.DecoderInstance, Work, StepRunner.Requ
     }
     planner.remove(generation.sequence());
     generation.leave();
+    if (outcome == Outcome.STOP || outcome == Outcome.LENGTH) {
+      deadlines.ended(generation.usage().completionTokens());
+    }
     load = measure();
     observer.onEnded(
         generation.entrance().revision(), generation.summary(outcome, device.nanoTime()));

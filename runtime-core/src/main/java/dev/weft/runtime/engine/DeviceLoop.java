@@ -1,5 +1,6 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.autoscaler.admission.InstanceLoad;
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
@@ -8,7 +9,7 @@ import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
-import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -16,14 +17,12 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// The engine of one device: one platform thread that takes what was asked of it, picks the
-/// instance that was served longest ago among those with work, runs one step of it, and begins
-/// anew. With no work it parks, but still comes round now and then, so that [#sinceLastTurn] tells
-/// the truth.
+/// The engine of one device: one platform thread that takes what was asked of it, picks an instance
+/// with work ([Turns]), runs one step of it, and begins anew. With no work it parks, but still
+/// comes round now and then, so that [#sinceLastTurn] tells the truth.
 ///
 /// Nothing that a request, a listener or a step does ends the loop: failures end sequences.
 public final class DeviceLoop implements Engine {
@@ -40,8 +39,8 @@ public final class DeviceLoop implements Engine {
   private final LinkedBlockingQueue<Runnable> commands = new LinkedBlockingQueue<>(MAX_COMMANDS);
   private final Link link = new Link();
 
-  /// In the order in which they are served. Only the device's thread touches it.
-  private final ArrayDeque<Work> instances = new ArrayDeque<>();
+  /// Only the device's thread touches it.
+  private final Turns turns = new Turns();
 
   private volatile long lastTurnNanos;
   private volatile boolean closing;
@@ -138,7 +137,7 @@ public final class DeviceLoop implements Engine {
   }
 
   private void start(Work instance) {
-    if (!link.call(() -> instances.addFirst(instance))) {
+    if (!link.call(() -> turns.add(instance, clock.getAsLong()))) {
       throw new IllegalStateException("the engine is closed");
     }
   }
@@ -170,8 +169,8 @@ public final class DeviceLoop implements Engine {
   private void run() {
     while (!closing) {
       lastTurnNanos = clock.getAsLong();
-      runCommands();
-      Work next = nextWithWork();
+      boolean news = runCommands();
+      Turns.Turn next = turns.next(lastTurnNanos, news);
       if (next == null) {
         park();
       } else {
@@ -182,18 +181,20 @@ public final class DeviceLoop implements Engine {
   }
 
   /// What was asked up to now; what comes meanwhile waits for the next turn, so that a flood of
-  /// submissions cannot hold up the steps.
-  private void runCommands() {
-    for (int left = commands.size(); left > 0; left--) {
+  /// submissions cannot hold up the steps. Returns whether there was anything.
+  private boolean runCommands() {
+    int count = commands.size();
+    for (int left = count; left > 0; left--) {
       Runnable command = commands.poll();
       if (command != null) {
         runContained(command);
       }
     }
+    return count > 0;
   }
 
   private void park() {
-    instances.forEach(instance -> runContained(instance::idle));
+    turns.all().forEach(instance -> runContained(instance::idle));
     try {
       Runnable command = commands.poll(settings.idleTurn().toNanos(), TimeUnit.NANOSECONDS);
       if (command != null) {
@@ -213,24 +214,16 @@ public final class DeviceLoop implements Engine {
     }
   }
 
-  private @Nullable Work nextWithWork() {
-    for (int i = instances.size(); i > 0; i--) {
-      Work next = instances.removeFirst();
-      instances.addLast(next);
-      if (next.hasWork()) {
-        return next;
-      }
-    }
-    return null;
-  }
-
-  private void turn(Work instance) {
+  private void turn(Turns.Turn turn) {
+    Work instance = turn.work();
+    observer.onTurn(turn.reason(), Duration.ofNanos(turn.headroomNanos()));
     try {
       instance.turn();
     } catch (RuntimeException | Error e) {
       log.atError().setCause(e).log("a turn of the engine failed; its requests end");
       runContained(() -> instance.fail(e));
     }
+    turns.ended(instance, clock.getAsLong());
   }
 
   private void endAll() {
@@ -246,7 +239,7 @@ public final class DeviceLoop implements Engine {
   }
 
   private void endInstances() {
-    for (Work instance : List.copyOf(instances)) {
+    for (Work instance : turns.all()) {
       runContained(instance::end);
     }
   }
@@ -295,17 +288,24 @@ public final class DeviceLoop implements Engine {
 
     @Override
     public void remove(Work instance) {
-      instances.remove(instance);
+      turns.remove(instance);
     }
 
     @Override
     public boolean othersHaveWork(Work instance) {
-      for (Work other : instances) {
-        if (!other.equals(instance) && other.hasWork()) {
-          return true;
+      return turns.othersHaveWork(instance);
+    }
+
+    @Override
+    public List<InstanceLoad> demands(Work instance, InstanceLoad own) {
+      List<InstanceLoad> demands = new ArrayList<>();
+      demands.add(own);
+      for (Work other : turns.all()) {
+        if (!other.equals(instance)) {
+          other.demand().ifPresent(demands::add);
         }
       }
-      return false;
+      return demands;
     }
 
     @Override

@@ -1,5 +1,8 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.autoscaler.admission.InstanceLoad;
+import java.util.List;
+
 /// How instances reach the device's thread.
 interface DeviceThread {
   /// Queues a task; false when the queue is full or the thread has ended. Never blocks.
@@ -15,6 +18,10 @@ interface DeviceThread {
   /// Whether another instance has work, which waits while this one runs a step. On the device's
   /// thread.
   boolean othersHaveWork(Work instance);
+
+  /// What all instances have to do and hold, as far as it is known how long their steps take; that
+  /// of `instance` is `own`. On the device's thread.
+  List<InstanceLoad> demands(Work instance, InstanceLoad own);
 
   /// The time now, from the engine's clock.
   long nanoTime();

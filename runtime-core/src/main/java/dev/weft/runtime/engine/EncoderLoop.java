@@ -1,11 +1,14 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.autoscaler.admission.InstanceLoad;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.ServiceLevel;
 import dev.weft.runtime.backend.EncoderExecutable;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.slf4j.Logger;
@@ -35,9 +38,11 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
     final List<int[]> texts;
     final List<float[]> vectors;
     final CompletableFuture<List<float[]>> future = new CompletableFuture<>();
+    final long due;
 
-    Job(List<int[]> texts) {
+    Job(List<int[]> texts, long due) {
       this.texts = List.copyOf(texts);
+      this.due = due;
       vectors = new ArrayList<>(texts.size());
     }
   }
@@ -82,7 +87,7 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
       return full(before);
     }
     outstandingJobs.incrementAndGet();
-    var job = new Job(texts);
+    var job = new Job(texts, device.nanoTime() + ServiceLevel.DEFAULT.ttft().toNanos());
     if (!device.offer(() -> accept(job))) {
       leave(job);
       return closing ? unloaded() : full(before);
@@ -113,6 +118,22 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
   @Override
   public boolean hasWork() {
     return !jobs.isEmpty();
+  }
+
+  @Override
+  public long due() {
+    return jobs.stream().mapToLong(job -> job.due).min().orElse(Long.MAX_VALUE);
+  }
+
+  @Override
+  public int quota() {
+    return 1;
+  }
+
+  /// How long its steps take is not measured.
+  @Override
+  public Optional<InstanceLoad> demand() {
+    return Optional.empty();
   }
 
   @Override

@@ -120,6 +120,10 @@ public interface Engine extends AutoCloseable {
     /// [IllegalArgumentException] for a token outside the tokenizer's vocabulary.
     Submission submit(GenerationRequest request, GenerationListener listener);
 
+    /// The same, but refuses as well what would be late, or make others late. Waits for the step
+    /// under way, after which it is decided on exact numbers. Not to be called by listeners.
+    Submission submitInTime(GenerationRequest request, GenerationListener listener);
+
     /// Bytes that an adapter of this decoder takes.
     long adapterBytes(AdapterWeights adapter);
 
@@ -158,7 +162,13 @@ public interface Engine extends AutoCloseable {
         /// The instance is closing.
         CLOSING,
         /// What was generated elsewhere goes on after its end.
-        OVERRUN
+        OVERRUN,
+        /// Memory that it may come to need is missing; elsewhere, or later, there may be some.
+        NOT_IN_TIME_MEMORY,
+        /// Its tokens would be late, or make those of others late.
+        NOT_IN_TIME_DECODE_SHARE,
+        /// A first token would be late: its own, or that of a request behind it.
+        NOT_IN_TIME_PROMPTS
       }
     }
   }

@@ -1,5 +1,7 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.autoscaler.admission.ShadowValidation;
+import dev.weft.autoscaler.scheduling.StepChoice;
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.engine.GenerationListener.Usage;
 import java.time.Duration;
@@ -9,6 +11,14 @@ import java.util.Optional;
 /// and return. What they throw is logged and goes no further.
 public interface EngineObserver {
   EngineObserver NONE = new EngineObserver() {};
+
+  /// An instance gets the next step, and why.
+  ///
+  /// @param headroom what is left until its next token is due; negative when that is late
+  default void onTurn(StepChoice.Reason reason, Duration headroom) {}
+
+  /// A request was to be admitted only if that keeps all promises, and was refused.
+  default void onNotAdmitted(RevisionId revision, ShadowValidation.Code code) {}
 
   /// A step of a decoder has succeeded.
   default void onStep(RevisionId revision, Step step) {}

@@ -115,8 +115,21 @@ final class Generation implements Engine.Submission.Admitted {
     return fresh() == 0;
   }
 
+  long submittedNanos() {
+    return submittedNanos;
+  }
+
+  /// When the first token came that was generated here.
+  long firstTokenNanos() {
+    return firstTokenNanos;
+  }
+
+  long lastTokenNanos() {
+    return lastTokenNanos;
+  }
+
   /// Tokens that were generated here.
-  private int fresh() {
+  int fresh() {
     return completionTokens - request.generated().length;
   }
 

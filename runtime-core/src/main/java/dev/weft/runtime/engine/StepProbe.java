@@ -1,5 +1,6 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.PerformanceTable;
 import dev.weft.functions.instance.PerformanceTable.DecodeRow;
 import dev.weft.functions.instance.PerformanceTable.DecodeTime;
@@ -23,12 +24,16 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// Measures a decoder's steps while its device idles: prompts by length, decode steps by batch and
 /// context, each as the median of a few runs, over blocks that are lent for the moment and hold
 /// zeros. A request that comes meanwhile waits for the run under way, so runs that are expected to
 /// take long are left out. On the device's thread.
 final class StepProbe {
+  private static final Logger log = LoggerFactory.getLogger(StepProbe.class);
+
   private static final Duration QUIET = Duration.ofMillis(500);
 
   /// No run that is expected to take longer.
@@ -42,6 +47,7 @@ final class StepProbe {
   private static final List<Integer> BATCHES = List.of(1, 4, 16, 64);
   private static final List<Integer> CONTEXTS = List.of(64, 512, 2_048);
 
+  private final RevisionId revision;
   private final DecoderExecutable executable;
   private final KvBlocks blocks;
   private final IntConsumer makeFree;
@@ -53,6 +59,8 @@ final class StepProbe {
   private final List<DecodeTime> row = new ArrayList<>();
   private final List<Long> runs = new ArrayList<>();
   private long usedAt;
+  private boolean failed;
+  private boolean warm;
 
   /// What is measured: a prompt of `tokens`, or a decode step of `batch` sequences, each of which
   /// has about `tokens` already: whole blocks of them.
@@ -64,11 +72,13 @@ final class StepProbe {
 
   /// @param makeFree asked to have so many blocks free; may fail to
   StepProbe(
+      RevisionId revision,
       DecoderExecutable executable,
       KvBlocks blocks,
       IntConsumer makeFree,
       LongSupplier clock,
       Engine.DecoderOptions options) {
+    this.revision = revision;
     this.executable = executable;
     this.blocks = blocks;
     this.makeFree = makeFree;
@@ -101,11 +111,29 @@ final class StepProbe {
     usedAt = clock.getAsLong();
   }
 
-  /// Goes on measuring, if it has been quiet for a while. Returns the table, once.
-  Optional<PerformanceTable> idle() {
+  /// Goes on measuring, if there is something left to measure and it has been quiet for a while;
+  /// tells the profile at the end. What cannot be measured is not known: decisions go without it,
+  /// and the decoder goes on.
+  void idle() {
     long begin = clock.getAsLong();
-    if (begin - usedAt < QUIET.toNanos()) {
-      return Optional.empty();
+    if (!options.profile().missing() || failed || begin - usedAt < QUIET.toNanos()) {
+      return;
+    }
+    try {
+      measure(begin).ifPresent(options.profile()::measured);
+    } catch (RuntimeException | Error e) {
+      failed = true;
+      log.atWarn()
+          .setCause(e)
+          .addKeyValue("revision", revision)
+          .log("how long steps take could not be measured");
+    }
+  }
+
+  private Optional<PerformanceTable> measure(long begin) {
+    if (!warm && run(left.getFirst()).isPresent()) {
+      // The first step touches what no later one has to.
+      warm = true;
     }
     while (!left.isEmpty()) {
       Point point = left.getFirst();
@@ -123,7 +151,7 @@ final class StepProbe {
         return Optional.empty();
       }
     }
-    return finish();
+    return Optional.of(new PerformanceTable(prefill, decode));
   }
 
   /// In proportion to the last one that was smaller, which is more than it will take; 0 for the
@@ -173,10 +201,6 @@ final class StepProbe {
       decode.add(new DecodeRow(context, row));
       row.clear();
     }
-  }
-
-  private Optional<PerformanceTable> finish() {
-    return Optional.of(new PerformanceTable(prefill, decode));
   }
 
   /// Runs a step for its time; empty when there are too few blocks for it.

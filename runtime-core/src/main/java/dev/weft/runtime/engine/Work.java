@@ -1,8 +1,22 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.autoscaler.admission.InstanceLoad;
+import java.util.Optional;
+
 /// An instance as the device's loop sees it. Only the device's thread calls it.
 interface Work {
   boolean hasWork();
+
+  /// When the next token, or vector, of its requests is due, by the engine's clock;
+  /// `Long.MAX_VALUE` when nobody waits for one.
+  long due();
+
+  /// The most steps of one grant while nobody is in a hurry.
+  int quota();
+
+  /// What it has to do and holds, as admission sees it; empty where nothing is known of how long
+  /// its steps take.
+  Optional<? extends InstanceLoad> demand();
 
   /// Runs one step. Contains failures of the step; what it throws is a bug in the engine.
   void turn();

@@ -102,7 +102,7 @@ public final class InstanceManager implements AutoCloseable {
                 return InstanceManager.this.evict(revision, reason);
               }
             });
-    this.loader = new ModelLoader(device, memory, settings);
+    this.loader = new ModelLoader(device, memory, settings, changes::raise);
     this.loads =
         Executors.newFixedThreadPool(
             settings.loadThreads(), Thread.ofPlatform().name("weft-load-", 0).daemon().factory());

@@ -50,18 +50,25 @@ final class ModelLoader implements AutoCloseable {
   private final Balloon balloon;
   private final InstanceSettings settings;
   private final ProfileStore profiles;
+  private final Runnable changed;
   private final SharedTokenizers tokenizers =
       new SharedTokenizers(SharedTokenizers.IDLE_TOKENS_MAX);
   private final ExecutorService tokenizerThreads =
       Executors.newThreadPerTaskExecutor(
           Thread.ofPlatform().name("weft-tokenizer-", 0).daemon().factory());
 
-  ModelLoader(InstanceManager.Device device, DeviceMemory memory, InstanceSettings settings) {
+  /// @param changed told when something is known of a loaded model that was not before
+  ModelLoader(
+      InstanceManager.Device device,
+      DeviceMemory memory,
+      InstanceSettings settings,
+      Runnable changed) {
     this.backend = device.backend();
     this.memory = memory;
     this.balloon = device.balloon();
     this.settings = settings;
     this.profiles = device.profiles();
+    this.changed = changed;
   }
 
   /// A model as this device would run it.
@@ -111,7 +118,8 @@ final class ModelLoader implements AutoCloseable {
                 word(spec.quantization()),
                 KvType.of(spec.kvCache()).name(),
                 "%d tokens".formatted(measured.contextLength()),
-                settings.toString()));
+                settings.toString()),
+            changed);
   }
 
   private Tokenizer tokenizer(ModelPackage files) {

@@ -43,16 +43,23 @@ public final class ProfileStore {
   }
 
   /// What is known of the model at `path`, run as `circumstances` say.
-  StepProfile open(Path path, List<String> circumstances) {
+  ///
+  /// @param measured told once it has been measured; on a thread of its own
+  StepProfile open(Path path, List<String> circumstances, Runnable measured) {
     if (directory == null) {
       return StepProfile.none();
     }
     try {
       Path file = directory.resolve(key(path, circumstances) + ".json");
-      return StepProfile.of(read(file), table -> write(file, table));
+      return StepProfile.of(
+          read(file),
+          table -> {
+            write(file, table);
+            measured.run();
+          });
     } catch (IOException e) {
       warn(e, path);
-      return StepProfile.of(Optional.empty(), _ -> {});
+      return StepProfile.of(Optional.empty(), _ -> measured.run());
     }
   }
 

@@ -1,5 +1,7 @@
 package dev.weft.runtime.server;
 
+import dev.weft.autoscaler.admission.ShadowValidation;
+import dev.weft.autoscaler.scheduling.StepChoice;
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.engine.EngineObserver;
 import io.micrometer.core.instrument.DistributionSummary;
@@ -18,6 +20,27 @@ final class EngineMetrics implements EngineObserver {
 
   EngineMetrics(MeterRegistry registry) {
     this.registry = registry;
+  }
+
+  @Override
+  public void onTurn(StepChoice.Reason reason, Duration headroom) {
+    registry
+        .counter(
+            "weft.engine.turns",
+            "reason",
+            reason.name().toLowerCase(Locale.ROOT),
+            "late",
+            Boolean.toString(headroom.isNegative()))
+        .increment();
+  }
+
+  @Override
+  public void onNotAdmitted(RevisionId revision, ShadowValidation.Code code) {
+    registry
+        .counter(
+            "weft.engine.not.admitted",
+            tags(revision).and("reason", code.name().toLowerCase(Locale.ROOT)))
+        .increment();
   }
 
   @Override

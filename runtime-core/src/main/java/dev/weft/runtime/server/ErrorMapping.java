@@ -65,6 +65,14 @@ final class ErrorMapping {
           ApiError.of(Category.INVALID, rejected.message(), null, "context_length_exceeded");
       case CLOSING -> unloaded();
       case OVERRUN -> ApiError.of(Category.INVALID, rejected.message(), "choices", "invalid_value");
+      case NOT_IN_TIME_MEMORY, NOT_IN_TIME_DECODE_SHARE, NOT_IN_TIME_PROMPTS ->
+          new ApiError(
+              Category.OVERLOADED,
+              "The promises of this device could not be kept: " + rejected.message() + ".",
+              null,
+              rejected.code().name().toLowerCase(Locale.ROOT),
+              SOON,
+              null);
     };
   }
 

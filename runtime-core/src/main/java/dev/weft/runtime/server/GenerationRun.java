@@ -1,9 +1,11 @@
 package dev.weft.runtime.server;
 
+import dev.weft.functions.instance.ControlApi;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.engine.GenerationListener.Usage;
+import dev.weft.runtime.engine.GenerationRequest;
 import dev.weft.runtime.instance.Lease;
 import dev.weft.runtime.server.GenerationEvents.Event;
 import dev.weft.runtime.server.openai.ApiError;
@@ -12,6 +14,7 @@ import dev.weft.runtime.server.openai.Reply.Finish;
 import dev.weft.runtime.server.openai.TokenUsage;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// One generation request from submission to its end: submits the sequences, hands what they
@@ -71,7 +74,7 @@ final class GenerationRun {
       int unsubmitted = left--;
       Submission submission;
       try {
-        submission = decoder.submit(plan.sequences().get(i).request(), events.listener(i));
+        submission = submit(decoder, i);
       } catch (RuntimeException | Error e) {
         call.onContext(() -> refuse(ErrorMapping.of(e), unsubmitted));
         return;
@@ -84,6 +87,18 @@ final class GenerationRun {
         }
       }
     }
+  }
+
+  /// Only the first sequence is refused for being late: the rest of what was begun goes on.
+  private Submission submit(DecoderInstance decoder, int index) {
+    GenerationRequest request = plan.sequences().get(index).request();
+    boolean inTime =
+        index == 0
+            && call.header(ControlApi.ADMISSION_HEADER)
+                .equals(Optional.of(ControlApi.ADMISSION_IN_TIME));
+    return inTime
+        ? decoder.submitInTime(request, events.listener(index))
+        : decoder.submit(request, events.listener(index));
   }
 
   private void admit(Submission.Admitted sequence) {

@@ -36,31 +36,32 @@ class ProfileStoreTest {
 
   @Test
   void findsAgainWhatWasKept() throws IOException {
-    StepProfile profile = store.open(model, List.of("cpu"));
+    StepProfile profile = store.open(model, List.of("cpu"), () -> {});
     assertThat(profile.table()).isEmpty();
     profile.measured(TABLE);
     profile.keep();
 
-    assertThat(ProfileStore.in(directory).open(model, List.of("cpu")).table()).contains(TABLE);
-    assertThat(store.open(model, List.of("cpu", "w8a8")).table()).isEmpty();
+    assertThat(ProfileStore.in(directory).open(model, List.of("cpu"), () -> {}).table())
+        .contains(TABLE);
+    assertThat(store.open(model, List.of("cpu", "w8a8"), () -> {}).table()).isEmpty();
     Files.writeString(model, "other weights");
-    assertThat(store.open(model, List.of("cpu")).table()).isEmpty();
+    assertThat(store.open(model, List.of("cpu"), () -> {}).table()).isEmpty();
   }
 
   @Test
   void measuresAgainWhatCannotBeRead() throws IOException {
-    StepProfile profile = store.open(model, List.of());
+    StepProfile profile = store.open(model, List.of(), () -> {});
     profile.measured(TABLE);
     profile.keep();
     for (Path file : filesIn(directory)) {
       Files.writeString(file, "{\"prefill\":[],");
     }
 
-    StepProfile again = store.open(model, List.of());
+    StepProfile again = store.open(model, List.of(), () -> {});
     assertThat(again.table()).isEmpty();
     again.measured(TABLE);
     again.keep();
-    assertThat(store.open(model, List.of()).table()).contains(TABLE);
+    assertThat(store.open(model, List.of(), () -> {}).table()).contains(TABLE);
   }
 
   private static List<Path> filesIn(Path directory) throws IOException {

@@ -1,0 +1,105 @@
+package dev.weft.runtime.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.weft.functions.ServiceLevel;
+import dev.weft.functions.instance.PerformanceTable;
+import dev.weft.functions.instance.PerformanceTable.DecodeRow;
+import dev.weft.functions.instance.PerformanceTable.DecodeTime;
+import dev.weft.functions.instance.PerformanceTable.PrefillTime;
+import dev.weft.runtime.engine.Engine.DecoderInstance;
+import dev.weft.runtime.engine.Engine.DecoderOptions;
+import dev.weft.runtime.engine.Engine.Submission;
+import dev.weft.runtime.engine.Engine.Submission.Rejected;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.Test;
+
+/// Requests that are admitted only where they are in time. The first token is promised within two
+/// seconds, and a prompt of eight tokens takes one.
+class AdmissionTest extends DeviceLoopFixture {
+  private final Gate gate = new Gate();
+
+  private static StepProfile profile(double prompt, double token) {
+    var table =
+        new PerformanceTable(
+            List.of(new PrefillTime(8, prompt)),
+            List.of(
+                new DecodeRow(64, List.of(new DecodeTime(1, token), new DecodeTime(8, token)))));
+    return StepProfile.of(Optional.of(table), _ -> {});
+  }
+
+  private DecoderInstance instance(StepProfile profile) {
+    var level = new ServiceLevel(Duration.ofSeconds(2), Duration.ofMillis(200));
+    return add(
+        fake(this::answer).beforeStep(gate),
+        new DecoderOptions(512, BLOCKS, 16, 8, 8, level, profile));
+  }
+
+  private static Submission inTime(DecoderInstance instance) {
+    return instance.submitInTime(Requests.ask("abcdef").build(), new RecordingListener());
+  }
+
+  @Test
+  void refusesWhatWouldBeLate() {
+    gate.open();
+    DecoderInstance slow = instance(profile(3_000, 10));
+
+    Submission refused = inTime(slow);
+
+    assertThat(refused)
+        .isInstanceOfSatisfying(
+            Rejected.class,
+            rejected -> {
+              assertThat(rejected.code()).isEqualTo(Rejected.Code.NOT_IN_TIME_PROMPTS);
+              assertThat(rejected.message()).contains("late");
+            });
+    assertThat(slow.load().busy()).isFalse();
+    assertThat(Requests.ask("abcdef").run(slow).text())
+        .as("who does not ask for that waits as long as it takes")
+        .isEqualTo("echo");
+  }
+
+  @Test
+  void refusesWhatWouldMakeTokensLate() {
+    gate.open();
+
+    assertThat(inTime(instance(profile(10, 250))))
+        .isInstanceOfSatisfying(
+            Rejected.class,
+            rejected ->
+                assertThat(rejected.code()).isEqualTo(Rejected.Code.NOT_IN_TIME_DECODE_SHARE));
+  }
+
+  @Test
+  void anotherInstancesWorkCounts() throws InterruptedException {
+    DecoderInstance busy = instance(profile(700, 1));
+    DecoderInstance other = instance(profile(700, 1));
+    assertThat(inTime(busy)).isInstanceOf(Submission.Admitted.class);
+    gate.awaitArrival();
+    // All of these wait for the step under way.
+    busy.submit(Requests.ask("ghijkl").build(), new RecordingListener());
+    busy.submit(Requests.ask("mnopqr").build(), new RecordingListener());
+    var answer = new AtomicReference<Submission>();
+    Thread third = Thread.ofPlatform().start(() -> answer.set(inTime(other)));
+    awaitUntil(() -> third.getState() == Thread.State.WAITING);
+
+    gate.open();
+    third.join();
+
+    assertThat(answer.get())
+        .isInstanceOfSatisfying(
+            Rejected.class,
+            rejected -> assertThat(rejected.code()).isEqualTo(Rejected.Code.NOT_IN_TIME_PROMPTS));
+  }
+
+  @Test
+  void admitsWhatIsInTimeAndWhatNothingIsKnownOf() {
+    gate.open();
+
+    assertThat(inTime(instance(profile(100, 10)))).isInstanceOf(Submission.Admitted.class);
+    assertThat(inTime(instance(StepProfile.none()))).isInstanceOf(Submission.Admitted.class);
+  }
+}
