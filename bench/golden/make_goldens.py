@@ -1,9 +1,11 @@
 """Golden values for Weft's fidelity, from PyTorch, transformers and sentence-transformers in float32.
 
-Usage: make_goldens.py SMOLLM2.gguf MINILM_DIRECTORY [greedy|perplexity|embeddings]...
+Usage: make_goldens.py SMOLLM2.gguf MINILM_DIRECTORY [greedy|adapter|perplexity|embeddings]...
 
 greedy      64 greedy tokens after each of prompts.json, with the largest logits of every step. The
             weights are those of the GGUF file, dequantised: the difference that is left is Weft's.
+adapter     the same after four of the prompts, with a low-rank adapter of all matrices merged into the
+            weights: the adapter that GoldenAdapter.java writes as files
 perplexity  of wikitext-2 windows, with each token's log-probability
 embeddings  of sentences.txt, normalised, as base64 of little-endian float32
 """
@@ -22,6 +24,18 @@ STEPS = 64
 TOP = 5
 WINDOW = 512
 WINDOWS = 4
+ADAPTER_PROMPTS = 4
+RANK = 8
+ALPHA = 4
+MODULES = [
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+    "self_attn.v_proj",
+    "self_attn.o_proj",
+    "mlp.gate_proj",
+    "mlp.up_proj",
+    "mlp.down_proj",
+]
 
 
 def load_decoder(gguf):
@@ -66,10 +80,45 @@ def write(name, value):
     print("wrote", name, len(text), "bytes")
 
 
+def adapter_matrix(index, rows, columns):
+    """As GoldenAdapter.java: 8 bits of a hash of the tensor's and the element's number."""
+    bits = numpy.arange(rows * columns, dtype=numpy.uint32) + numpy.uint32(index << 20)
+    bits ^= bits >> 16
+    bits *= numpy.uint32(0x85EBCA6B)
+    bits ^= bits >> 13
+    bits *= numpy.uint32(0xC2B2AE35)
+    bits ^= bits >> 16
+    values = ((bits >> 24).astype(numpy.float32) - 127.5) / 1024
+    return torch.from_numpy(values.reshape(rows, columns))
+
+
+def merge_adapter(model):
+    index = 0
+    for layer in model.model.layers:
+        for module in MODULES:
+            weight = layer.get_submodule(module).weight
+            outputs, inputs = weight.shape
+            a = adapter_matrix(index, RANK, inputs).double()
+            b = adapter_matrix(index + 1, outputs, RANK).double()
+            with torch.no_grad():
+                weight.copy_((weight.double() + ALPHA / RANK * (b @ a)).float())
+            index += 2
+
+
 def greedy(gguf):
     model, tokenizer = load_decoder(gguf), load_tokenizer(gguf)
+    write("smollm2-greedy.json", continuations(model, tokenizer, None))
+
+
+def adapter(gguf):
+    model, tokenizer = load_decoder(gguf), load_tokenizer(gguf)
+    merge_adapter(model)
+    write("smollm2-adapter-greedy.json", continuations(model, tokenizer, ADAPTER_PROMPTS))
+
+
+def continuations(model, tokenizer, count):
     prompts = []
-    for prompt in json.loads((HERE / "prompts.json").read_text(encoding="utf-8")):
+    for prompt in json.loads((HERE / "prompts.json").read_text(encoding="utf-8"))[:count]:
         ids = tokenizer.encode(prompt["text"]).ids
         tokens, steps = [], []
         step_input, cache = torch.tensor([ids]), None
@@ -87,7 +136,7 @@ def greedy(gguf):
         prompts.append(
             {"name": prompt["name"], "text": prompt["text"], "prompt": ids, "tokens": tokens, "top": steps}
         )
-    write("smollm2-greedy.json", {"steps": STEPS, "prompts": prompts})
+    return {"steps": STEPS, "prompts": prompts}
 
 
 def perplexity(gguf):
@@ -134,6 +183,7 @@ def main():
     gguf, minilm = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     parts = {
         "greedy": lambda: greedy(gguf),
+        "adapter": lambda: adapter(gguf),
         "perplexity": lambda: perplexity(gguf),
         "embeddings": lambda: embeddings(minilm),
     }

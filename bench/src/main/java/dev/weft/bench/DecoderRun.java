@@ -7,6 +7,7 @@ import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.backend.StepResult;
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.ModelPackage;
 import dev.weft.runtime.sampling.SampleRequest;
@@ -25,6 +26,7 @@ public final class DecoderRun implements AutoCloseable {
   private final DecoderExecutable executable;
   private final int[] blocks;
   private final int batchRows;
+  private int adapter = StepBatch.Entry.NO_ADAPTER;
 
   /// Compiles the model for sequences of at most `contextLength` tokens.
   public DecoderRun(Backend backend, ModelPackage model, Quantization quantization, Bounds bounds) {
@@ -40,6 +42,11 @@ public final class DecoderRun implements AutoCloseable {
 
   /// @param batchRows the most rows in one step
   public record Bounds(int contextLength, int batchRows) {}
+
+  /// From now on runs with this adapter.
+  public void adapt(AdapterWeights weights) {
+    adapter = executable.addAdapter(weights);
+  }
 
   private static CompileOptions options(Quantization quantization, Bounds bounds, int blockCount) {
     return new CompileOptions(
@@ -95,7 +102,8 @@ public final class DecoderRun implements AutoCloseable {
 
   private StepResult.Entry step(
       int[] tokens, int position, List<SampleRequest> samples, boolean keepLogits) {
-    StepBatch.Entry entry = new StepBatch.Entry(tokens, position, blocks, samples, keepLogits);
+    StepBatch.Entry entry =
+        new StepBatch.Entry(tokens, position, blocks, samples, keepLogits, adapter);
     return executable.forward(new StepBatch(List.of(entry))).await().entries().getFirst();
   }
 

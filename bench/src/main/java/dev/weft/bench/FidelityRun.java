@@ -8,6 +8,9 @@ import dev.weft.functions.Quantization;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.EncoderExecutable;
+import dev.weft.runtime.model.AdapterFiles;
+import dev.weft.runtime.model.AdapterPackage;
+import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.ModelPackage;
@@ -40,6 +43,23 @@ public final class FidelityRun {
       PerplexityResult perplexity =
           Fidelity.perplexity(run, Golden.perplexity(), text.windows(), text.tokensPerWindow());
       return new DecoderResult(greedy, perplexity);
+    }
+  }
+
+  /// SmolLM2 with [GoldenAdapter] beside its weights, against the adapter merged into them.
+  ///
+  /// @param directory where the adapter's files are written
+  public static GreedyResult smolLm2Adapter(
+      Path file, Path directory, Backend backend, Quantization quantization) {
+    Bounds bounds = new Bounds(512, BATCH_ROWS);
+    try (ModelPackage model = ModelFiles.open(file)) {
+      DecoderSpec spec = (DecoderSpec) model.spec();
+      GoldenAdapter.write(directory, spec);
+      try (AdapterPackage adapter = AdapterFiles.open(directory, spec);
+          DecoderRun run = new DecoderRun(backend, model, quantization, bounds)) {
+        run.adapt(adapter.weights());
+        return Fidelity.greedy(run, Golden.adapterGreedy());
+      }
     }
   }
 

@@ -63,6 +63,11 @@ public final class Golden {
     return read("smollm2-greedy.json", Greedy.class);
   }
 
+  /// SmolLM2's greedy tokens with [GoldenAdapter] merged into its weights.
+  public static Greedy adapterGreedy() {
+    return read("smollm2-adapter-greedy.json", Greedy.class);
+  }
+
   public static Perplexity perplexity() {
     return read("smollm2-perplexity.json", Perplexity.class);
   }

@@ -2,6 +2,7 @@ package dev.weft.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.weft.bench.Fidelity.GreedyResult;
 import dev.weft.bench.FidelityRun.DecoderResult;
 import dev.weft.bench.FidelityRun.TextAmount;
 import dev.weft.functions.Quantization;
@@ -10,9 +11,11 @@ import dev.weft.runtime.cpu.CpuBackend;
 import dev.weft.runtime.cpu.CpuOptions;
 import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.source.TestModels;
+import java.nio.file.Path;
 import java.util.Map;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /// The CPU runtime against PyTorch on the real models. Its activations are int8 and its KV float16,
 /// so where the reference's two largest logits nearly tie another one may win; nowhere else.
@@ -39,6 +42,17 @@ class CpuFidelityTest {
       assertThat(result.greedy().misses()).isLessThan(result.greedy().positions() / 20);
       assertThat(result.perplexity().perplexity() / result.perplexity().referencePerplexity())
           .isBetween(0.99, 1.01);
+    }
+  }
+
+  @Test
+  void adapterGivesTheTokensOfMergedWeightsWhereTheMarginIsAboveTheBound(@TempDir Path directory) {
+    try (Backend backend = cpu()) {
+      GreedyResult result =
+          FidelityRun.smolLm2Adapter(TestModels.smolLm2(), directory, backend, Quantization.AUTO);
+      assertThat(result.positions()).isEqualTo(256);
+      assertThat(result.largestMissMargin()).isLessThan(MARGIN_BOUND);
+      assertThat(result.misses()).isLessThan(result.positions() / 20);
     }
   }
 

@@ -17,7 +17,9 @@ import dev.weft.runtime.model.ModelPackage;
 import dev.weft.runtime.source.TestModels;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import dev.weft.runtime.tokenizer.Tokenizers;
+import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /// The oracle is right: `ReferenceBackend` gives what PyTorch gives on the real models.
 class ReferenceFidelityTest {
@@ -37,6 +39,22 @@ class ReferenceFidelityTest {
       PerplexityResult perplexity = Fidelity.perplexity(run, Golden.perplexity(), 1, 128);
       assertThat(perplexity.perplexity() / perplexity.referencePerplexity())
           .isBetween(0.9999, 1.0001);
+    }
+  }
+
+  /// The file holds queries and keys in another order than the adapter's.
+  @Test
+  void adapterGivesTheSameTokensAsWeightsMergedInPyTorch(@TempDir Path directory) {
+    assertThat(Golden.adapterGreedy().prompts().getFirst().tokens())
+        .as("the adapter changes the answer")
+        .isNotEqualTo(Golden.greedy().prompts().getFirst().tokens());
+    try (Backend backend = new ReferenceBackend(THREADS)) {
+      GreedyResult result =
+          FidelityRun.smolLm2Adapter(TestModels.smolLm2(), directory, backend, Quantization.NONE);
+      assertThat(result.equalPrompts()).isEqualTo(4);
+      assertThat(result.positions()).isEqualTo(256);
+      assertThat(result.misses()).isZero();
+      assertThat(result.largestLogitDifference()).isLessThan(2e-3);
     }
   }
 
