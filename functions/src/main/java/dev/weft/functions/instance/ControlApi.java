@@ -72,6 +72,9 @@ public final class ControlApi {
 
   public static final String ADMISSION_IN_TIME = "in-time";
 
+  /// What the codes of such refusals begin with.
+  public static final String NOT_IN_TIME = "not_in_time";
+
   /// Recorded with every invocation; later work orders and warms by them.
   public static final String WORKFLOW_HEADER = "weft-workflow";
 

@@ -29,6 +29,7 @@ import picocli.CommandLine.Spec;
       ListCommand.class,
       TopCommand.class,
       DescribeCommand.class,
+      ExplainCommand.class,
       InvokeCommand.class,
       ChatCommand.class,
       LogsCommand.class,

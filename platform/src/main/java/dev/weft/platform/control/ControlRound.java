@@ -5,6 +5,7 @@ import dev.weft.autoscaler.scaling.KeepAlive;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.Scaling;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
@@ -13,6 +14,8 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /// One round of the control loop: from what is deployed, what runs and what is waited for, to the
@@ -37,6 +40,9 @@ final class ControlRound {
   interface Wishes {
     /// Whether requests wait for this function.
     boolean held(DeployedFunction function);
+
+    /// Whether requests came that none of its instances could take in time.
+    boolean crowded(DeployedFunction function);
 
     /// Whether this revision is to be loaded without a request: warmed, or lost with its runtime.
     boolean wanted(RevisionId revision);
@@ -76,16 +82,14 @@ final class ControlRound {
 
   private Optional<Act> load(DeployedFunction function) {
     Revision active = function.active();
-    Optional<String> reason = reasonToLoad(function);
-    boolean present =
+    List<Fleet.Placed> present =
         fleet.instancesOf(active.id()).stream()
             .filter(placed -> !drained(placed))
-            .map(Fleet.Placed::instance)
-            .anyMatch(instance -> instance.tier() == Tier.READY || loading(instance));
-    if (reason.isEmpty()
-        || present
-        || wishes.underWay(active.id())
-        || wishes.blocked(active.id())) {
+            .filter(placed -> placed.instance().tier() == Tier.READY || loading(placed.instance()))
+            .toList();
+    Optional<String> reason =
+        present.isEmpty() ? reasonToLoad(function) : reasonForMore(function, present);
+    if (reason.isEmpty() || wishes.underWay(active.id()) || wishes.blocked(active.id())) {
       return Optional.empty();
     }
     FunctionName baseName = active.spec().adapterOf();
@@ -95,14 +99,34 @@ final class ControlRound {
           .flatMap(base -> loadOnto(base.active(), active, reason.get()));
     }
     // An earlier failure has been weighed by now; it must not keep the device out.
+    Set<DeviceId> taken =
+        present.stream().map(placed -> placed.device().id()).collect(Collectors.toSet());
     List<DeviceStatus> devices =
-        fleet.statuses().stream().map(status -> without(active.id(), status)).toList();
+        fleet.statuses().stream()
+            .filter(status -> !taken.contains(status.device()))
+            .map(status -> without(active.id(), status))
+            .toList();
+    boolean pinned = present.size() < active.spec().scaling().min();
     return switch (Routing.decide(Routing.Request.of(active.id(), active.spec()), devices)) {
       case Routing.Loads(var device, _) ->
-          Optional.of(
-              new Act.Load(active, active.spec().scaling().pinned(), device, reason.get(), null));
+          Optional.of(new Act.Load(active, pinned, device, reason.get(), null));
       case Routing.Ready _, Routing.Joins _, Routing.Nowhere _ -> Optional.empty();
     };
+  }
+
+  /// One after the other, each on a device of its own. What an adapter needs is its base's.
+  private Optional<String> reasonForMore(DeployedFunction function, List<Fleet.Placed> present) {
+    Scaling scaling = function.spec().scaling();
+    boolean ready = present.stream().allMatch(placed -> placed.instance().tier() == Tier.READY);
+    if (!ready || present.size() >= scaling.max() || function.spec().adapterOf() != null) {
+      return Optional.empty();
+    }
+    if (present.size() < scaling.min()) {
+      return Optional.of("its minimum of instances is %d".formatted(scaling.min()));
+    }
+    return wishes.crowded(function)
+        ? Optional.of("its %d instances cannot take all requests in time".formatted(present.size()))
+        : Optional.empty();
   }
 
   /// An adapter goes where its base is, or where that would go; the runtime loads both.
@@ -165,13 +189,22 @@ final class ControlRound {
     }
     boolean pinned =
         function.get().active().id().equals(instance.revision())
-            && function.get().spec().scaling().pinned();
+            && rank(placed) < function.get().spec().scaling().min();
     return instance.tier() != Tier.READY || instance.pinned() == pinned
         ? Optional.empty()
         : function
             .get()
             .revision(instance.revision().number())
             .map(revision -> new Act.Pin(revision, device, pinned, baseOf(revision)));
+  }
+
+  /// How many ready instances of the revision come before this one: those beyond the minimum may go
+  /// when they idle.
+  private long rank(Fleet.Placed placed) {
+    return fleet.instancesOf(placed.instance().revision()).stream()
+        .filter(other -> other.instance().tier() == Tier.READY && !drained(other))
+        .takeWhile(other -> !other.device().id().equals(placed.device().id()))
+        .count();
   }
 
   private boolean drained(Fleet.Placed placed) {
@@ -198,7 +231,8 @@ final class ControlRound {
         active,
         instance.tier() == Tier.READY,
         instance.busy() || (active && (wishes.held(function) || carriesAdapters(instance))),
-        instance.lastUsedAt(),
+        // Those that make up the minimum do not age: it is the others that may go.
+        rank(placed) < function.spec().scaling().min() ? now : instance.lastUsedAt(),
         function.spec().scaling());
   }
 

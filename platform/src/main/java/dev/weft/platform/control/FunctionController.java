@@ -48,6 +48,7 @@ public final class FunctionController {
   private final Fleet fleet;
   private final Demand demand;
   private final LoadTracker loads;
+  private final Decisions decisions;
   private final RuntimeClient client;
   private final WeftConfig.Control config;
   private final Counter loadCount;
@@ -65,6 +66,7 @@ public final class FunctionController {
       Fleet fleet,
       Demand demand,
       LoadTracker loads,
+      Decisions decisions,
       RuntimeClient client,
       WeftConfig config,
       MeterRegistry metrics) {
@@ -72,6 +74,7 @@ public final class FunctionController {
     this.fleet = fleet;
     this.demand = demand;
     this.loads = loads;
+    this.decisions = decisions;
     this.client = client;
     this.config = config.control();
     this.loadCount =
@@ -257,6 +260,8 @@ public final class FunctionController {
       switch (client.load(address, new LoadRequest(load.revision(), load.pinned(), load.base()))) {
         case Outcome.Done<InstanceStatus> _ -> {
           loadCount.increment();
+          decisions.instance(
+              revision.function(), Decisions.Kind.LOADING, load.device(), load.reason());
           LOG.atInfo()
               .addKeyValue("revision", revision)
               .addKeyValue("device", load.device())
@@ -269,6 +274,8 @@ public final class FunctionController {
               .addKeyValue("device", load.device())
               .addKeyValue("reason", rejection.message())
               .log("a load was refused");
+          decisions.instance(
+              revision.function(), Decisions.Kind.LOAD_REFUSED, load.device(), rejection.message());
           loads.fail(revision, failure(rejection), now);
         }
       }
@@ -324,6 +331,8 @@ public final class FunctionController {
         case Outcome.Done<InstanceStatus> _ -> {
           leaving.remove(instance);
           unloadCount.increment();
+          decisions.instance(
+              revision.function(), Decisions.Kind.UNLOADED, unload.device(), unload.reason());
           LOG.atInfo()
               .addKeyValue("revision", revision)
               .addKeyValue("device", unload.device())
@@ -354,6 +363,11 @@ public final class FunctionController {
     @Override
     public boolean held(DeployedFunction function) {
       return demand.held(function.name()) > 0;
+    }
+
+    @Override
+    public boolean crowded(DeployedFunction function) {
+      return demand.crowded(function.name(), now);
     }
 
     @Override

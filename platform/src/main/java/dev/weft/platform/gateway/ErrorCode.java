@@ -19,6 +19,15 @@ final class ErrorCode {
     return code == null ? "" : code;
   }
 
+  /// What an error says; empty when that cannot be read.
+  static String readMessage(Buffer body) {
+    try {
+      return JSON.readTree(body.getBytes()).at("/error/message").asText("");
+    } catch (IOException e) {
+      return "";
+    }
+  }
+
   /// The code, or `null` when there is none.
   static @Nullable String read(Buffer body) {
     if (body.length() > MAX_BYTES) {

@@ -1,6 +1,8 @@
 package dev.weft.platform.gateway;
 
 import dev.weft.functions.instance.ControlApi;
+import dev.weft.platform.control.Decisions;
+import dev.weft.platform.control.Demand;
 import dev.weft.platform.control.Fleet;
 import dev.weft.platform.gateway.activator.Activator;
 import dev.weft.platform.gateway.routing.Target;
@@ -20,6 +22,7 @@ import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerResponse;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -58,6 +61,8 @@ final class GatewayCall {
       Activator activator,
       Upstream upstream,
       Fleet fleet,
+      Demand demand,
+      Decisions decisions,
       GatewayMetrics metrics,
       InvocationSink journal,
       Duration heartbeat,
@@ -84,6 +89,8 @@ final class GatewayCall {
   private final StreamProgress progress = new StreamProgress();
 
   private @Nullable Instant seamAt;
+
+  private final Attempts attempts = new Attempts();
 
   GatewayCall(Shared shared, Context context, GatewayRequest request, HttpServerResponse response) {
     this.shared = shared;
@@ -125,7 +132,19 @@ final class GatewayCall {
         : new Activator.Wish(request.function(), seam, before.revision());
   }
 
+  private void decided(Decisions.Kind kind, @Nullable Target where, String reason) {
+    shared
+        .decisions()
+        .request(
+            request.function().name(),
+            request.requestId(),
+            kind,
+            where == null ? null : where.device(),
+            reason);
+  }
+
   private void hold(Activator.Waiter held) {
+    decided(Decisions.Kind.HELD, null, "no instance is ready");
     waiter = held;
     heldSince = System.nanoTime();
     if (streamed) {
@@ -166,6 +185,7 @@ final class GatewayCall {
 
   private void send(Target chosen) {
     target = chosen;
+    decided(Decisions.Kind.ROUTED, chosen, chosen.reason());
     shared
         .upstream()
         .open(chosen, progress.begun() ? ControlApi.CONTINUE : request.operation().path())
@@ -189,6 +209,9 @@ final class GatewayCall {
         .putHeader(ControlApi.SEED_HEADER, Long.toString(request.seed()));
     if (streamed) {
       opened.putHeader(ControlApi.TOKENS_HEADER, "1");
+    }
+    if (!progress.begun() && attempts.inTime(shared.fleet().snapshot())) {
+      opened.putHeader(ControlApi.ADMISSION_HEADER, ControlApi.ADMISSION_IN_TIME);
     }
     WorkflowPlace workflow = request.workflow();
     putIfPresent(opened, ControlApi.WORKFLOW_HEADER, workflow.workflow());
@@ -229,17 +252,21 @@ final class GatewayCall {
     AnswerBody.gather(
         answer,
         shared.maxAnswerBytes(),
-        body -> gathered(answer, body),
+        body -> gathered(chosen, answer, body),
         () -> fail(ApiError.broken(502, "answer_too_large", "the answer is larger than allowed")),
         failure -> broken(chosen, failure));
   }
 
-  private void gathered(HttpClientResponse answer, Buffer body) {
+  private void gathered(Target chosen, HttpClientResponse answer, Buffer body) {
     if (finished) {
       return;
     }
     int status = answer.statusCode();
     String code = status < 400 ? null : ErrorCode.read(body);
+    if (code != null && status == 429 && code.startsWith(ControlApi.NOT_IN_TIME)) {
+      notInTime(chosen, code, ErrorCode.readMessage(body));
+      return;
+    }
     boolean stale = code != null && (status == 503 || status == 404) && STALE.contains(code);
     // Who reads a stream already cannot try again himself.
     if (stale || (progress.begun() && status == 429)) {
@@ -274,8 +301,26 @@ final class GatewayCall {
     finish(status, code);
   }
 
+  /// Another device may be in time. When none is, the request waits for its turn, and the
+  /// controller hears that the function could do with another instance.
+  private void notInTime(Target chosen, String code, String message) {
+    shared.metrics().refuse(code);
+    decided(Decisions.Kind.REFUSED, chosen, code + ": " + message);
+    Optional<Target> other =
+        shared.activator().elsewhere(request.function(), attempts.refused(chosen.device()));
+    if (other.isPresent()) {
+      send(other.get());
+      return;
+    }
+    attempts.becomePatient();
+    shared.demand().crowd(request.function().name(), Instant.now());
+    decided(Decisions.Kind.QUEUED, null, "no device is in time, so it waits for its turn");
+    admit();
+  }
+
   /// A moment later the gateway's snapshot is no longer behind the runtime.
   private void again() {
+    decided(Decisions.Kind.MOVED, target, "its instance is no longer there, or refused it");
     if (progress.begun()) {
       shared.metrics().resume();
     } else {
@@ -418,6 +463,7 @@ final class GatewayCall {
     if (finished) {
       return;
     }
+    decided(Decisions.Kind.TURNED_AWAY, target, error.code() + ": " + error.message());
     if (response.headWritten()) {
       response.write(error.toEvent());
       response.end();

@@ -8,6 +8,8 @@ import dev.weft.functions.Model;
 import dev.weft.functions.ModelName;
 import dev.weft.functions.instance.ControlApi;
 import dev.weft.platform.config.WeftConfig;
+import dev.weft.platform.control.Decisions;
+import dev.weft.platform.control.Demand;
 import dev.weft.platform.control.DeployedFunction;
 import dev.weft.platform.control.Fleet;
 import dev.weft.platform.control.FunctionDirectory;
@@ -53,6 +55,8 @@ public final class GatewayRoutes {
       WeftConfig config,
       FunctionDirectory directory,
       Fleet fleet,
+      Demand demand,
+      Decisions decisions,
       Activator activator,
       Upstream upstream,
       GatewayMetrics metrics,
@@ -67,6 +71,8 @@ public final class GatewayRoutes {
             activator,
             upstream,
             fleet,
+            demand,
+            decisions,
             metrics,
             journal,
             this.config.heartbeat(),

@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
 /// | `GET /api/v1/devices` | | 200 [DeviceList] |
 /// | `POST /api/v1/devices/{device}/drain` | | 202 [DeviceView]; it takes nothing new and lets go of what it has |
 /// | `DELETE /api/v1/devices/{device}/drain` | | 204; it takes work again |
+/// | `GET /api/v1/decisions/{function or request}?limit=N` | | 200 [DecisionList], oldest first |
 /// | `GET /api/v1/status/stream` | | SSE: one `data:` [StatusEvent] a change, a comment every 5 s |
 /// | `POST /api/v1/keys` | [KeyRequest] | 201 [CreatedKey] |
 /// | `GET /api/v1/keys` | | 200 [KeyList] |
@@ -47,6 +48,7 @@ public final class ManagementApi {
   public static final String FUNCTIONS = ROOT + "/functions";
   public static final String DEVICES = ROOT + "/devices";
   public static final String STATUS_STREAM = ROOT + "/status/stream";
+  public static final String DECISIONS = ROOT + "/decisions";
   public static final String KEYS = ROOT + "/keys";
   public static final String SHUTDOWN = ROOT + "/shutdown";
   public static final String VERSION = ROOT + "/version";
@@ -166,6 +168,22 @@ public final class ManagementApi {
       DeviceId device, @Nullable DeviceStatus status, @Nullable String absence) {}
 
   public record DeviceList(List<DeviceView> devices) {}
+
+  /// What was decided about a request or an instance, and why.
+  ///
+  /// @param requestId `null` for a decision about an instance
+  /// @param kind `routed`, `refused`, `queued`, `held`, `turned_away`, `moved`, `loading`,
+  ///   `load_refused` or `unloaded`
+  /// @param device that was chosen or refused; `null` when none was
+  public record DecisionView(
+      Instant at,
+      FunctionName function,
+      @Nullable String requestId,
+      String kind,
+      @Nullable DeviceId device,
+      String reason) {}
+
+  public record DecisionList(List<DecisionView> decisions) {}
 
   /// Everything, after a change.
   public record StatusEvent(List<FunctionView> functions, List<DeviceView> devices) {}

@@ -10,12 +10,15 @@ import dev.weft.functions.Manifests;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.Tier;
+import dev.weft.platform.control.Decisions;
 import dev.weft.platform.control.DeployedFunction;
 import dev.weft.platform.control.FunctionController;
 import dev.weft.platform.control.RuntimeUnavailableException;
 import dev.weft.platform.http.ApiError;
 import dev.weft.platform.http.BlockingHandler;
 import dev.weft.platform.http.BlockingHandler.Reply;
+import dev.weft.platform.management.ManagementApi.DecisionList;
+import dev.weft.platform.management.ManagementApi.DecisionView;
 import dev.weft.platform.management.ManagementApi.Deployed;
 import dev.weft.platform.management.ManagementApi.DeviceList;
 import dev.weft.platform.management.ManagementApi.FunctionList;
@@ -50,6 +53,7 @@ public final class ManagementRoutes {
   private final FunctionService functions;
   private final FunctionViews views;
   private final FunctionController controller;
+  private final Decisions decisions;
   private final KeyService keys;
   private final FunctionLogs logs;
   private final StatusStream statusStream;
@@ -61,6 +65,7 @@ public final class ManagementRoutes {
       FunctionService functions,
       FunctionViews views,
       FunctionController controller,
+      Decisions decisions,
       KeyService keys,
       FunctionLogs logs,
       StatusStream statusStream,
@@ -69,6 +74,7 @@ public final class ManagementRoutes {
     this.functions = functions;
     this.views = views;
     this.controller = controller;
+    this.decisions = decisions;
     this.keys = keys;
     this.logs = logs;
     this.statusStream = statusStream;
@@ -103,6 +109,7 @@ public final class ManagementRoutes {
           drain(context, false);
           return new Reply.Empty();
         });
+    on(router, HttpMethod.GET, ManagementApi.DECISIONS + "/:subject", this::explain);
     on(router, HttpMethod.GET, ManagementApi.STATUS_STREAM, this::writeStatus);
     on(router, HttpMethod.POST, ManagementApi.KEYS, this::createKey);
     on(router, HttpMethod.GET, ManagementApi.KEYS, _ -> ok(new KeyList(keys.list())));
@@ -171,6 +178,23 @@ public final class ManagementRoutes {
         .flatMap(device ->
             views.devices().stream().filter(view -> view.device().equals(device)).findFirst())
         .orElseThrow(() -> ManagementException.notFound("device", name));
+  }
+
+  private Reply explain(RoutingContext context) {
+    String subject = Objects.requireNonNull(context.pathParam("subject"));
+    int limit = number(context.queryParam("limit"), 50);
+    return ok(
+        new DecisionList(
+            decisions.of(subject, limit).stream()
+                .map(decision ->
+                    new DecisionView(
+                        decision.at(),
+                        decision.function(),
+                        decision.requestId(),
+                        decision.kind().name().toLowerCase(Locale.ROOT),
+                        decision.device(),
+                        decision.reason()))
+                .toList()));
   }
 
   private Reply writeLogs(RoutingContext context) throws InterruptedException {

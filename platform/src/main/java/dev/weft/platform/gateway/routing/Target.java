@@ -4,5 +4,5 @@ import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.platform.control.RuntimeAddress;
 
-/// A ready instance and how to reach it.
-public record Target(RevisionId revision, DeviceId device, RuntimeAddress address) {}
+/// A ready instance, how to reach it, and why it was chosen.
+public record Target(RevisionId revision, DeviceId device, RuntimeAddress address, String reason) {}
