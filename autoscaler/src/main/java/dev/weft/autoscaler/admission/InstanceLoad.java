@@ -33,6 +33,13 @@ public interface InstanceLoad {
   /// The prompts that wait to be computed.
   List<? extends Prompt> prompts();
 
+  /// When the next token of one of its sequences is due: later than now where they are ahead of
+  /// what was promised, `Long.MAX_VALUE` where there is none. One that cannot tell is taken to owe
+  /// tokens from the beginning.
+  default long tokensDueAt() {
+    return batch() > prompts().size() ? Long.MIN_VALUE : Long.MAX_VALUE;
+  }
+
   /// When it can compute: now or earlier, unless it is being loaded.
   long readyAt();
 

@@ -1,7 +1,6 @@
 package dev.weft.autoscaler.admission;
 
 import dev.weft.autoscaler.memory.KvWatermark;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 
@@ -12,14 +11,12 @@ import java.util.Locale;
 /// 2. *Decode share.* If every instance made one token for each of its sequences as slowly as its
 ///    function allows, the device would have time for all.
 /// 3. *Prompts.* When the prompts that wait are computed in the order in which their first tokens
-///    are due, in the time that everybody's tokens leave, the new one and those due after it are in
-///    time. One due before it that is late would be late without it too, and is not its fault.
+///    are due, in the time that is left by the tokens that sequences are owed until then, the new
+///    one and those due after it are in time. One due before it that is late would be late without
+///    it too, and is not its fault.
 ///
 /// The answer is the same on a gateway's snapshot and on the runtime's own numbers.
 public final class ShadowValidation {
-  /// The least part of its time that a device is taken to have left for prompts.
-  private static final double LEAST_LEFT = 0.01;
-
   private ShadowValidation() {}
 
   public static Outcome decide(
@@ -47,8 +44,7 @@ public final class ShadowValidation {
     if (rules.decodeShare() && share > 1) {
       return new Refused(Code.DECODE_SHARE, share - 1);
     }
-    long slack =
-        rules.prompts() ? slackNanos(request, instance, device, share, now) : Long.MAX_VALUE;
+    long slack = rules.prompts() ? slackNanos(request, instance, device, now) : Long.MAX_VALUE;
     return slack < 0 ? new Refused(Code.PROMPTS, -slack) : new Fits(growTo, share, slack);
   }
 
@@ -79,85 +75,27 @@ public final class ShadowValidation {
 
   /// How much earlier than due the request's prompt, and those due after it, are computed.
   private static long slackNanos(
-      Request request, InstanceLoad instance, DeviceLoad device, double share, long now) {
-    double stretch = 1 / Math.max(LEAST_LEFT, 1 - share);
-    Queue queue = new Queue();
+      Request request, InstanceLoad instance, DeviceLoad device, long now) {
+    PromptSchedule schedule = new PromptSchedule(Math.max(now, device.freeAt()));
     List<? extends InstanceLoad> all = device.instances();
     for (int i = 0; i < all.size(); i++) {
       InstanceLoad each = all.get(i);
-      List<? extends InstanceLoad.Prompt> prompts = each.prompts();
-      for (int j = 0; j < prompts.size(); j++) {
-        InstanceLoad.Prompt prompt = prompts.get(j);
-        queue.add(
-            prompt.deadline(),
-            (long) (stretch * each.times().prefillNanos(prompt.tokens())),
-            each.readyAt());
+      if (!each.equals(instance)) {
+        add(each, schedule);
       }
     }
-    int own = queue.size;
-    queue.add(
-        request.deadline(),
-        (long) (stretch * instance.times().prefillNanos(request.promptTokens())),
-        instance.readyAt());
-    return queue.slackFrom(own, Math.max(now, device.freeAt()));
+    add(instance, schedule);
+    int own =
+        schedule.prompt(request.deadline(), instance.times().prefillNanos(request.promptTokens()));
+    return schedule.slackFrom(own);
   }
 
-  /// Prompts by deadline; those added earlier first among equals.
-  private static final class Queue {
-    private long[] deadlines = new long[8];
-    private long[] durations = new long[8];
-    private long[] readyAt = new long[8];
-    private int size;
-
-    void add(long deadline, long duration, long ready) {
-      if (size == deadlines.length) {
-        deadlines = Arrays.copyOf(deadlines, 2 * size);
-        durations = Arrays.copyOf(durations, 2 * size);
-        readyAt = Arrays.copyOf(readyAt, 2 * size);
-      }
-      deadlines[size] = deadline;
-      durations[size] = duration;
-      readyAt[size++] = ready;
-    }
-
-    /// The least slack of the entry `own` and of those after it, when the device begins at `time`
-    /// and takes the ready entry that is due first.
-    long slackFrom(int own, long time) {
-      long ownDeadline = deadlines[own];
-      long least = Long.MAX_VALUE;
-      for (int left = size; left > 0; left--) {
-        int next = next(time);
-        time = Math.max(time, readyAt[next]) + durations[next];
-        boolean counts = next == own || deadlines[next] > ownDeadline;
-        if (counts) {
-          least = Math.min(least, deadlines[next] - time);
-        }
-        durations[next] = -1;
-      }
-      return least;
-    }
-
-    private int next(long time) {
-      int best = -1;
-      for (int i = 0; i < size; i++) {
-        if (durations[i] < 0) {
-          continue;
-        }
-        if (best < 0 || before(i, best, time)) {
-          best = i;
-        }
-      }
-      return best;
-    }
-
-    private boolean before(int a, int b, long time) {
-      boolean ready = readyAt[a] <= time;
-      if (ready != (readyAt[b] <= time)) {
-        return ready;
-      }
-      return (ready || readyAt[a] == readyAt[b])
-          ? deadlines[a] < deadlines[b]
-          : readyAt[a] < readyAt[b];
+  private static void add(InstanceLoad each, PromptSchedule schedule) {
+    schedule.instance(each, each.times().decodeNanos(each.batch(), each.contextTokens()));
+    List<? extends InstanceLoad.Prompt> prompts = each.prompts();
+    for (int i = 0; i < prompts.size(); i++) {
+      InstanceLoad.Prompt prompt = prompts.get(i);
+      schedule.prompt(prompt.deadline(), each.times().prefillNanos(prompt.tokens()));
     }
   }
 

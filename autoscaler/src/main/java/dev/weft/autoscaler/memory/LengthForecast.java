@@ -1,5 +1,7 @@
 package dev.weft.autoscaler.memory;
 
+import java.util.Arrays;
+
 /// How long the answers of a function become, by those that it gave.
 ///
 /// Lengths are counted in classes that are 2^(1/4) wide, older ones for less and less, so a
@@ -8,10 +10,15 @@ package dev.weft.autoscaler.memory;
 public final class LengthForecast {
   private static final int CLASSES = 80;
   private static final double CLASSES_PER_DOUBLING = 4;
+  private static final int[] ENDS = ends();
   private static final double MEMORY = 0.995;
   private static final double PRIOR_ANSWERS = 8;
 
   private final float[] counts = new float[CLASSES];
+
+  /// The sums of `counts` from each class on.
+  private final double[] from = new double[CLASSES + 1];
+
   private final LengthForecast prior;
   private double total;
 
@@ -22,6 +29,7 @@ public final class LengthForecast {
       counts[i] = 1f / (classOf(1_024) + 1);
     }
     total = 1;
+    sum();
   }
 
   /// Of a function whose answers are, until better is known, as those of `prior`.
@@ -36,6 +44,13 @@ public final class LengthForecast {
     }
     counts[classOf(tokens)] += 1;
     total = total * MEMORY + 1;
+    sum();
+  }
+
+  private void sum() {
+    for (int i = CLASSES - 1; i >= 0; i--) {
+      from[i] = from[i + 1] + counts[i];
+    }
   }
 
   /// Answers that count, older ones for less.
@@ -77,13 +92,9 @@ public final class LengthForecast {
   /// Counted answers above `tokens`, the class that contains it in proportion.
   private double above(int tokens) {
     int at = classOf(tokens);
-    double sum = 0;
-    for (int i = CLASSES - 1; i > at; i--) {
-      sum += counts[i];
-    }
     double begin = at == 0 ? 0 : endOf(at - 1);
     double part = (endOf(at) - tokens) / Math.max(1, endOf(at) - begin);
-    return sum + counts[at] * Math.clamp(part, 0, 1);
+    return from[at + 1] + counts[at] * Math.clamp(part, 0, 1);
   }
 
   /// The class of lengths up to and including `endOf`.
@@ -91,11 +102,23 @@ public final class LengthForecast {
     if (tokens <= 1) {
       return 0;
     }
-    int at = (int) Math.ceil(Math.log(tokens) / Math.log(2) * CLASSES_PER_DOUBLING - 1e-9);
-    return Math.min(CLASSES - 1, at);
+    int found = Arrays.binarySearch(ENDS, tokens);
+    int at = Math.min(CLASSES - 1, found < 0 ? -found - 1 : found);
+    while (at > 0 && ENDS[at - 1] == tokens) {
+      at--;
+    }
+    return at;
   }
 
   private static int endOf(int at) {
-    return (int) Math.min(Integer.MAX_VALUE, Math.floor(Math.pow(2, at / CLASSES_PER_DOUBLING)));
+    return ENDS[at];
+  }
+
+  private static int[] ends() {
+    int[] ends = new int[CLASSES];
+    for (int i = 0; i < CLASSES; i++) {
+      ends[i] = (int) Math.floor(Math.pow(2, i / CLASSES_PER_DOUBLING));
+    }
+    return ends;
   }
 }

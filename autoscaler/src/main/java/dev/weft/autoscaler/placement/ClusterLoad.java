@@ -27,6 +27,12 @@ public interface ClusterLoad {
     /// Whether nothing runs or is being loaded there; instances that idle may be.
     boolean empty();
 
+    /// Whether it runs out of time before it runs out of memory, as processors do: a new instance
+    /// there takes a part of everybody's time for as long as it runs.
+    default boolean lacksTime() {
+      return false;
+    }
+
     /// How full it is, from 0: its decode share where time is scarce, memory where that is.
     double load();
   }
@@ -51,7 +57,19 @@ public interface ClusterLoad {
     /// is not pinned.
     boolean preemptible();
 
+    /// What its function got lately of what is to be shared fairly (see
+    /// [dev.weft.autoscaler.scheduling.FairShares]).
+    default double got() {
+      return 0;
+    }
+
     /// Since when it has idled; `Long.MAX_VALUE` while it does not, or may not go.
     long idleSince();
+
+    /// How likely its function is called soon: of those that idle, the least likely goes first,
+    /// then the longest idle.
+    default double soon() {
+      return 0;
+    }
   }
 }

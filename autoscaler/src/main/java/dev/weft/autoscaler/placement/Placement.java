@@ -25,10 +25,12 @@ import java.util.PriorityQueue;
 ///    has a smaller batch goes.
 /// 3. Else a new instance: pools in order, devices where the weights are near before others, then
 ///    the fullest first, so that devices stay or become empty; empty ones last.
-/// 4. Else nowhere, with what stood against it, counted.
+/// 4. Else, for a function that is owed a place, a new instance where one of a function that got
+///    more is taken off its device, on devices that lack memory rather than time.
+/// 5. Else nowhere, with what stood against it, counted.
 ///
-/// Whatever is planned, idle instances make room as needed, the longest idle first. Each step asks
-/// [ShadowValidation].
+/// Whatever is planned, idle instances make room as needed, those least likely to be called soon
+/// and the longest idle first. Each step asks [ShadowValidation].
 public final class Placement {
   private static final Comparator<Instance> LARGEST_BATCH =
       Comparator.comparingInt(Instance::batch)
@@ -39,7 +41,12 @@ public final class Placement {
           .thenComparingLong(Instance::plannedBytes)
           .thenComparing(instance -> instance.device().name());
   private static final Comparator<Instance> LONGEST_IDLE =
-      Comparator.comparingLong(Instance::idleSince).thenComparingLong(Instance::plannedBytes);
+      Comparator.comparingDouble(Instance::soon)
+          .thenComparingLong(Instance::idleSince)
+          .thenComparingLong(Instance::plannedBytes);
+
+  /// By how much more a function must have got than the one that it is displaced for.
+  private static final double LEAST_AHEAD = 2;
 
   private Placement() {}
 
@@ -56,6 +63,9 @@ public final class Placement {
     }
     if (outcome.isEmpty()) {
       outcome = fresh(request, cluster, rules, now, against);
+    }
+    if (outcome.isEmpty() && request.owed()) {
+      outcome = displacing(request, cluster, rules, now);
     }
     return outcome.orElseGet(() -> new Nowhere(against.counts));
   }
@@ -117,13 +127,9 @@ public final class Placement {
     for (List<? extends Device> pool : cluster.pools()) {
       PriorityQueue<Site> sites = sites(pool, cluster, rules, against);
       for (Site site = sites.poll(); site != null; site = sites.poll()) {
-        ShadowValidation.Request excused =
-            new ShadowValidation.Request(
-                request.demand().promptTokens(),
-                request.demand().neededTokens(),
-                request.demand().deadline() + site.fresh.loadNanos());
         var outcome =
-            ShadowValidation.decide(excused, site.fresh, site.device, rules.validation(), now);
+            ShadowValidation.decide(
+                request.after(site.fresh), site.fresh, site.device, rules.validation(), now);
         switch (outcome) {
           case Fits fits -> {
             return Optional.of(
@@ -132,6 +138,39 @@ public final class Placement {
           }
           case Refused refused -> against.add(refused.code());
         }
+      }
+    }
+    return Optional.empty();
+  }
+
+  /// A new instance in the place of the smallest that will do of those whose functions got more.
+  private static Optional<Outcome> displacing(
+      Request request, ClusterLoad cluster, Rules rules, long now) {
+    List<Instance> victims = new ArrayList<>();
+    for (List<? extends Device> pool : cluster.pools()) {
+      for (Device device : pool) {
+        for (Instance victim : device.lacksTime() ? List.<Instance>of() : device.instances()) {
+          if (victim.batch() > 0
+              && victim.priority() <= request.priority()
+              && victim.got() > request.got() + LEAST_AHEAD
+              && victim.preemptible()) {
+            victims.add(victim);
+          }
+        }
+      }
+    }
+    victims.sort(SMALLEST_BATCH);
+    for (Instance victim : victims) {
+      Device device = victim.device();
+      Without without = new Without(device, victim);
+      Fresh fresh = cluster.fresh(device).orElse(null);
+      if (fresh != null
+          && ShadowValidation.decide(request.after(fresh), fresh, without, rules.validation(), now)
+              instanceof Fits fits) {
+        List<Instance> leave = new ArrayList<>();
+        leave.add(victim);
+        leave.addAll(idleVictims(without, device, fresh, fits));
+        return Optional.of(new Creates(device, fresh, fits, leave));
       }
     }
     return Optional.empty();
@@ -248,7 +287,20 @@ public final class Placement {
   /// What is to be placed.
   ///
   /// @param priority of its function
-  public record Request(ShadowValidation.Request demand, int priority) {}
+  /// @param got what its function got lately (see [Instance#got])
+  /// @param owed whether others may be displaced for it because they got more
+  public record Request(ShadowValidation.Request demand, int priority, double got, boolean owed) {
+    /// One for which nobody is displaced.
+    public Request(ShadowValidation.Request demand, int priority) {
+      this(demand, priority, 0, false);
+    }
+
+    /// What is asked of an instance that is to be loaded first, which excuses as much.
+    private ShadowValidation.Request after(Fresh fresh) {
+      return new ShadowValidation.Request(
+          demand.promptTokens(), demand.neededTokens(), demand.deadline() + fresh.loadNanos());
+    }
+  }
 
   /// Which of the mechanisms are used; all but for comparisons.
   ///
@@ -277,11 +329,16 @@ public final class Placement {
     }
   }
 
-  /// A new instance is made for it, after idle neighbours have made room.
+  /// A new instance is made for it, after idle neighbours have made room, or one that runs.
   public record Creates(Device device, Fresh fresh, Fits fits, List<Instance> idleVictims)
       implements Outcome {
     public Creates {
       idleVictims = List.copyOf(idleVictims);
+    }
+
+    /// Whether somebody who runs makes room, for a function that is owed a place.
+    public boolean displaces() {
+      return idleVictims.stream().anyMatch(victim -> victim.batch() > 0);
     }
   }
 

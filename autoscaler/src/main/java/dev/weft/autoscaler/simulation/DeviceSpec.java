@@ -14,6 +14,7 @@ import dev.weft.functions.DeviceClass;
 /// @param unloadNanos time until an instance's memory is free again
 /// @param timeFactor by which its step times are multiplied, for a device that gets a part of the
 ///   time of one
+/// @param cache where weights are loaded from
 public record DeviceSpec(
     String name,
     String kind,
@@ -26,12 +27,18 @@ public record DeviceSpec(
     long resizeNanosPerGib,
     long unloadNanos,
     Margin margin,
-    double timeFactor) {
+    double timeFactor,
+    Cache cache) {
   private static final double GIB = 1L << 30;
 
-  /// How long weights take to load.
+  /// How long weights take to load that are near.
   public long loadNanos(long bytes) {
     return loadNanos + (long) (bytes / GIB * loadNanosPerGib);
+  }
+
+  /// How long they take to be fetched before that.
+  public long fetchNanos(long bytes) {
+    return (long) (bytes / GIB * cache.fetchNanosPerGib);
   }
 
   /// How long KV memory takes to change by so many bytes.
@@ -53,7 +60,8 @@ public record DeviceSpec(
         resizeNanosPerGib,
         unloadNanos,
         margin,
-        2 * timeFactor);
+        2 * timeFactor,
+        cache);
   }
 
   public DeviceSpec withKvGrowth(boolean grows) {
@@ -69,6 +77,34 @@ public record DeviceSpec(
         resizeNanosPerGib,
         unloadNanos,
         margin,
-        timeFactor);
+        timeFactor,
+        cache);
+  }
+
+  /// The same with another cache.
+  public DeviceSpec with(Cache other) {
+    return new DeviceSpec(
+        name,
+        kind,
+        deviceClass,
+        memoryBytes,
+        instanceBytes,
+        growsKv,
+        loadNanos,
+        loadNanosPerGib,
+        resizeNanosPerGib,
+        unloadNanos,
+        margin,
+        timeFactor,
+        other);
+  }
+
+  /// Where weights are near the device.
+  ///
+  /// @param bytes how many
+  /// @param fetchNanosPerGib what others take in addition, for each GiB
+  public record Cache(long bytes, long fetchNanosPerGib) {
+    /// All weights are near.
+    public static final Cache ALL = new Cache(Long.MAX_VALUE, 0);
   }
 }

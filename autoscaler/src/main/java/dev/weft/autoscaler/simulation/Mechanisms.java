@@ -32,6 +32,8 @@ public record Mechanisms(Set<Mechanism> used) {
     VALIDATION,
     /// Batches and devices are filled one after the other; else requests are spread.
     PACKING,
+    /// Whoever got less goes first, and has a place made where it is owed one; else it waits.
+    FAIRNESS,
     /// Smaller neighbours make room.
     PREEMPTION,
     /// Processors take what they can before graphics cards; else after them.
@@ -42,6 +44,11 @@ public record Mechanisms(Set<Mechanism> used) {
     FORECAST,
     /// Idle instances stay for a minute unless somebody needs the room; else for a second.
     KEEP_ALIVE,
+    /// Of idle instances those least likely to be called soon go first, and those likely to be stay
+    /// past a minute; else the longest idle go first.
+    FORESIGHT,
+    /// A new instance is made where its weights are cached; else all devices are as near.
+    CACHES,
     /// Profiles follow the steps that are seen; else they stay as measured.
     REFINEMENT
   }

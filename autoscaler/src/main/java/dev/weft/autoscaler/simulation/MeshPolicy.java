@@ -5,6 +5,8 @@ import dev.weft.autoscaler.admission.ShadowValidation;
 import dev.weft.autoscaler.memory.KvWatermark;
 import dev.weft.autoscaler.placement.ClusterLoad;
 import dev.weft.autoscaler.placement.Placement;
+import dev.weft.autoscaler.placement.Shortlist;
+import dev.weft.autoscaler.placement.Shortlist.Lack;
 import dev.weft.autoscaler.profile.StepTimes;
 import dev.weft.autoscaler.simulation.Mechanisms.Mechanism;
 import dev.weft.functions.DeviceClass;
@@ -22,13 +24,23 @@ final class MeshPolicy implements Policy {
 
   private static final int LOOK_AHEAD_TOKENS = 512;
 
+  /// What a function got counts in classes of so many seconds of a device.
+  private static final double TURN_SECONDS = 5;
+
+  /// An idle instance stays where its function is called soon more likely than not.
+  private static final double LIKELY = 0.5;
+
+  /// Devices of a pool that are looked at for a new instance.
+  private static final int LISTED = 32;
+
   /// How late a request that began may get before it is given up.
   private static final long PATIENCE_NANOS = 60 * SECOND;
 
   private final World world;
   private final Placement.Rules rules;
-  private final List<List<SimDevice>> pools;
+  private final List<Shortlist<SimDevice>> pools;
   private final KvWatermark watermark;
+  private final boolean knowsCaches;
   private boolean paused;
 
   MeshPolicy(World world) {
@@ -37,6 +49,7 @@ final class MeshPolicy implements Policy {
         world.use(Mechanism.WATERMARK)
             ? KvWatermark.DEFAULT
             : new KvWatermark(0, KvWatermark.DEFAULT.leastTokens());
+    this.knowsCaches = world.use(Mechanism.CACHES);
     boolean validates = world.use(Mechanism.VALIDATION);
     this.rules =
         new Placement.Rules(
@@ -44,13 +57,18 @@ final class MeshPolicy implements Policy {
             world.use(Mechanism.PACKING),
             world.use(Mechanism.PREEMPTION),
             world.use(Mechanism.SHARING));
-    List<SimDevice> cpus = ofClass(world.devices, DeviceClass.CPU);
-    List<SimDevice> gpus = ofClass(world.devices, DeviceClass.GPU);
+    Shortlist<SimDevice> cpus = pool(world.devices, DeviceClass.CPU, Lack.TIME);
+    Shortlist<SimDevice> gpus = pool(world.devices, DeviceClass.GPU, Lack.MEMORY);
     this.pools = world.use(Mechanism.CPU_FIRST) ? List.of(cpus, gpus) : List.of(gpus, cpus);
   }
 
-  private static List<SimDevice> ofClass(List<SimDevice> devices, DeviceClass deviceClass) {
-    return devices.stream().filter(device -> device.spec.deviceClass() == deviceClass).toList();
+  private static Shortlist<SimDevice> pool(
+      List<SimDevice> devices, DeviceClass deviceClass, Lack lack) {
+    List<SimDevice> pool =
+        devices.stream().filter(device -> device.spec.deviceClass() == deviceClass).toList();
+    var shortlist = new Shortlist<>(pool, lack, LISTED, SimDevice::freeBytes);
+    pool.forEach(device -> device.watch(shortlist::changed));
+    return shortlist;
   }
 
   @Override
@@ -60,22 +78,33 @@ final class MeshPolicy implements Policy {
         new ShadowValidation.Request(request.tokens(), request.neededTokens, request.deadline());
     var outcome =
         Placement.decide(
-            new Placement.Request(demand, request.function.priority),
+            new Placement.Request(
+                demand,
+                request.function.priority,
+                request.function.got(world.now()),
+                world.use(Mechanism.FAIRNESS)
+                    && request.function.shares.owed(request.function.number)),
             new Cluster(request.function),
             rules,
             world.now());
     switch (outcome) {
       case Placement.Joins(var instance, var fits, var idle) -> {
+        world.recorder.decided(Decision.JOINED);
         unload(idle);
         join(request, (SimInstance) instance, fits.tokens());
       }
       case Placement.Preempts(var instance, var fits, var victims) -> {
+        world.recorder.decided(Decision.JOINED_BY_PREEMPTION);
         unload(victims);
         join(request, (SimInstance) instance, fits.tokens());
       }
-      case Placement.Creates(var device, _, var fits, var idle) -> {
-        unload(idle);
-        world.join(request, world.create(request.function, (SimDevice) device, fits.tokens()));
+      case Placement.Creates creates -> {
+        world.recorder.decided(
+            creates.displaces() ? Decision.CREATED_BY_DISPLACEMENT : Decision.CREATED);
+        unload(creates.idleVictims());
+        SimDevice device = (SimDevice) creates.device();
+        long tokens = creates.fits().tokens();
+        world.join(request, world.create(request.function, device, tokens));
       }
       case Placement.Nowhere(var against) -> {
         world.recorder.refused(against);
@@ -86,7 +115,10 @@ final class MeshPolicy implements Policy {
   }
 
   private void unload(List<ClusterLoad.Instance> victims) {
-    victims.forEach(victim -> world.unload((SimInstance) victim));
+    for (ClusterLoad.Instance victim : victims) {
+      Decision why = victim.batch() > 0 ? Decision.UNLOADED_RUNNING : Decision.UNLOADED_FOR_ROOM;
+      world.unload((SimInstance) victim, why);
+    }
   }
 
   private void join(SimRequest request, SimInstance instance, long tokens) {
@@ -112,14 +144,27 @@ final class MeshPolicy implements Policy {
     return request.deadline() + patience < world.now();
   }
 
+  /// By classes of what its function got lately, so that little differences do not count.
+  @Override
+  public double turn(SimRequest request) {
+    return world.use(Mechanism.FAIRNESS)
+        ? Math.floor(request.function.got(world.now()) / TURN_SECONDS)
+        : 0;
+  }
+
   @Override
   public void idle(SimInstance instance) {
     long since = instance.idleSince;
     world.events.at(
         world.now() + keepAliveNanos(),
         () -> {
-          if (instance.idleSince == since && instance.state == SimInstance.State.READY) {
-            world.unload(instance);
+          if (instance.idleSince != since || instance.state != SimInstance.State.READY) {
+            return;
+          }
+          if (instance.soon() > LIKELY) {
+            idle(instance);
+          } else {
+            world.unload(instance, Decision.UNLOADED_IDLE);
           }
         });
   }
@@ -175,12 +220,13 @@ final class MeshPolicy implements Policy {
         idle.add(other);
       }
     }
-    idle.sort(Comparator.comparingLong(SimInstance::idleSince));
+    idle.sort(
+        Comparator.comparingDouble(SimInstance::soon).thenComparingLong(SimInstance::idleSince));
     for (SimInstance victim : idle) {
       if (device.roomBytes() >= bytes) {
         return;
       }
-      world.unload(victim);
+      world.unload(victim, Decision.UNLOADED_FOR_ROOM);
     }
   }
 
@@ -209,24 +255,31 @@ final class MeshPolicy implements Policy {
 
     @Override
     public List<List<SimDevice>> pools() {
-      return paused ? List.of() : pools;
+      if (paused) {
+        return List.of();
+      }
+      long bytes =
+          function.model.weightBytes() + watermark.leastTokens() * function.model.kvBytesPerToken();
+      return pools.stream().map(pool -> pool.devices(bytes, 1)).toList();
     }
 
     @Override
     public Optional<Fresh> fresh(Device on) {
       SimDevice device = (SimDevice) on;
       return device.alive && device.runs(function.model)
-          ? Optional.of(new NewInstance(function, device, world.now()))
+          ? Optional.of(new NewInstance(function, device, world.now(), knowsCaches))
           : Optional.empty();
     }
   }
 
   /// An instance that would be made.
-  private record NewInstance(SimFunction function, SimDevice device, long now)
+  private record NewInstance(SimFunction function, SimDevice device, long now, boolean knowsCaches)
       implements ClusterLoad.Fresh {
     @Override
     public long loadNanos() {
-      return device.spec.loadNanos(function.model.weightBytes());
+      return knowsCaches
+          ? device.loadNanos(function)
+          : device.spec.loadNanos(function.model.weightBytes());
     }
 
     @Override

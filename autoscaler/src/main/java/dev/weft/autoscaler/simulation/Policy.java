@@ -8,6 +8,10 @@ interface Policy {
   /// Whether a request that was refused for now is given up.
   boolean givesUp(SimRequest request);
 
+  /// Which of two that wait goes first among equal priorities: the lower number, then the one due
+  /// first.
+  double turn(SimRequest request);
+
   /// An instance has nothing to do.
   void idle(SimInstance instance);
 

@@ -25,6 +25,7 @@ final class Recorder {
   private final List<Sample> samples = new ArrayList<>();
   private final Latencies firstTokens = new Latencies();
   private final Map<Code, Long> refusals = new EnumMap<>(Code.class);
+  private final Map<Decision, Long> decisions = new EnumMap<>(Decision.class);
   private int dropped;
   private int firstLate;
   private int othersSlow;
@@ -46,10 +47,6 @@ final class Recorder {
     requests = new int[functions];
     met = new int[functions];
     metStrict = new int[functions];
-  }
-
-  int functions() {
-    return requests.length;
   }
 
   void ended(SimRequest request, long now) {
@@ -82,6 +79,10 @@ final class Recorder {
   /// A request that never ended: none may be left when a simulation is over.
   void unfinished(int count) {
     unfinished += count;
+  }
+
+  void decided(Decision decision) {
+    decisions.merge(decision, 1L, Long::sum);
   }
 
   /// A request was refused a place for now.
@@ -175,6 +176,7 @@ final class Recorder {
         busyNanos / 1e9,
         new Waits(placingNanos / 1e9, coldNanos / 1e9, queuedNanos / 1e9),
         refusals,
+        decisions,
         shares,
         minutes,
         samples);

@@ -9,7 +9,7 @@ import java.util.function.IntFunction;
 /// @param models the model of each of the trace's functions, by its number
 /// @param priorities the priority of each
 /// @param devices pools follow from their classes
-/// @param promise when tokens are due
+/// @param promises when tokens of each are due
 public record Scenario(
     Trace trace,
     IntFunction<ModelSpec> models,
@@ -17,7 +17,7 @@ public record Scenario(
     List<DeviceSpec> devices,
     Kind policy,
     Mechanisms mechanisms,
-    TokenTarget promise,
+    IntFunction<TokenTarget> promises,
     List<Fault> faults) {
   public Scenario {
     devices = List.copyOf(devices);
@@ -33,16 +33,21 @@ public record Scenario(
         devices,
         policy,
         Mechanisms.ALL,
-        TokenTarget.byPromptLength(),
+        _ -> TokenTarget.byPromptLength(),
         List.of());
   }
 
   public Scenario with(Mechanisms mechanisms) {
-    return new Scenario(trace, models, priorities, devices, policy, mechanisms, promise, faults);
+    return new Scenario(trace, models, priorities, devices, policy, mechanisms, promises, faults);
   }
 
   public Scenario with(List<Fault> faults) {
-    return new Scenario(trace, models, priorities, devices, policy, mechanisms, promise, faults);
+    return new Scenario(trace, models, priorities, devices, policy, mechanisms, promises, faults);
+  }
+
+  /// The same with other priorities and promises.
+  public Scenario with(IntFunction<Integer> priorities, IntFunction<TokenTarget> promises) {
+    return new Scenario(trace, models, priorities, devices, policy, mechanisms, promises, faults);
   }
 
   /// Who decides.

@@ -3,24 +3,32 @@ package dev.weft.autoscaler.simulation;
 import dev.weft.autoscaler.admission.InstanceLoad;
 import dev.weft.autoscaler.admission.ShadowValidation;
 import dev.weft.autoscaler.memory.MemoryProtocol;
+import dev.weft.autoscaler.memory.WeightCache;
 import dev.weft.autoscaler.placement.ClusterLoad;
 import dev.weft.autoscaler.profile.MeasuredProfile;
 import dev.weft.autoscaler.profile.RefinedProfile;
 import dev.weft.functions.DeviceClass;
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// A simulated device: what it holds, and the step that it runs.
 final class SimDevice implements ClusterLoad.Device {
   final DeviceSpec spec;
   final int number;
+  private final Events clock;
+  private final boolean foresees;
   final List<SimInstance> instances = new ArrayList<>();
   MemoryProtocol<SimInstance> memory;
-  private final Map<ModelSpec, RefinedProfile> profiles = new HashMap<>();
-  private final Map<ModelSpec, MeasuredProfile> truths = new HashMap<>();
+
+  /// By identity: a model's hash is one of all its measured times.
+  private final IdentityHashMap<ModelSpec, RefinedProfile> profiles = new IdentityHashMap<>();
+
+  private final IdentityHashMap<ModelSpec, MeasuredProfile> truths = new IdentityHashMap<>();
+  private final WeightCache<Integer> cache;
+  private Consumer<SimDevice> watcher = _ -> {};
 
   boolean alive = true;
   double slowness = 1;
@@ -42,10 +50,13 @@ final class SimDevice implements ClusterLoad.Device {
   private double share;
   private boolean shareKnown;
 
-  SimDevice(DeviceSpec spec, int number) {
+  SimDevice(DeviceSpec spec, int number, Events clock, boolean foresees) {
+    this.foresees = foresees;
+    this.clock = clock;
     this.spec = spec;
     this.number = number;
     this.memory = new MemoryProtocol<>(spec.memoryBytes());
+    this.cache = new WeightCache<>(spec.cache().bytes());
   }
 
   RefinedProfile times(ModelSpec model) {
@@ -71,9 +82,44 @@ final class SimDevice implements ClusterLoad.Device {
     return on;
   }
 
-  /// Its instances' work changed.
+  /// Its instances' work or memory changed.
   void changed() {
     shareKnown = false;
+    watcher.accept(this);
+  }
+
+  long now() {
+    return clock.now();
+  }
+
+  /// How long a function's weights take until they are here, by where they are now.
+  long loadNanos(SimFunction function) {
+    long bytes = function.model.weightBytes();
+    return spec.loadNanos(bytes) + (isNear(function) ? 0 : spec.fetchNanos(bytes));
+  }
+
+  private boolean isNear(SimFunction function) {
+    return spec.cache().equals(DeviceSpec.Cache.ALL) || cache.holds(function.number);
+  }
+
+  /// A function's weights come from the cache, or through it.
+  void loads(SimFunction function) {
+    cache.used(function.number, function.model.weightBytes());
+  }
+
+  /// Whether who is called soon is told from the history of calls.
+  boolean foresees() {
+    return foresees;
+  }
+
+  /// Has somebody told of each change.
+  void watch(Consumer<SimDevice> watcher) {
+    this.watcher = watcher;
+  }
+
+  /// What a new instance could have, once those that idle have gone.
+  long freeBytes() {
+    return roomBytes() + idleBytes(null);
   }
 
   @Override
@@ -88,10 +134,14 @@ final class SimDevice implements ClusterLoad.Device {
 
   @Override
   public long idleBytesBeside(InstanceLoad instance) {
+    return idleBytes(instance);
+  }
+
+  private long idleBytes(@Nullable InstanceLoad beside) {
     long bytes = 0;
     for (int i = 0; i < instances.size(); i++) {
       SimInstance other = instances.get(i);
-      if (other != instance && other.idleSince < Long.MAX_VALUE) {
+      if (other != beside && other.idleSince < Long.MAX_VALUE) {
         bytes += other.plannedBytes();
       }
     }
@@ -123,12 +173,14 @@ final class SimDevice implements ClusterLoad.Device {
     return true;
   }
 
-  /// Time is what a processor lacks, memory a graphics card.
+  @Override
+  public boolean lacksTime() {
+    return spec.deviceClass() == DeviceClass.CPU;
+  }
+
   @Override
   public double load() {
-    return spec.deviceClass() == DeviceClass.CPU
-        ? decodeShare()
-        : (double) memory.plannedBytes() / memory.capacityBytes();
+    return lacksTime() ? decodeShare() : (double) memory.plannedBytes() / memory.capacityBytes();
   }
 
   private double decodeShare() {

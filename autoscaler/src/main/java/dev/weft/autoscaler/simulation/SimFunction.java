@@ -1,6 +1,8 @@
 package dev.weft.autoscaler.simulation;
 
 import dev.weft.autoscaler.memory.LengthForecast;
+import dev.weft.autoscaler.scaling.ArrivalHistory;
+import dev.weft.autoscaler.scheduling.FairShares;
 import dev.weft.autoscaler.scheduling.TokenTarget;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,15 +18,28 @@ final class SimFunction {
   final TokenTarget promise;
   final TokenTarget target;
   final LengthForecast lengths;
+  final FairShares shares;
+  final ArrivalHistory arrivals = new ArrivalHistory();
   final List<SimInstance> instances = new ArrayList<>();
 
   SimFunction(
-      int number, ModelSpec model, int priority, TokenTarget promise, LengthForecast prior) {
+      int number,
+      ModelSpec model,
+      int priority,
+      TokenTarget promise,
+      LengthForecast prior,
+      FairShares shares) {
     this.number = number;
     this.model = model;
     this.priority = priority;
     this.promise = promise;
     this.target = promise.times(AIM);
     this.lengths = new LengthForecast(prior);
+    this.shares = shares;
+  }
+
+  /// What it got lately (see [FairShares]).
+  double got(long now) {
+    return shares.got(number, now);
   }
 }

@@ -1,7 +1,8 @@
 package dev.weft.autoscaler.simulation;
 
 import dev.weft.autoscaler.placement.ClusterLoad;
-import dev.weft.autoscaler.profile.StepTimes;
+import dev.weft.autoscaler.profile.MeasuredProfile;
+import dev.weft.autoscaler.profile.RefinedProfile;
 import dev.weft.autoscaler.scheduling.StepChoice;
 import java.util.ArrayList;
 import java.util.List;
@@ -10,10 +11,18 @@ import java.util.List;
 final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
   private static final int MOST_EVICTIONS = 2;
 
+  /// What is called soon is called within so long.
+  private static final long SOON_NANOS = 60_000_000_000L;
+
   final SimFunction function;
   final SimDevice device;
   final int number;
-  final StepTimes times;
+
+  /// How long its load takes.
+  final long loadNanos;
+
+  final RefinedProfile times;
+  final MeasuredProfile truth;
 
   /// Prompts that wait, in the order of their arrival, and sequences that make tokens.
   final List<SimRequest> prompts = new ArrayList<>();
@@ -43,7 +52,9 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
     this.function = function;
     this.device = device;
     this.number = number;
+    this.loadNanos = device.loadNanos(function);
     this.times = device.times(function.model);
+    this.truth = device.truth(function.model);
   }
 
   enum State {
@@ -170,7 +181,7 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
   }
 
   @Override
-  public StepTimes times() {
+  public RefinedProfile times() {
     return times;
   }
 
@@ -215,6 +226,11 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
   }
 
   @Override
+  public long tokensDueAt() {
+    return earliestSequence;
+  }
+
+  @Override
   public long readyAt() {
     return readyAt;
   }
@@ -234,25 +250,37 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
     return function.priority;
   }
 
-  /// A request is evicted at most twice, so evictions end however placement decides.
+  /// A request is evicted at most twice, so evictions end however placement decides; and only one
+  /// that can still be in time after it was loaded and computed anew.
   @Override
   public boolean preemptible() {
-    for (int i = 0; i < sequences.size(); i++) {
-      if (sequences.get(i).evictions >= MOST_EVICTIONS) {
+    return state == State.READY && all(sequences, loadNanos) && all(prompts, loadNanos);
+  }
+
+  private boolean all(List<SimRequest> requests, long load) {
+    for (int i = 0; i < requests.size(); i++) {
+      SimRequest request = requests.get(i);
+      long again = load + 2 * times.prefillNanos(request.tokens());
+      if (request.evictions >= MOST_EVICTIONS || request.deadline() - device.now() < again) {
         return false;
       }
     }
-    for (int i = 0; i < prompts.size(); i++) {
-      if (prompts.get(i).evictions >= MOST_EVICTIONS) {
-        return false;
-      }
-    }
-    return state == State.READY;
+    return true;
+  }
+
+  @Override
+  public double got() {
+    return function.got(device.now());
   }
 
   @Override
   public long idleSince() {
     return idleSince;
+  }
+
+  @Override
+  public double soon() {
+    return device.foresees() ? function.arrivals.within(SOON_NANOS, device.now()) : 0;
   }
 
   long fixedBytes() {

@@ -30,6 +30,9 @@ final class SimRequest implements InstanceLoad.Prompt {
   long since;
   boolean dropped;
 
+  /// Whether it ever had a place.
+  boolean placed;
+
   SimRequest(SimFunction function, Trace.Call call) {
     this.function = function;
     this.promptTokens = call.promptTokens();

@@ -1,8 +1,11 @@
 package dev.weft.autoscaler.simulation;
 
 import dev.weft.autoscaler.memory.LengthForecast;
+import dev.weft.autoscaler.scheduling.FairShares;
+import dev.weft.autoscaler.simulation.Mechanisms.Mechanism;
 import dev.weft.autoscaler.simulation.Scenario.Kind;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.random.RandomGenerator;
 
@@ -21,10 +24,12 @@ public final class Simulation {
   public static SimulationResult run(Scenario scenario, RandomGenerator random) {
     List<SimFunction> functions = functions(scenario);
     Recorder recorder = new Recorder(functions.size());
-    List<SimDevice> devices = devices(scenario);
+    Events events = new Events();
+    List<SimDevice> devices = devices(scenario, events);
     World world =
         new World(
             scenario,
+            events,
             devices,
             recorder,
             w ->
@@ -62,6 +67,9 @@ public final class Simulation {
 
   private static List<SimFunction> functions(Scenario scenario) {
     LengthForecast prior = new LengthForecast();
+    double[] weights = new double[scenario.trace().functions().size()];
+    Arrays.fill(weights, 1);
+    FairShares shares = new FairShares(weights);
     List<SimFunction> functions = new ArrayList<>();
     for (int i = 0; i < scenario.trace().functions().size(); i++) {
       functions.add(
@@ -69,20 +77,22 @@ public final class Simulation {
               i,
               scenario.models().apply(i),
               scenario.priorities().apply(i),
-              scenario.promise(),
-              prior));
+              scenario.promises().apply(i),
+              prior,
+              shares));
     }
     return functions;
   }
 
-  private static List<SimDevice> devices(Scenario scenario) {
+  private static List<SimDevice> devices(Scenario scenario, Events clock) {
+    boolean foresees = scenario.mechanisms().use(Mechanism.FORESIGHT);
     List<SimDevice> devices = new ArrayList<>();
     for (DeviceSpec spec : scenario.devices()) {
       if (scenario.policy() == Kind.STATIC_HALF && halves(scenario, spec)) {
-        devices.add(new SimDevice(spec.half(1), devices.size()));
-        devices.add(new SimDevice(spec.half(2), devices.size()));
+        devices.add(new SimDevice(spec.half(1), devices.size(), clock, foresees));
+        devices.add(new SimDevice(spec.half(2), devices.size(), clock, foresees));
       } else {
-        devices.add(new SimDevice(spec, devices.size()));
+        devices.add(new SimDevice(spec, devices.size(), clock, foresees));
       }
     }
     return devices;

@@ -19,6 +19,7 @@ import java.util.Map;
 /// @param batchMean sequences of a step
 /// @param refusals how often a request had to wait for a place, by each reason that stood against
 ///   it somewhere
+/// @param decisions how often each was taken
 public record SimulationResult(
     long requests,
     long sloMet,
@@ -45,11 +46,13 @@ public record SimulationResult(
     double busySeconds,
     Waits waits,
     Map<Code, Long> refusals,
+    Map<Decision, Long> decisions,
     List<FunctionShare> functions,
     List<Minute> minutes,
     List<Sample> samples) {
   public SimulationResult {
     refusals = Map.copyOf(refusals);
+    decisions = Map.copyOf(decisions);
     functions = List.copyOf(functions);
     minutes = List.copyOf(minutes);
     samples = List.copyOf(samples);

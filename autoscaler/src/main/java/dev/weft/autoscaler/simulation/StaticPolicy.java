@@ -24,12 +24,15 @@ final class StaticPolicy implements Policy {
   public boolean place(SimRequest request) {
     request.neededTokens = neededTokens(request);
     SimInstance instance = inTurn(request.function.instances);
+    Decision how = Decision.JOINED;
     if (instance == null && !paused) {
+      how = Decision.CREATED;
       instance = onFreeDevice(request.function);
     }
     if (instance == null) {
       return false;
     }
+    world.recorder.decided(how);
     world.join(request, instance);
     return true;
   }
@@ -74,13 +77,18 @@ final class StaticPolicy implements Policy {
   }
 
   @Override
+  public double turn(SimRequest request) {
+    return 0;
+  }
+
+  @Override
   public void idle(SimInstance instance) {
     long since = instance.idleSince;
     world.events.at(
         world.now() + SECOND,
         () -> {
           if (instance.idleSince == since && instance.state == SimInstance.State.READY) {
-            world.unload(instance);
+            world.unload(instance, Decision.UNLOADED_IDLE);
           }
         });
   }

@@ -35,6 +35,12 @@ final class Steps {
         && device.running == null
         && StepChoice.decide(device.instances, rules, world.now()) instanceof Step step) {
       device.stepsLeft = step.steps();
+      world.recorder.decided(
+          switch (step.reason()) {
+            case LEAST_HEADROOM -> Decision.STEP_LEAST_HEADROOM;
+            case WAITED_LONG -> Decision.STEP_WAITED_LONG;
+            case ITS_TURN -> Decision.STEP_ITS_TURN;
+          });
       begin((SimInstance) step.candidate());
     }
   }
@@ -90,7 +96,7 @@ final class Steps {
 
   private void compute(SimInstance instance, @Nullable SimRequest prompt) {
     SimDevice device = instance.device;
-    MeasuredProfile truth = device.truth(instance.function.model);
+    MeasuredProfile truth = instance.truth;
     long expected =
         prompt == null
             ? truth.decodeNanos(instance.sequences.size(), instance.sequenceTokens())
@@ -116,9 +122,11 @@ final class Steps {
     SimRequest prompt = device.prompt;
     device.running = null;
     device.prompt = null;
-    world.recorder.step(device, instance, world.now() - device.stepBegan);
+    long took = world.now() - device.stepBegan;
+    world.recorder.step(device, instance, took);
+    instance.function.shares.used(instance.function.number, took, world.now());
     if (instance.state == State.READY) {
-      learn(device, instance, prompt, world.now() - device.stepBegan);
+      learn(instance, prompt, took);
       if (prompt == null) {
         decoded(instance);
       } else if (instance.prompts.contains(prompt)) {
@@ -133,12 +141,11 @@ final class Steps {
     run(device);
   }
 
-  private void learn(
-      SimDevice device, SimInstance instance, @Nullable SimRequest prompt, long nanos) {
+  private void learn(SimInstance instance, @Nullable SimRequest prompt, long nanos) {
     if (!world.use(Mechanism.REFINEMENT)) {
       return;
     }
-    RefinedProfile profile = device.times(instance.function.model);
+    RefinedProfile profile = instance.times;
     if (prompt != null) {
       profile.sawPrefill(prompt.tokens(), nanos);
     } else if (!instance.sequences.isEmpty()) {
@@ -150,15 +157,11 @@ final class Steps {
     if (prompt.firstAt < 0) {
       prompt.firstAt = world.now();
     }
-    prompt.queuedNanos += device(instance).stepBegan - prompt.since;
+    prompt.queuedNanos += instance.device.stepBegan - prompt.since;
     instance.promptDone(prompt);
     if (prompt.produced == prompt.answerTokens) {
       world.finished(prompt, instance);
     }
-  }
-
-  private static SimDevice device(SimInstance instance) {
-    return instance.device;
   }
 
   private void decoded(SimInstance instance) {

@@ -98,8 +98,7 @@ public record Trace(List<String> functions, List<Call> calls) {
     }
     List<NamedCall> named = new ArrayList<>(calls.size());
     for (Call call : calls) {
-      int at = Arrays.binarySearch(until, random.nextDouble() * sum);
-      int function = Math.min(count - 1, at < 0 ? -at - 1 : at);
+      int function = firstAbove(until, random.nextDouble() * sum);
       named.add(
           new NamedCall(
               "f" + function,
@@ -108,6 +107,12 @@ public record Trace(List<String> functions, List<Call> calls) {
               call.answerTokens()));
     }
     return of(named);
+  }
+
+  /// The first of rising numbers that is not below `value`; the last when none is.
+  static int firstAbove(double[] rising, double value) {
+    int at = Arrays.binarySearch(rising, value);
+    return Math.min(rising.length - 1, at < 0 ? -at - 1 : at);
   }
 
   /// The same calls at another pace: 2 makes them come twice as fast.

@@ -7,6 +7,7 @@ import dev.weft.autoscaler.simulation.Mechanisms.Mechanism;
 import dev.weft.autoscaler.simulation.SimInstance.State;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.function.Function;
 import java.util.random.RandomGenerator;
@@ -16,7 +17,7 @@ final class World {
   /// When a request that was refused is tried again.
   static final long RETRY_NANOS = 250_000_000;
 
-  final Events events = new Events();
+  final Events events;
   final List<SimDevice> devices;
   final Scenario scenario;
   final Recorder recorder;
@@ -28,11 +29,13 @@ final class World {
 
   World(
       Scenario scenario,
+      Events events,
       List<SimDevice> devices,
       Recorder recorder,
       Function<World, Policy> policy,
       RandomGenerator random) {
     this.scenario = scenario;
+    this.events = events;
     this.devices = devices;
     this.recorder = recorder;
     this.policy = policy.apply(this);
@@ -49,9 +52,19 @@ final class World {
 
   /// A request came.
   void arrived(SimRequest request) {
-    if (!policy.place(request)) {
+    request.function.shares.arrived(request.function.number);
+    request.function.arrivals.arrived(now());
+    if (!placed(request)) {
       hold(request);
     }
+  }
+
+  private boolean placed(SimRequest request) {
+    boolean placed = policy.place(request);
+    if (!placed) {
+      recorder.decided(Decision.REFUSED);
+    }
+    return placed;
   }
 
   /// A request waits for a place.
@@ -71,14 +84,15 @@ final class World {
     pending.clear();
     waiting.sort(
         Comparator.comparingInt((SimRequest request) -> -request.function.priority)
+            .thenComparingDouble(policy::turn)
             .thenComparingLong(SimRequest::deadline));
-    int[] refused = new int[recorder.functions()];
+    IdentityHashMap<SimFunction, Integer> refused = new IdentityHashMap<>();
     for (SimRequest request : waiting) {
-      int function = request.function.number;
+      SimFunction function = request.function;
       if (policy.givesUp(request)) {
         drop(request);
-      } else if (refused[function] >= 2 || !policy.place(request)) {
-        refused[function]++;
+      } else if (refused.getOrDefault(function, 0) >= 2 || !placed(request)) {
+        refused.merge(function, 1, Integer::sum);
         hold(request);
       }
     }
@@ -86,6 +100,7 @@ final class World {
 
   private void drop(SimRequest request) {
     request.dropped = true;
+    recorder.decided(Decision.GIVEN_UP);
     request.placingNanos += now() - request.since;
     recorder.ended(request, now());
   }
@@ -93,7 +108,8 @@ final class World {
   /// A new instance with memory for `tokens`, which begins to load when there is room.
   SimInstance create(SimFunction function, SimDevice device, long tokens) {
     SimInstance instance = new SimInstance(function, device, instancesMade++);
-    instance.readyAt = now() + device.spec.loadNanos(function.model.weightBytes());
+    instance.readyAt = now() + instance.loadNanos;
+    device.loads(function);
     instance.plannedTokens = tokens;
     device.instances.add(instance);
     function.instances.add(instance);
@@ -105,13 +121,17 @@ final class World {
 
   /// A request joins an instance.
   void join(SimRequest request, SimInstance instance) {
+    if (!request.placed) {
+      request.placed = true;
+      request.function.shares.placed(request.function.number);
+    }
     request.placingNanos += now() - request.since;
     request.since = now();
     instance.idleSince = Long.MAX_VALUE;
     if (instance.state == State.LOADING && request.firstAt < 0) {
       long wait = instance.readyAt - now();
-      long whole = instance.device.spec.loadNanos(instance.function.model.weightBytes());
-      request.excusedNanos = Math.max(request.excusedNanos, Math.clamp(wait, 0, whole));
+      long excused = Math.clamp(wait, 0, instance.loadNanos);
+      request.excusedNanos = Math.max(request.excusedNanos, excused);
     }
     if (instance.idle()) {
       instance.couldRunSince = now();
@@ -123,17 +143,19 @@ final class World {
   /// The instance is planned to hold KV memory for so many tokens.
   void resize(SimInstance instance, long tokens) {
     if (tokens != instance.plannedTokens) {
+      recorder.decided(tokens > instance.plannedTokens ? Decision.GREW : Decision.SHRANK);
       instance.plannedTokens = tokens;
       plan(instance, instance.bytesFor(tokens));
     }
   }
 
   /// Takes an instance off its device; its requests are placed again after a pause.
-  void unload(SimInstance instance) {
+  void unload(SimInstance instance, Decision why) {
     SimDevice device = instance.device;
+    recorder.decided(why);
     List<SimRequest> evicted = new ArrayList<>(instance.sequences);
     evicted.addAll(instance.prompts);
-    evicted.forEach(request -> evict(request, instance));
+    evicted.forEach(request -> evict(request, instance, Decision.EVICTED));
     instance.state = State.LEAVING;
     instance.idleSince = Long.MAX_VALUE;
     instance.plannedTokens = 0;
@@ -145,7 +167,8 @@ final class World {
   }
 
   /// A request leaves its instance before its end.
-  void evict(SimRequest request, SimInstance instance) {
+  private void evict(SimRequest request, SimInstance instance, Decision why) {
+    recorder.decided(why);
     instance.remove(request);
     request.evictions++;
     recorder.evictions++;
@@ -160,6 +183,7 @@ final class World {
       throw new IllegalStateException(
           "planned %d bytes on %s: %s".formatted(bytes, instance.device.name(), outcome));
     }
+    instance.device.changed();
     act(instance.device);
   }
 
@@ -169,7 +193,7 @@ final class World {
       long parkedAt = device.running == instance ? Math.max(now(), device.stepEnds) : now();
       long took;
       if (action.loads()) {
-        took = device.spec.loadNanos(instance.function.model.weightBytes());
+        took = instance.loadNanos;
         instance.readyAt = parkedAt + took;
       } else if (action.unloads()) {
         took = device.spec.unloadNanos();
@@ -208,8 +232,7 @@ final class World {
       instance.prompts.forEach(request -> request.since = Math.max(request.since, now()));
       instance.refresh();
       if (instance.idle()) {
-        instance.idleSince = now();
-        policy.idle(instance);
+        idles(instance);
       }
     }
     act(device);
@@ -233,11 +256,16 @@ final class World {
   /// A request left an instance.
   private void left(SimInstance instance) {
     if (instance.idle()) {
-      instance.idleSince = now();
-      policy.idle(instance);
+      idles(instance);
     } else {
       policy.shrunk(instance);
     }
+  }
+
+  private void idles(SimInstance instance) {
+    instance.idleSince = now();
+    instance.device.changed();
+    policy.idle(instance);
   }
 
   /// A device dies with all it holds.
@@ -249,7 +277,7 @@ final class World {
     for (SimInstance instance : List.copyOf(device.instances)) {
       List<SimRequest> lost = new ArrayList<>(instance.sequences);
       lost.addAll(instance.prompts);
-      lost.forEach(request -> evict(request, instance));
+      lost.forEach(request -> evict(request, instance, Decision.LOST_WITH_DEVICE));
       instance.state = State.LEAVING;
       instance.function.instances.remove(instance);
     }
@@ -284,7 +312,7 @@ final class World {
 
   /// Evicts a request that lacks memory.
   void pushOut(SimRequest request, SimInstance instance) {
-    evict(request, instance);
+    evict(request, instance, Decision.EVICTED);
     left(instance);
   }
 }

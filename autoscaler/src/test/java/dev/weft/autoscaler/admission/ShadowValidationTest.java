@@ -92,9 +92,39 @@ class ShadowValidationTest {
   void aPromptThatWouldBeLateIsRefused() {
     var instance = device.add(new TestInstance().holding(400));
     device.freeAt = 50;
-    // 10 tokens take 100, of which the tokens leave nine tenths of the time: 111, from 50 on.
-    assertThat(decide(request(161), instance)).isInstanceOf(Fits.class);
-    assertThat(decide(request(160), instance)).isEqualTo(new Refused(Code.PROMPTS, 1));
+    // 10 tokens take 100, from 50 on; before its first token nobody is owed another.
+    assertThat(decide(request(150), instance)).isInstanceOf(Fits.class);
+    assertThat(decide(request(149), instance)).isEqualTo(new Refused(Code.PROMPTS, 1));
+  }
+
+  @Test
+  void tokensThatAreOwedUntilThenTakeTheirTime() {
+    var instance = device.add(new TestInstance().holding(400));
+    var neighbour = device.add(new TestInstance().holding(400).running(5));
+    // A step of 50 at once and after each 100: three until 250.
+    assertThat(decide(request(250), instance)).isInstanceOf(Fits.class);
+    assertThat(decide(request(249), instance)).isEqualTo(new Refused(Code.PROMPTS, 1));
+    // One that is ahead owes nothing until its next token is due.
+    neighbour.tokensDueAt(110);
+    assertThat(decide(request(110), instance)).isInstanceOf(Fits.class);
+    neighbour.tokensDueAt(50);
+    assertThat(decide(request(110), instance)).isEqualTo(new Refused(Code.PROMPTS, 40));
+  }
+
+  @Test
+  void aPromptBeforeItOwesTokensOnceItWasComputed() {
+    device.add(new TestInstance().holding(300).prompt(150, 10));
+    var before = device.add(new TestInstance().holding(300).running(1).prompt(160, 1));
+    var instance = device.add(new TestInstance().holding(300));
+    // Prompts until 100, 110 and 210; the second's next token is due at 210.
+    assertThat(slack(210, instance)).isZero();
+    assertThat(slack(250, instance)).isEqualTo(30);
+    before.tokensDueAt(0);
+    assertThat(slack(250, instance)).isEqualTo(10);
+  }
+
+  private long slack(long deadline, TestInstance instance) {
+    return ((Fits) decide(request(deadline), instance)).slackNanos();
   }
 
   @Test
@@ -103,7 +133,7 @@ class ShadowValidationTest {
     var instance = device.add(new TestInstance().holding(300));
     assertThat(decide(request(200), instance)).isInstanceOf(Fits.class);
     neighbour.prompts.clear();
-    neighbour.prompt(220, 10);
+    neighbour.prompt(210, 12);
     assertThat(decide(request(200), instance))
         .isInstanceOfSatisfying(
             Refused.class, refused -> assertThat(refused.code()).isEqualTo(Code.PROMPTS));
@@ -119,8 +149,8 @@ class ShadowValidationTest {
   @Test
   void whatIsBeingLoadedBeginsWhenItIsReady() {
     var loading = new TestInstance().weighing(100).readyAt(1_000);
-    assertThat(decide(request(1_111), loading)).isInstanceOf(Fits.class);
-    assertThat(decide(request(1_110), loading)).isInstanceOf(Refused.class);
+    assertThat(decide(request(1_100), loading)).isInstanceOf(Fits.class);
+    assertThat(decide(request(1_099), loading)).isInstanceOf(Refused.class);
     // Until then others are served.
     device.add(new TestInstance().holding(300).prompt(500, 20));
     assertThat(decide(request(1_200), loading)).isInstanceOf(Fits.class);

@@ -12,6 +12,7 @@ public class TestInstance implements InstanceLoad {
   private long planned;
   private long weights;
   private long readyAt;
+  private long tokensDueAt = Long.MAX_VALUE;
 
   public TestInstance holding(long tokens) {
     planned = tokens;
@@ -35,6 +36,12 @@ public class TestInstance implements InstanceLoad {
 
   public TestInstance readyAt(long time) {
     readyAt = time;
+    return this;
+  }
+
+  /// When the next token of those that run is due; at once unless it is told.
+  public TestInstance tokensDueAt(long time) {
+    tokensDueAt = time;
     return this;
   }
 
@@ -96,6 +103,11 @@ public class TestInstance implements InstanceLoad {
   @Override
   public List<Prompt> prompts() {
     return prompts;
+  }
+
+  @Override
+  public long tokensDueAt() {
+    return tokensDueAt == Long.MAX_VALUE ? InstanceLoad.super.tokensDueAt() : tokensDueAt;
   }
 
   @Override

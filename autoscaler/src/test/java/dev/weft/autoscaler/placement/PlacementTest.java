@@ -105,6 +105,24 @@ class PlacementTest {
   }
 
   @Test
+  void ofTheIdleTheLeastLikelyToBeCalledSoonMakesRoom() {
+    Site site = cluster.device("a", 1_000);
+    Placed likely = site.other(0).size(450, 0);
+    likely.idleSince = 5;
+    likely.soon = 0.9;
+    Placed unlikely = site.other(0).size(450, 0);
+    unlikely.idleSince = 7;
+    unlikely.soon = 0.1;
+    assertThat(decide())
+        .isInstanceOfSatisfying(
+            Creates.class,
+            creates -> {
+              assertThat(creates.idleVictims()).containsExactly(unlikely);
+              assertThat(creates.displaces()).isFalse();
+            });
+  }
+
+  @Test
   void theNextPoolIsTriedWhenTheFirstCannot() {
     cluster.device("cannot", 1_000).capable = false;
     cluster.nextPool();
@@ -123,6 +141,35 @@ class PlacementTest {
                 assertThat(nowhere.against())
                     .containsEntry(Code.MEMORY, 1)
                     .containsEntry(Code.DECODE_SHARE, 2));
+  }
+
+  @Test
+  void whoGotMoreIsDisplacedForWhoIsOwed() {
+    Site site = cluster.device("a", 1_000);
+    site.other(3).size(400, 0).got = 50;
+    Placed smallest = site.other(1).size(400, 0);
+    smallest.got = 12.1;
+    site.other(1).size(150, 0).got = 50;
+    site.other(1).size(50, 0).spared = true;
+    var demand = new ShadowValidation.Request(10, 50, 100_000);
+    assertThat(Placement.decide(new Request(demand, 0, 10, false), cluster, RULES, 0))
+        .isInstanceOf(Nowhere.class);
+    assertThat(Placement.decide(new Request(demand, 0, 10, true), cluster, RULES, 0))
+        .isInstanceOfSatisfying(
+            Creates.class,
+            creates -> {
+              assertThat(creates.displaces()).isTrue();
+              assertThat(creates.idleVictims()).containsExactly(smallest);
+            });
+    assertThat(Placement.decide(new Request(demand, 0, 60, true), cluster, RULES, 0))
+        .as("who got more than the others is not owed theirs")
+        .isInstanceOf(Nowhere.class);
+    assertThat(Placement.decide(new Request(demand, -1, 10, true), cluster, RULES, 0))
+        .as("a higher priority stays")
+        .isInstanceOf(Nowhere.class);
+    site.lacksTime = true;
+    assertThat(Placement.decide(new Request(demand, 0, 10, true), cluster, RULES, 0))
+        .isInstanceOf(Nowhere.class);
   }
 
   @Test
@@ -191,6 +238,7 @@ class PlacementTest {
     private final List<Placed> own;
     private final List<Placed> instances = new ArrayList<>();
     private boolean capable = true;
+    private boolean lacksTime;
     private long loadNanos = 10;
 
     Site(String name, long capacity, List<Placed> own) {
@@ -229,6 +277,11 @@ class PlacementTest {
     }
 
     @Override
+    public boolean lacksTime() {
+      return lacksTime;
+    }
+
+    @Override
     public double load() {
       return (double) (capacity - roomBytes()) / capacity;
     }
@@ -261,6 +314,8 @@ class PlacementTest {
     private final Site site;
     private boolean spared;
     private int priority;
+    private double got;
+    private double soon;
     private long idleSince = Long.MAX_VALUE;
 
     Placed(Site site) {
@@ -286,6 +341,16 @@ class PlacementTest {
     @Override
     public int priority() {
       return priority;
+    }
+
+    @Override
+    public double soon() {
+      return soon;
+    }
+
+    @Override
+    public double got() {
+      return got;
     }
 
     @Override

@@ -61,9 +61,24 @@ final class TestScenarios {
               20 * MILLI,
               300 * MILLI,
               new Margin(1.05, 1.05),
-              1));
+              1,
+              DeviceSpec.Cache.ALL));
     }
     return devices;
+  }
+
+  /// Calls at random times, of all functions alike.
+  static Trace evenTrace(RandomGenerator random, int functions, int calls, double seconds) {
+    List<NamedCall> named = new ArrayList<>();
+    for (int i = 0; i < calls; i++) {
+      named.add(
+          new NamedCall(
+              "f" + i % functions,
+              seconds * random.nextDouble(),
+              1 + random.nextInt(2_000),
+              1 + random.nextInt(300)));
+    }
+    return Trace.of(named);
   }
 
   /// Calls at random times; the first functions are called more.

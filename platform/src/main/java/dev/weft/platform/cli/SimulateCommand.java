@@ -1,11 +1,13 @@
 package dev.weft.platform.cli;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.weft.autoscaler.simulation.Trace;
 import dev.weft.platform.simulation.FileFormatException;
 import dev.weft.platform.simulation.RunTable;
 import dev.weft.platform.simulation.Runs;
 import dev.weft.platform.simulation.Runs.Configuration;
 import dev.weft.platform.simulation.Runs.Run;
+import dev.weft.platform.simulation.SyntheticOption;
 import dev.weft.platform.simulation.Testbed;
 import dev.weft.platform.simulation.TraceFile;
 import java.io.PrintWriter;
@@ -29,10 +31,16 @@ final class SimulateCommand implements Runnable {
 
   @Option(
       names = "--trace",
-      required = true,
       paramLabel = "FILE",
       description = "Requests: JSON by function, JSON lines or comma-separated values.")
-  private Path trace;
+  private @Nullable Path trace;
+
+  @Option(
+      names = "--synthetic",
+      paramLabel = "KEY=VALUE,...",
+      description =
+          "Makes requests up instead: requests, functions, seconds, prompt, answer, skew, burst.")
+  private @Nullable String synthetic;
 
   @Option(
       names = "--functions",
@@ -93,7 +101,7 @@ final class SimulateCommand implements Runnable {
     List<Run> runs = new ArrayList<>();
     try {
       Testbed testbed = profiles == null ? Testbed.measured() : Testbed.read(profiles);
-      var simulations = new Runs(TraceFile.read(trace), testbed);
+      var simulations = new Runs(calls(), testbed);
       var base = new Configuration(functions, model, devices, policy, without, seed);
       runs.add(simulations.run(base));
       if (!whatIf.isEmpty()) {
@@ -105,6 +113,16 @@ final class SimulateCommand implements Runnable {
     PrintWriter out = spec.commandLine().getOut();
     out.print(output.json() ? json(runs) + "\n" : Terminal.table(RunTable.of(runs)));
     out.flush();
+  }
+
+  private Trace calls() {
+    if (trace != null && synthetic == null) {
+      return TraceFile.read(trace);
+    }
+    if (trace == null && synthetic != null) {
+      return SyntheticOption.make(synthetic, seed);
+    }
+    throw new FileFormatException("either --trace FILE or --synthetic requests=N,...");
   }
 
   private Configuration changed(Configuration base) {

@@ -45,7 +45,7 @@ public final class Runs {
             devices,
             one.policy(),
             mechanisms,
-            one.promise(),
+            one.promises(),
             List.of());
     requireRoom(models, devices);
     return new Run(
@@ -123,6 +123,11 @@ public final class Runs {
                 functions, model, devices, policy, List.of(value.split(",", -1)), seed);
         default -> throw new FileFormatException("--what-if cannot change " + part);
       };
+    }
+
+    /// This one with another seed.
+    public Configuration seeded(long seed) {
+      return new Configuration(functions, model, devices, policy, without, seed);
     }
 
     private static int number(String value) {

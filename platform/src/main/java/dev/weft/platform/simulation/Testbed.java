@@ -41,6 +41,9 @@ public final class Testbed {
 
   private static final long INSTANCE = (long) (1.5 * GIB);
 
+  /// Over a network of 10 Gbit/s.
+  private static final long FETCH_PER_GIB = 859 * MILLI;
+
   private final JsonNode json;
 
   private Testbed(JsonNode json) {
@@ -115,21 +118,28 @@ public final class Testbed {
         device.path("half_share_max_concurrency").asInt(0));
   }
 
-  /// Devices by a list like `cpu=4,gpu=4`; a kind is a short one or as profiles name it.
+  /// Devices by a list like `cpu=4,gpu=4`, or `gpu=4@64` where each has 64 GiB of cached weights
+  /// and others have to be fetched (an unlimited cache where nothing is said); a kind is a short
+  /// one or as profiles name it.
   ///
   /// @throws FileFormatException when the list cannot be read
   public List<DeviceSpec> devices(String list) {
     List<DeviceSpec> devices = new ArrayList<>();
     for (String part : list.split(",", -1)) {
       String[] pair = part.split("=", -1);
-      if (pair.length != 2 || !pair[1].matches("[0-9]{1,5}")) {
+      if (pair.length != 2 || !pair[1].matches("[0-9]{1,5}(@[0-9]{1,5})?")) {
         throw new FileFormatException(
             "'%s' is not a kind of device and a number, like gpu=4".formatted(part));
       }
       String kind = KINDS.getOrDefault(pair[0], pair[0]);
       requireKnown(kind);
-      for (int i = 0; i < Integer.parseInt(pair[1]); i++) {
-        devices.add(device("%s-%d".formatted(pair[0], i), kind));
+      String[] many = pair[1].split("@", -1);
+      DeviceSpec.Cache cache =
+          many.length == 1
+              ? DeviceSpec.Cache.ALL
+              : new DeviceSpec.Cache((long) (Integer.parseInt(many[1]) * GIB), FETCH_PER_GIB);
+      for (int i = 0; i < Integer.parseInt(many[0]); i++) {
+        devices.add(device("%s-%d".formatted(pair[0], i), kind).with(cache));
       }
     }
     if (devices.isEmpty()) {
@@ -163,6 +173,7 @@ public final class Testbed {
         (cpu ? 50 : 20) * MILLI,
         300 * MILLI,
         new Margin(margin, margin),
-        1);
+        1,
+        DeviceSpec.Cache.ALL);
   }
 }

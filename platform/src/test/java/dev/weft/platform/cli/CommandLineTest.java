@@ -113,6 +113,21 @@ final class CommandLineTest {
   void simulateSaysWhatIsWrong() {
     assertThat(execute("simulate", "--trace", home.resolve("none").toString())).isEqualTo(1);
     assertThat(err.toString()).contains("there is no file").contains("weft simulate --help");
+    assertThat(execute("simulate")).isEqualTo(1);
+    assertThat(err.toString()).contains("either --trace FILE or --synthetic");
+  }
+
+  @Test
+  void simulateMakesRequestsUp() throws Exception {
+    var out = new StringWriter();
+    CommandLine line = Main.commandLine();
+    line.setOut(new PrintWriter(out));
+    int exit =
+        line.execute(
+            "simulate -o json --devices gpu=1 --synthetic requests=20,functions=2,seconds=60"
+                .split(" "));
+    assertThat(exit).isZero();
+    assertThat(ApiClient.JSON.readTree(out.toString()).path("requests").asInt()).isEqualTo(20);
   }
 
   @Test

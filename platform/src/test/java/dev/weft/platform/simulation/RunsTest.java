@@ -42,6 +42,18 @@ class RunsTest {
     assertThat(run(0, "13B", "gpu=2", "llm-mesh").sloMet()).isEqualTo(40);
   }
 
+  /// A prompt is not charged with tokens that are owed to nobody before it.
+  @Test
+  void aLargeModelIsServedOnAProcessorAlone() {
+    List<NamedCall> calls = new ArrayList<>();
+    for (int i = 0; i < 10; i++) {
+      calls.add(new NamedCall("f", 20 * i, 900, 20));
+    }
+    var configuration = new Configuration(0, "13B", "cpu=1", "llm-mesh", List.of(), 1);
+    assertThat(new Runs(Trace.of(calls), testbed).run(configuration).result().sloMet())
+        .isEqualTo(10);
+  }
+
   @Test
   void functionsMayHaveDifferentModels() {
     assertThat(run(0, "3B,13B", "gpu=2", "llm-mesh").sloMet()).isPositive();

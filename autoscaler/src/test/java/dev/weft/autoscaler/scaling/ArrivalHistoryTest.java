@@ -1,0 +1,66 @@
+package dev.weft.autoscaler.scaling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+
+class ArrivalHistoryTest {
+  private static final long SECOND = 1_000_000_000L;
+
+  private final ArrivalHistory history = new ArrivalHistory();
+
+  @Test
+  void nothingIsSaidOfAFewCalls() {
+    history.arrived(0);
+    history.arrived(SECOND);
+    assertThat(history.known()).isFalse();
+    assertThat(history.within(1_000 * SECOND, SECOND)).isZero();
+  }
+
+  @Test
+  void aFunctionThatIsCalledEveryMinuteIsCalledWithinTheNext() {
+    for (int i = 0; i < 10; i++) {
+      history.arrived(60 * SECOND * i);
+    }
+    long last = 540 * SECOND;
+    assertThat(history.within(10 * SECOND, last)).isCloseTo(0, within(1e-9));
+    assertThat(history.within(110 * SECOND, last)).isCloseTo(1, within(1e-9));
+    assertThat(history.within(20 * SECOND, last + 55 * SECOND)).isGreaterThan(0.3);
+    assertThat(history.within(10 * SECOND, last + 500 * SECOND))
+        .as("it is not called any more")
+        .isZero();
+  }
+
+  @Test
+  void itFollowsCallersWhoChange() {
+    for (int i = 0; i < 50; i++) {
+      history.arrived(60 * SECOND * i);
+    }
+    long at = 60 * SECOND * 49;
+    for (int i = 0; i < 200; i++) {
+      at += SECOND;
+      history.arrived(at);
+    }
+    assertThat(history.within(2 * SECOND, at)).isGreaterThan(0.9);
+  }
+
+  @Property
+  void probabilitiesRiseWithTheTimeAhead(
+      @ForAll @IntRange(min = 1, max = 200) int gap, @ForAll @IntRange(max = 300) int after) {
+    ArrivalHistory any = new ArrivalHistory();
+    for (int i = 0; i < 20; i++) {
+      any.arrived((long) i * (gap + i % 3) * SECOND);
+    }
+    long now = 19L * (gap + 1) * SECOND + after * SECOND;
+    double before = 0;
+    for (int ahead = 0; ahead < 400; ahead += 7) {
+      double within = any.within(ahead * SECOND, now);
+      assertThat(within).isBetween(before - 1e-9, 1.0);
+      before = within;
+    }
+  }
+}
