@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -35,11 +36,12 @@ class ProfileStoreTest {
   }
 
   @Test
-  void findsAgainWhatWasKept() throws IOException {
-    StepProfile profile = store.open(model, List.of("cpu"), () -> {});
+  void findsAgainWhatWasKept() throws Exception {
+    var kept = new CountDownLatch(1);
+    StepProfile profile = store.open(model, List.of("cpu"), kept::countDown);
     assertThat(profile.table()).isEmpty();
     profile.measured(TABLE);
-    profile.keep();
+    kept.await();
 
     assertThat(ProfileStore.in(directory).open(model, List.of("cpu"), () -> {}).table())
         .contains(TABLE);
@@ -49,18 +51,19 @@ class ProfileStoreTest {
   }
 
   @Test
-  void measuresAgainWhatCannotBeRead() throws IOException {
-    StepProfile profile = store.open(model, List.of(), () -> {});
-    profile.measured(TABLE);
-    profile.keep();
+  void measuresAgainWhatCannotBeRead() throws Exception {
+    var kept = new CountDownLatch(1);
+    store.open(model, List.of(), kept::countDown).measured(TABLE);
+    kept.await();
     for (Path file : filesIn(directory)) {
       Files.writeString(file, "{\"prefill\":[],");
     }
 
-    StepProfile again = store.open(model, List.of(), () -> {});
+    var keptAgain = new CountDownLatch(1);
+    StepProfile again = store.open(model, List.of(), keptAgain::countDown);
     assertThat(again.table()).isEmpty();
     again.measured(TABLE);
-    again.keep();
+    keptAgain.await();
     assertThat(store.open(model, List.of(), () -> {}).table()).contains(TABLE);
   }
 
