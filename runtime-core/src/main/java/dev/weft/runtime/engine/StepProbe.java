@@ -30,7 +30,8 @@ import org.slf4j.LoggerFactory;
 /// Measures a decoder's steps while its device idles: prompts by length, decode steps by batch and
 /// context, each as the median of a few runs, over blocks that are lent for the moment and hold
 /// zeros. A request that comes meanwhile waits for the run under way, so runs that are expected to
-/// take long are left out. On the device's thread.
+/// take long are left out; so are those that there is no memory for, once the smallest are known.
+/// On the device's thread.
 final class StepProbe {
   private static final Logger log = LoggerFactory.getLogger(StepProbe.class);
 
@@ -143,8 +144,12 @@ final class StepProbe {
       }
       Optional<Long> took = run(point);
       if (took.isEmpty()) {
-        // Memory is short: later, when others have gone, there may be some.
-        return Optional.empty();
+        if (!known(point.prompt())) {
+          // Later, when others have gone, there may be memory.
+          return Optional.empty();
+        }
+        leaveOut(point);
+        continue;
       }
       took(point, took.get());
       if (clock.getAsLong() - begin >= TURN_NANOS) {
@@ -168,8 +173,14 @@ final class StepProbe {
     return 0;
   }
 
-  /// Those after it in its row would take longer still.
+  /// Whether something is known of prompts, or of decode steps.
+  private boolean known(boolean prompt) {
+    return prompt ? !prefill.isEmpty() : !decode.isEmpty() || !row.isEmpty();
+  }
+
+  /// Those after it in its row would take more still.
   private void leaveOut(Point first) {
+    runs.clear();
     left.removeIf(point ->
         point.prompt() == first.prompt() && (point.prompt() || point.tokens() == first.tokens()));
     if (!first.prompt()) {

@@ -37,13 +37,17 @@ class StepProbeTest extends DeviceLoopFixture {
   }
 
   private DecoderInstance measured(StepProfile profile) {
+    return measured(profile, BLOCKS);
+  }
+
+  private DecoderInstance measured(StepProfile profile, int blocks) {
     var decoder =
         fake(history -> history[0] == 0 ? onlyEnd() : answer(history, "ok"))
             .beforeStep(batch -> {
               steps.incrementAndGet();
               nanos.addAndGet(nanos(batch));
             });
-    var options = new DecoderOptions(CONTEXT, BLOCKS, 48, 20, 4, ServiceLevel.DEFAULT, profile);
+    var options = new DecoderOptions(CONTEXT, blocks, 48, 20, 4, ServiceLevel.DEFAULT, profile);
     return add(decoder, options);
   }
 
@@ -101,6 +105,20 @@ class StepProbeTest extends DeviceLoopFixture {
     var listener = new RecordingListener();
     instance.submit(Requests.ask("say").build(), listener);
     assertThat(listener.await().text()).isEqualTo("ok");
+  }
+
+  @Test
+  void leavesOutWhatThereIsNoMemoryFor() throws InterruptedException {
+    // Of 8 tokens: eight that all sequences share, and one for each.
+    measured(unknown(), 20);
+    pass(Duration.ofSeconds(1));
+
+    PerformanceTable table = kept.take();
+
+    assertThat(table.prefill()).extracting(PrefillTime::tokens).containsExactly(16, 48);
+    assertThat(table.decode().getFirst().times())
+        .extracting(DecodeTime::batch)
+        .containsExactly(1, 4);
   }
 
   @Test
