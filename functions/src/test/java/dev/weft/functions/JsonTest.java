@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
+import dev.weft.functions.instance.AnInstance;
 import dev.weft.functions.instance.ControlApi;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
@@ -66,21 +67,14 @@ class JsonTest {
             Set.of(Quantization.NONE, Quantization.AUTO),
             Set.of(DeviceStatus.Capability.GROWS_KV),
             List.of(
-                new InstanceStatus(
-                    REVISION.id(),
-                    Model.Kind.GENERATION,
-                    Tier.DISK,
-                    false,
-                    0,
-                    0,
-                    1,
-                    InstanceStatus.Blocks.NONE,
-                    3,
-                    Instant.EPOCH,
-                    new InstanceStatus.LoadProgress(
-                        InstanceStatus.LoadProgress.Phase.FETCHING, "a file", 1, 2),
-                    null,
-                    List.of())));
+                AnInstance.of(REVISION.id())
+                    .tier(Tier.DISK)
+                    .weightBytes(1)
+                    .loadCount(3)
+                    .progress(
+                        new InstanceStatus.LoadProgress(
+                            InstanceStatus.LoadProgress.Phase.FETCHING, "a file", 1, 2))
+                    .status()));
 
     String json = MAPPER.writeValueAsString(status);
 

@@ -12,9 +12,9 @@ import dev.weft.autoscaler.placement.Routing.Refusal;
 import dev.weft.autoscaler.placement.Routing.Request;
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.FunctionName;
-import dev.weft.functions.Model;
 import dev.weft.functions.Quantization;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.AnInstance;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
@@ -22,7 +22,6 @@ import dev.weft.functions.instance.InstanceStatus.Blocks;
 import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress;
 import dev.weft.functions.instance.Tier;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -268,7 +267,7 @@ class RoutingTest {
         "runtime-" + id,
         1,
         phase,
-        new DeviceStatus.Memory(capacityBytes, 0, 0),
+        new DeviceStatus.Memory(capacityBytes, 0, 0, DeviceStatus.Chunks.NONE),
         quantizations,
         Set.of(),
         List.of());
@@ -293,53 +292,24 @@ class RoutingTest {
 
   private static InstanceStatus instance(
       RevisionId revision, Tier tier, int running, int waiting, Blocks blocks) {
-    return new InstanceStatus(
-        revision,
-        Model.Kind.GENERATION,
-        tier,
-        false,
-        running,
-        waiting,
-        1L << 20,
-        blocks,
-        1,
-        Instant.EPOCH,
-        null,
-        null,
-        List.of());
+    return AnInstance.of(revision)
+        .tier(tier)
+        .requests(running, waiting)
+        .weightBytes(1L << 20)
+        .blocks(blocks)
+        .loadCount(1)
+        .status();
   }
 
   private static InstanceStatus loading(RevisionId revision) {
-    return new InstanceStatus(
-        revision,
-        null,
-        Tier.REMOTE,
-        false,
-        0,
-        0,
-        0,
-        Blocks.NONE,
-        0,
-        Instant.EPOCH,
-        new LoadProgress(LoadProgress.Phase.FETCHING, "model.gguf", 1, 2),
-        null,
-        List.of());
+    return AnInstance.of(revision)
+        .ofUnknownKind()
+        .tier(Tier.REMOTE)
+        .progress(new LoadProgress(LoadProgress.Phase.FETCHING, "model.gguf", 1, 2))
+        .status();
   }
 
   private static InstanceStatus failed(Failure failure) {
-    return new InstanceStatus(
-        MINE,
-        null,
-        Tier.DISK,
-        false,
-        0,
-        0,
-        0,
-        Blocks.NONE,
-        0,
-        Instant.EPOCH,
-        null,
-        failure,
-        List.of());
+    return AnInstance.of(MINE).ofUnknownKind().tier(Tier.DISK).failure(failure).status();
   }
 }

@@ -60,11 +60,6 @@ public record DeviceStatus(
   ///
   /// @param chunks what KV memory, and the memory that steps compute in, is made of
   public record Memory(long capacityBytes, long plannedBytes, long actualBytes, Chunks chunks) {
-    /// Without chunks.
-    public Memory(long capacityBytes, long plannedBytes, long actualBytes) {
-      this(capacityBytes, plannedBytes, actualBytes, Chunks.NONE);
-    }
-
     public long freeBytes() {
       return capacityBytes - plannedBytes;
     }

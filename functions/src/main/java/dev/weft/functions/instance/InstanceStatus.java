@@ -38,39 +38,6 @@ public record InstanceStatus(
     adapters = List.copyOf(adapters);
   }
 
-  /// Without workers and a profile.
-  public InstanceStatus(
-      RevisionId revision,
-      @Nullable Kind kind,
-      Tier tier,
-      boolean pinned,
-      int runningRequests,
-      int waitingRequests,
-      long weightBytes,
-      Blocks blocks,
-      long loadCount,
-      Instant lastUsedAt,
-      @Nullable LoadProgress progress,
-      @Nullable Failure failure,
-      List<String> adapters) {
-    this(
-        revision,
-        kind,
-        tier,
-        pinned,
-        runningRequests,
-        waitingRequests,
-        weightBytes,
-        blocks,
-        loadCount,
-        lastUsedAt,
-        progress,
-        failure,
-        adapters,
-        0,
-        null);
-  }
-
   public boolean busy() {
     return runningRequests > 0 || waitingRequests > 0;
   }

@@ -4,18 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.FunctionName;
-import dev.weft.functions.Model;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.AnInstance;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
-import dev.weft.functions.instance.Tier;
 import dev.weft.platform.management.ManagementApi;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.List;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -166,22 +164,13 @@ final class CommandLineTest {
     long mebibyte = 1L << 20;
     var blocks = new InstanceStatus.Blocks(40, 33, 900, 13, 6);
     var instance =
-        new InstanceStatus(
-            new RevisionId(new FunctionName("chat"), 2),
-            Model.Kind.GENERATION,
-            Tier.READY,
-            false,
-            3,
-            1,
-            100 * mebibyte,
-            blocks,
-            1,
-            Instant.EPOCH,
-            null,
-            null,
-            List.of(),
-            2,
-            null);
+        AnInstance.of(new RevisionId(new FunctionName("chat"), 2))
+            .requests(3, 1)
+            .weightBytes(100 * mebibyte)
+            .blocks(blocks)
+            .loadCount(1)
+            .workers(2)
+            .status();
     var cpu = new DeviceId("cpu-0");
     var status =
         new DeviceStatus(

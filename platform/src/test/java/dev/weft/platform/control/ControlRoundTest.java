@@ -14,10 +14,10 @@ import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.Scaling;
 import dev.weft.functions.ServiceLevel;
+import dev.weft.functions.instance.AnInstance;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
-import dev.weft.functions.instance.InstanceStatus.Blocks;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress;
 import dev.weft.functions.instance.Tier;
 import dev.weft.platform.control.ControlRound.Act;
@@ -79,7 +79,7 @@ class ControlRoundTest {
         "r1",
         1,
         DeviceStatus.Phase.READY,
-        new DeviceStatus.Memory(1_000, 0, 0),
+        new DeviceStatus.Memory(1_000, 0, 0, DeviceStatus.Chunks.NONE),
         Set.of(Quantization.AUTO),
         Set.of(),
         instances);
@@ -139,20 +139,15 @@ class ControlRoundTest {
       Duration idle,
       @Nullable LoadProgress progress) {
     instances.add(
-        new InstanceStatus(
-            id(number),
-            Model.Kind.GENERATION,
-            tier,
-            pinned,
-            running,
-            0,
-            100,
-            Blocks.NONE,
-            1,
-            NOW.minus(idle),
-            progress,
-            null,
-            List.of()));
+        AnInstance.of(id(number))
+            .tier(tier)
+            .pinned(pinned)
+            .requests(running, 0)
+            .weightBytes(100)
+            .loadCount(1)
+            .lastUsedAt(NOW.minus(idle))
+            .progress(progress)
+            .status());
   }
 
   private Act.Load loadOn(DeviceId device) {

@@ -4,12 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.FunctionName;
-import dev.weft.functions.Model;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.AnInstance;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
-import dev.weft.functions.instance.InstanceStatus;
-import dev.weft.functions.instance.InstanceStatus.Blocks;
 import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress;
 import dev.weft.functions.instance.Tier;
@@ -42,24 +40,16 @@ class LoadTrackerTest {
         runtimeId,
         version,
         DeviceStatus.Phase.READY,
-        new DeviceStatus.Memory(100, 0, 0),
+        new DeviceStatus.Memory(100, 0, 0, DeviceStatus.Chunks.NONE),
         Set.of(),
         Set.of(),
         List.of(
-            new InstanceStatus(
-                REVISION,
-                Model.Kind.GENERATION,
-                tier,
-                false,
-                0,
-                0,
-                0,
-                Blocks.NONE,
-                0,
-                NOW,
-                progress,
-                failure,
-                List.of())));
+            AnInstance.of(REVISION)
+                .tier(tier)
+                .lastUsedAt(NOW)
+                .progress(progress)
+                .failure(failure)
+                .status()));
   }
 
   private void observe(DeviceStatus status) {

@@ -333,7 +333,7 @@ public final class StubRuntime {
         runtimeId,
         version,
         draining ? DeviceStatus.Phase.DRAINING : DeviceStatus.Phase.READY,
-        new DeviceStatus.Memory(CAPACITY, 0, 0),
+        new DeviceStatus.Memory(CAPACITY, 0, 0, DeviceStatus.Chunks.NONE),
         Set.of(Quantization.NONE, Quantization.AUTO, Quantization.W8A8),
         Set.of(),
         slots.values().stream().map(StubRuntime::status).toList());
@@ -354,7 +354,9 @@ public final class StubRuntime {
         slot.lastUsedAt,
         slot.progress,
         slot.failure,
-        List.of());
+        List.of(),
+        0,
+        null);
   }
 
   private static void answer(HttpServerResponse response, int status, Object value) {
