@@ -5,14 +5,22 @@ import dev.weft.platform.control.Fleet;
 import java.util.HashSet;
 import java.util.Set;
 
-/// Where one request was refused because it would not have been in time, and whether it waits for
-/// its turn by now. Asked only where there is more than one device: on a single one a refusal could
-/// only mean waiting in another place.
+/// How one request fared so far: which devices refused it because it would not have been in time,
+/// how many runtimes broke under it or sent it away, and so what may still be tried.
 final class Attempts {
+  /// A request that breaks so many runtimes is not given to another.
+  static final int MAX_BREAKS = 3;
+
+  /// How often runtimes may send a stream away before its end, without having failed.
+  static final int MAX_MOVES = 16;
+
   private final Set<DeviceId> refusedBy = new HashSet<>();
   private boolean patient;
+  private int breaks;
+  private int moves;
 
-  /// Whether the next runtime is to refuse what would be late.
+  /// Whether the next runtime is to refuse what would be late. Only where there is more than one
+  /// device: on a single one a refusal could only mean waiting in another place.
   boolean inTime(Fleet.Snapshot fleet) {
     return !patient && fleet.statuses().size() > 1;
   }
@@ -26,5 +34,17 @@ final class Attempts {
   /// From now on it waits wherever it goes.
   void becomePatient() {
     patient = true;
+  }
+
+  /// Notes that a runtime broke. Returns whether it may be given to another.
+  boolean broke() {
+    breaks++;
+    return breaks < MAX_BREAKS;
+  }
+
+  /// Notes that a runtime sent the stream away. Returns whether it may go on elsewhere.
+  boolean moved() {
+    moves++;
+    return moves <= MAX_MOVES;
   }
 }

@@ -11,8 +11,8 @@ import dev.weft.platform.http.ApiException;
 import dev.weft.platform.telemetry.GatewayMetrics;
 import dev.weft.platform.telemetry.Invocation;
 import dev.weft.platform.telemetry.Invocation.Tokens;
-import dev.weft.platform.telemetry.Invocation.WorkflowPlace;
 import dev.weft.platform.telemetry.InvocationSink;
+import io.vertx.core.AsyncResult;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -22,8 +22,8 @@ import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerResponse;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,24 +36,10 @@ import org.slf4j.LoggerFactory;
 /// budget. From then on another instance of the same revision, or the same once it is back, is
 /// given what the client has got, in tokens, and goes on; the wait budget begins anew at the seam.
 /// What cannot go on ends with an error event; it is never cut in silence. A request that breaks
-/// [#MAX_BREAKS] runtimes is not given to another.
+/// [Attempts#MAX_BREAKS] runtimes is not given to another.
 final class GatewayCall {
   private static final Logger LOG = LoggerFactory.getLogger(GatewayCall.class);
-  static final int MAX_BREAKS = 3;
-
-  /// How often runtimes may send a stream away before its end, without having failed.
-  private static final int MAX_MOVES = 16;
-
   private static final long REFUSED_PAUSE_MILLIS = 50;
-  private static final String EVENT_STREAM = "text/event-stream";
-  private static final Buffer HELD_COMMENT = Buffer.buffer(": waiting for an instance\n\n");
-
-  /// What a runtime says when the gateway's snapshot was behind.
-  private static final Set<String> STALE =
-      Set.of("model_not_loaded", "model_loading", "model_unloaded", "model_not_found", "draining");
-
-  /// How a runtime ends a stream that may go on elsewhere.
-  private static final Set<String> MOVES = Set.of("model_unloaded", "draining");
 
   /// What all calls share.
   record Shared(
@@ -71,39 +57,33 @@ final class GatewayCall {
   private final Shared shared;
   private final Context context;
   private final GatewayRequest request;
-  private final HttpServerResponse response;
   private final boolean streamed;
-
-  private Activator.@Nullable Waiter waiter;
-  private @Nullable HttpClientRequest upstream;
-  private @Nullable Target target;
-  private long heartbeatTimer = -1;
-  private long heldSince;
-  private Duration held = Duration.ZERO;
-  private int breaks;
-  private int moves;
-  private boolean finished;
-  private @Nullable Tokens tokens;
+  private final ClientAnswer client;
+  private final Hold hold;
+  private final Attempts attempts = new Attempts();
 
   /// What of a stream went to the client, and when the last runtime to write it was lost.
   private final StreamProgress progress = new StreamProgress();
 
   private @Nullable Instant seamAt;
 
-  private final Attempts attempts = new Attempts();
+  private @Nullable HttpClientRequest upstream;
+  private @Nullable Target target;
+  private @Nullable Tokens tokens;
+  private boolean finished;
 
   GatewayCall(Shared shared, Context context, GatewayRequest request, HttpServerResponse response) {
     this.shared = shared;
     this.context = context;
     this.request = request;
-    this.response = response;
-    this.streamed = request.head().stream();
+    streamed = request.head().stream();
+    client = new ClientAnswer(response);
+    hold = new Hold(shared.vertx(), context);
   }
 
   void start() {
     shared.metrics().begin();
-    response.closeHandler(_ -> clientLeft());
-    response.exceptionHandler(_ -> clientLeft());
+    client.onClose(this::clientLeft);
     admit();
   }
 
@@ -143,32 +123,17 @@ final class GatewayCall {
             reason);
   }
 
-  private void hold(Activator.Waiter held) {
+  private void hold(Activator.Waiter waiter) {
     decided(Decisions.Kind.HELD, null, "no instance is ready");
-    waiter = held;
-    heldSince = System.nanoTime();
+    hold.begin(waiter, this::released);
     if (streamed) {
-      beginStream();
-      response.write(HELD_COMMENT);
-      heartbeatTimer =
-          shared
-              .vertx()
-              .setPeriodic(
-                  shared.heartbeat().toMillis(), _ -> context.runOnContext(_ -> heartbeat()));
-    }
-    held.target().onComplete(result -> context.runOnContext(_ -> released(result)));
-  }
-
-  private void heartbeat() {
-    if (waiter != null && !finished) {
-      response.write(HELD_COMMENT);
+      client.beginStream();
+      client.writeHeld();
+      hold.meanwhile(shared.heartbeat(), client::writeHeld);
     }
   }
 
-  private void released(io.vertx.core.AsyncResult<Target> result) {
-    waiter = null;
-    stopHeartbeat();
-    held = held.plusNanos(System.nanoTime() - heldSince);
+  private void released(AsyncResult<Target> result) {
     if (finished) {
       return;
     }
@@ -188,7 +153,7 @@ final class GatewayCall {
     decided(Decisions.Kind.ROUTED, chosen, chosen.reason());
     shared
         .upstream()
-        .open(chosen, progress.begun() ? ControlApi.CONTINUE : request.operation().path())
+        .open(chosen, request, progress.begun() ? ControlApi.CONTINUE : request.operation().path())
         .onSuccess(opened -> send(chosen, opened))
         .onFailure(failure -> broken(chosen, failure));
   }
@@ -199,24 +164,9 @@ final class GatewayCall {
       return;
     }
     upstream = opened;
-    opened
-        .putHeader(HttpHeaders.CONTENT_TYPE, "application/json")
-        .putHeader("x-request-id", request.requestId())
-        .putHeader(ControlApi.FUNCTION_HEADER, request.function().name().value())
-        .putHeader(ControlApi.REVISION_HEADER, chosen.revision().toString())
-        .putHeader(ControlApi.RESPONSE_ID_HEADER, request.responseId())
-        .putHeader(ControlApi.CREATED_HEADER, Long.toString(request.arrivedAt().getEpochSecond()))
-        .putHeader(ControlApi.SEED_HEADER, Long.toString(request.seed()));
-    if (streamed) {
-      opened.putHeader(ControlApi.TOKENS_HEADER, "1");
-    }
     if (!progress.begun() && attempts.inTime(shared.fleet().snapshot())) {
       opened.putHeader(ControlApi.ADMISSION_HEADER, ControlApi.ADMISSION_IN_TIME);
     }
-    WorkflowPlace workflow = request.workflow();
-    putIfPresent(opened, ControlApi.WORKFLOW_HEADER, workflow.workflow());
-    putIfPresent(opened, ControlApi.STAGE_HEADER, workflow.stage());
-    putIfPresent(opened, ControlApi.PARENT_HEADER, workflow.parent());
     opened
         .send(
             progress.begun()
@@ -226,12 +176,6 @@ final class GatewayCall {
         .onFailure(failure -> broken(chosen, failure));
   }
 
-  private static void putIfPresent(HttpClientRequest opened, String name, @Nullable String value) {
-    if (value != null) {
-      opened.putHeader(name, value);
-    }
-  }
-
   /// The head of the runtime's answer has come.
   private void answered(Target chosen, HttpClientResponse answer) {
     if (finished) {
@@ -239,7 +183,7 @@ final class GatewayCall {
       return;
     }
     String type = answer.getHeader(HttpHeaders.CONTENT_TYPE);
-    if (answer.statusCode() == 200 && type != null && type.startsWith(EVENT_STREAM)) {
+    if (answer.statusCode() == 200 && type != null && type.startsWith(ClientAnswer.EVENT_STREAM)) {
       pump(chosen, answer);
     } else {
       gather(chosen, answer);
@@ -263,42 +207,24 @@ final class GatewayCall {
     }
     int status = answer.statusCode();
     String code = status < 400 ? null : ErrorCode.read(body);
-    if (code != null && status == 429 && code.startsWith(ControlApi.NOT_IN_TIME)) {
-      notInTime(chosen, code, ErrorCode.readMessage(body));
-      return;
+    switch (Verdict.of(status, code, progress.begun())) {
+      case NOT_IN_TIME ->
+          notInTime(chosen, Objects.requireNonNull(code), ErrorCode.readMessage(body));
+      case AGAIN -> again();
+      case SECRET_REFUSED -> {
+        LOG.atError()
+            .addKeyValue("device", chosen.device())
+            .log("a runtime refuses the gateway's secret");
+        fail(ApiError.broken(502, "runtime_refused", "the runtime refused the gateway"));
+      }
+      case FINAL -> {
+        if (status == 200 && !client.begun()) {
+          tokens = UsageReader.readTail(body.getBytes()).orElse(null);
+        }
+        client.end(answer, body);
+        finish(status, code);
+      }
     }
-    boolean stale = code != null && (status == 503 || status == 404) && STALE.contains(code);
-    // Who reads a stream already cannot try again himself.
-    if (stale || (progress.begun() && status == 429)) {
-      again();
-      return;
-    }
-    if (status == 401 || status == 403) {
-      LOG.atError()
-          .addKeyValue("device", deviceName())
-          .log("a runtime refuses the gateway's secret");
-      fail(ApiError.broken(502, "runtime_refused", "the runtime refused the gateway"));
-      return;
-    }
-    if (response.headWritten()) {
-      response.write(Buffer.buffer("data: ").appendBuffer(singleLine(body)).appendString("\n\n"));
-      response.end();
-      finish(status, code);
-      return;
-    }
-    if (status == 200) {
-      tokens = UsageReader.readTail(body.getBytes()).orElse(null);
-    }
-    String retryAfter = answer.getHeader("Retry-After");
-    if (retryAfter != null) {
-      response.putHeader("Retry-After", retryAfter);
-    }
-    String type = answer.getHeader(HttpHeaders.CONTENT_TYPE);
-    response
-        .setStatusCode(status)
-        .putHeader(HttpHeaders.CONTENT_TYPE, type == null ? "application/json" : type)
-        .end(body);
-    finish(status, code);
   }
 
   /// Another device may be in time. When none is, the request waits for its turn, and the
@@ -348,7 +274,7 @@ final class GatewayCall {
   private void pump(Target chosen, HttpClientResponse answer) {
     SseFilter filter = new SseFilter(request.head().includeUsage(), progress);
     progress.take();
-    beginStream();
+    client.beginStream();
     answer.handler(chunk -> {
       if (finished) {
         return;
@@ -361,13 +287,7 @@ final class GatewayCall {
         fail(unexpected(e));
         return;
       }
-      if (passed.length() > 0) {
-        response.write(passed);
-        if (response.writeQueueFull()) {
-          answer.pause();
-          response.drainHandler(_ -> answer.resume());
-        }
-      }
+      client.write(passed, answer);
     });
     answer.exceptionHandler(failure -> cut(chosen, filter, failure));
     answer.endHandler(
@@ -380,39 +300,22 @@ final class GatewayCall {
       return;
     }
     upstream = null;
-    Buffer seam = filter.seam();
-    if (seam.length() > 0) {
-      response.write(seam);
-    }
+    client.writeSeam(filter.seam());
     Buffer error = progress.error();
     if (progress.done()) {
-      response.end();
+      client.end();
       finish(200, null);
     } else if (progress.whole()) {
-      response.end("data: [DONE]\n\n");
+      client.endWithMark();
       finish(200, null);
     } else if (error == null) {
       broken(chosen, failure);
-    } else if (MOVES.contains(ErrorCode.readFrame(error))
-        && progress.known()
-        && moves++ < MAX_MOVES) {
+    } else if (Verdict.moves(error) && progress.known() && attempts.moved()) {
       seamAt = Instant.now();
       again();
     } else {
-      response.end(error);
+      client.end(error);
       finish(502, "stream_error");
-    }
-  }
-
-  private void beginStream() {
-    if (!response.headWritten()) {
-      response
-          .setStatusCode(200)
-          .setChunked(true)
-          .putHeader(HttpHeaders.CONTENT_TYPE, EVENT_STREAM + "; charset=utf-8")
-          .putHeader(HttpHeaders.CACHE_CONTROL, "no-cache")
-          // Asks proxies not to gather the stream.
-          .putHeader("x-accel-buffering", "no");
     }
   }
 
@@ -424,7 +327,6 @@ final class GatewayCall {
       return;
     }
     upstream = null;
-    breaks++;
     LOG.atWarn()
         .addKeyValue("device", chosen.device())
         .addKeyValue("request", request.requestId())
@@ -434,12 +336,12 @@ final class GatewayCall {
     if (progress.begun()) {
       seamAt = Instant.now();
     }
-    if (breaks >= MAX_BREAKS || (progress.begun() && !progress.known())) {
+    if (attempts.broke() && (!progress.begun() || progress.known())) {
+      again();
+    } else {
       fail(
           ApiError.broken(
               502, "runtime_failed", "the runtime ended while it answered this request"));
-    } else {
-      again();
     }
   }
 
@@ -447,11 +349,7 @@ final class GatewayCall {
     if (finished) {
       return;
     }
-    Activator.Waiter waiting = waiter;
-    if (waiting != null) {
-      held = held.plusNanos(System.nanoTime() - heldSince);
-      shared.activator().leave(waiting);
-    }
+    hold.leave(shared.activator());
     finish(Invocation.CLIENT_LEFT, "client_left");
     HttpClientRequest running = upstream;
     if (running != null) {
@@ -464,21 +362,12 @@ final class GatewayCall {
       return;
     }
     decided(Decisions.Kind.TURNED_AWAY, target, error.code() + ": " + error.message());
-    if (response.headWritten()) {
-      response.write(error.toEvent());
-      response.end();
-    } else {
-      // A stream may have been begun and nothing sent of it.
-      response.setChunked(false);
-      response.headers().remove("x-accel-buffering");
-      error.send(response);
-    }
+    client.end(error);
     finish(error.status(), error.code());
   }
 
   private void finish(int status, @Nullable String errorCode) {
     finished = true;
-    stopHeartbeat();
     long now = System.nanoTime();
     long firstTokenNanos = progress.firstTokenNanos();
     Tokens counted = progress.usage() == null ? tokens : progress.usage();
@@ -495,7 +384,7 @@ final class GatewayCall {
             request.key().id(),
             request.workflow(),
             request.arrivedAt(),
-            held,
+            hold.total(),
             firstTokenNanos == 0
                 ? null
                 : Duration.ofNanos(firstTokenNanos - request.arrivedNanos()),
@@ -505,25 +394,8 @@ final class GatewayCall {
     shared.journal().record(invocation);
   }
 
-  private void stopHeartbeat() {
-    if (heartbeatTimer >= 0) {
-      shared.vertx().cancelTimer(heartbeatTimer);
-      heartbeatTimer = -1;
-    }
-  }
-
-  private String deviceName() {
-    Target last = target;
-    return last == null ? "none" : last.device().value();
-  }
-
   private static ApiError unexpected(Throwable failure) {
     LOG.atError().setCause(failure).log("a request failed unexpectedly");
     return ApiError.broken(500, "internal_error", "the gateway failed on this request");
-  }
-
-  /// JSON has no raw line breaks inside strings, so they can go.
-  private static Buffer singleLine(Buffer json) {
-    return Buffer.buffer(json.toString().replace("\n", "").replace("\r", ""));
   }
 }

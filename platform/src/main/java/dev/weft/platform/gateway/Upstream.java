@@ -1,15 +1,19 @@
 package dev.weft.platform.gateway;
 
+import dev.weft.functions.instance.ControlApi;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.gateway.routing.Target;
+import dev.weft.platform.telemetry.Invocation.WorkflowPlace;
 import io.vertx.core.Future;
 import io.vertx.core.Vertx;
 import io.vertx.core.http.HttpClient;
 import io.vertx.core.http.HttpClientOptions;
 import io.vertx.core.http.HttpClientRequest;
+import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.RequestOptions;
 import jakarta.inject.Singleton;
+import org.jspecify.annotations.Nullable;
 
 /// The one pool of connections to all runtimes.
 @Singleton
@@ -29,14 +33,41 @@ final class Upstream {
                 .setTcpNoDelay(true));
   }
 
-  /// Opens a request to an instance's runtime.
-  Future<HttpClientRequest> open(Target target, String path) {
+  /// Opens a request to an instance's runtime, and tells what runtimes are told of every request.
+  Future<HttpClientRequest> open(Target target, GatewayRequest request, String path) {
     return http.request(
-        new RequestOptions()
-            .setHost(target.address().host())
-            .setPort(target.address().port())
-            .setMethod(HttpMethod.POST)
-            .setURI(path)
-            .putHeader("Authorization", target.address().authorization()));
+            new RequestOptions()
+                .setHost(target.address().host())
+                .setPort(target.address().port())
+                .setMethod(HttpMethod.POST)
+                .setURI(path)
+                .putHeader("Authorization", target.address().authorization()))
+        .map(opened -> putHeaders(opened, target, request));
+  }
+
+  private static HttpClientRequest putHeaders(
+      HttpClientRequest opened, Target target, GatewayRequest request) {
+    opened
+        .putHeader(HttpHeaders.CONTENT_TYPE, "application/json")
+        .putHeader("x-request-id", request.requestId())
+        .putHeader(ControlApi.FUNCTION_HEADER, request.function().name().value())
+        .putHeader(ControlApi.REVISION_HEADER, target.revision().toString())
+        .putHeader(ControlApi.RESPONSE_ID_HEADER, request.responseId())
+        .putHeader(ControlApi.CREATED_HEADER, Long.toString(request.arrivedAt().getEpochSecond()))
+        .putHeader(ControlApi.SEED_HEADER, Long.toString(request.seed()));
+    if (request.head().stream()) {
+      opened.putHeader(ControlApi.TOKENS_HEADER, "1");
+    }
+    WorkflowPlace workflow = request.workflow();
+    putIfPresent(opened, ControlApi.WORKFLOW_HEADER, workflow.workflow());
+    putIfPresent(opened, ControlApi.STAGE_HEADER, workflow.stage());
+    putIfPresent(opened, ControlApi.PARENT_HEADER, workflow.parent());
+    return opened;
+  }
+
+  private static void putIfPresent(HttpClientRequest opened, String name, @Nullable String value) {
+    if (value != null) {
+      opened.putHeader(name, value);
+    }
   }
 }
