@@ -47,7 +47,7 @@ public final class Decisions {
     HELD,
     /// It was answered with an error.
     TURNED_AWAY,
-    /// Its runtime failed, and it goes elsewhere, or there again.
+    /// Its instance left or refused it, or its runtime failed: it goes elsewhere, or there again.
     MOVED,
     /// An instance is loaded on that device.
     LOADING,

@@ -210,7 +210,7 @@ final class GatewayCall {
     switch (Verdict.of(status, code, progress.begun())) {
       case NOT_IN_TIME ->
           notInTime(chosen, Objects.requireNonNull(code), ErrorCode.readMessage(body));
-      case AGAIN -> again();
+      case AGAIN -> again("its instance is no longer there, or refused it");
       case SECRET_REFUSED -> {
         LOG.atError()
             .addKeyValue("device", chosen.device())
@@ -245,8 +245,8 @@ final class GatewayCall {
   }
 
   /// A moment later the gateway's snapshot is no longer behind the runtime.
-  private void again() {
-    decided(Decisions.Kind.MOVED, target, "its instance is no longer there, or refused it");
+  private void again(String reason) {
+    decided(Decisions.Kind.MOVED, target, reason);
     if (progress.begun()) {
       shared.metrics().resume();
     } else {
@@ -312,7 +312,7 @@ final class GatewayCall {
       broken(chosen, failure);
     } else if (Verdict.moves(error) && progress.known() && attempts.moved()) {
       seamAt = Instant.now();
-      again();
+      again("its instance leaves the device");
     } else {
       client.end(error);
       finish(502, "stream_error");
@@ -337,7 +337,7 @@ final class GatewayCall {
       seamAt = Instant.now();
     }
     if (attempts.broke() && (!progress.begun() || progress.known())) {
-      again();
+      again("its runtime failed");
     } else {
       fail(
           ApiError.broken(

@@ -130,6 +130,10 @@ class StreamTest extends PlatformTest {
     assertThat(recorded.at("/invocations")).allMatch(each -> each.path("status").asInt() == 200);
     assertThat(recorded.at("/invocations"))
         .allMatch(each -> each.path("outputTokens").asInt() == 6);
+    assertThat(client().get("/api/v1/decisions/snapped").json().path("decisions"))
+        .filteredOn(decision -> decision.path("kind").asText().equals("moved"))
+        .extracting(decision -> decision.path("reason").asText())
+        .containsExactly("its runtime failed", "its instance leaves the device");
   }
 
   /// The frames, with what differs from request to request taken out.
