@@ -29,7 +29,7 @@ public interface EngineObserver {
   /// A step has failed; its sequences are tried again one by one.
   default void onStepFailed(RevisionId revision, Throwable cause) {}
 
-  /// A sequence lost its blocks to an older one and will be computed again.
+  /// A sequence lost its blocks to an older one; what was not saved will be computed again.
   default void onPreempted(RevisionId revision) {}
 
   /// The prefix cache knew tokens of prompts, and dropped blocks that were needed for others.
