@@ -47,11 +47,6 @@ public final class InstanceFit {
   /// @param activationBytes of these, what the instances compute in
   public record Device(
       long capacityBytes, long plannedBytes, long activationBytes, List<Candidate> instances) {
-    /// A device whose instances compute in nothing.
-    public Device(long capacityBytes, long plannedBytes, List<Candidate> instances) {
-      this(capacityBytes, plannedBytes, 0, instances);
-    }
-
     public Device {
       instances = List.copyOf(instances);
       if (plannedBytes < 0 || plannedBytes > capacityBytes) {

@@ -100,12 +100,6 @@ public final class EvictionPlan {
       Instant lastUsedAt,
       boolean busy,
       boolean pinned) {
-    /// One that computes in nothing.
-    public Candidate(
-        RevisionId revision, long bytes, Instant lastUsedAt, boolean busy, boolean pinned) {
-      this(revision, bytes, 0, lastUsedAt, busy, pinned);
-    }
-
     public Candidate {
       if (bytes < 0 || activationBytes < 0) {
         throw new IllegalArgumentException(

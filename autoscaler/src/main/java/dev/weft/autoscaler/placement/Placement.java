@@ -290,11 +290,6 @@ public final class Placement {
   /// @param got what its function got lately (see [Instance#got])
   /// @param owed whether others may be displaced for it because they got more
   public record Request(ShadowValidation.Request demand, int priority, double got, boolean owed) {
-    /// One for which nobody is displaced.
-    public Request(ShadowValidation.Request demand, int priority) {
-      this(demand, priority, 0, false);
-    }
-
     /// What is asked of an instance that is to be loaded first, which excuses as much.
     private ShadowValidation.Request after(Fresh fresh) {
       return new ShadowValidation.Request(

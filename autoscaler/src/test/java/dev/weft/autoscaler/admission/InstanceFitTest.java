@@ -30,21 +30,21 @@ class InstanceFitTest {
 
   @Test
   void fitsAnEmptyDevice() {
-    assertThat(InstanceFit.decide(MODEL, new Device(16 * GIB, 0, List.of())))
+    assertThat(InstanceFit.decide(MODEL, new Device(16 * GIB, 0, 0, List.of())))
         .isEqualTo(new FitsNow(NEEDS + "; the device has 16.0 GiB, of which 16.0 GiB are free"));
   }
 
   @Test
   void neverFitsASmallDeviceAndSaysTheArithmetic() {
-    assertThat(InstanceFit.decide(MODEL, new Device(8 * GIB, 0, List.of())))
+    assertThat(InstanceFit.decide(MODEL, new Device(8 * GIB, 0, 0, List.of())))
         .isEqualTo(new Never(MODEL.leastBytes() - 8 * GIB, NEEDS + ", the device has 8.0 GiB"));
   }
 
   @Test
   void fitsOnceAnIdleInstanceHasGone() {
-    Candidate idle = new Candidate(OTHER, 4 * GIB, Instant.EPOCH, false, false);
+    Candidate idle = new Candidate(OTHER, 4 * GIB, 0, Instant.EPOCH, false, false);
 
-    assertThat(InstanceFit.decide(MODEL, new Device(16 * GIB, 4 * GIB, List.of(idle))))
+    assertThat(InstanceFit.decide(MODEL, new Device(16 * GIB, 4 * GIB, 0, List.of(idle))))
         .isInstanceOfSatisfying(
             FitsAfter.class,
             after -> {
@@ -56,9 +56,9 @@ class InstanceFitTest {
 
   @Test
   void waitsForABusyInstance() {
-    Candidate busy = new Candidate(OTHER, 4 * GIB, Instant.EPOCH, true, false);
+    Candidate busy = new Candidate(OTHER, 4 * GIB, 0, Instant.EPOCH, true, false);
 
-    assertThat(InstanceFit.decide(MODEL, new Device(16 * GIB, 4 * GIB, List.of(busy))))
+    assertThat(InstanceFit.decide(MODEL, new Device(16 * GIB, 4 * GIB, 0, List.of(busy))))
         .isEqualTo(
             new NotNow(
                 MODEL.leastBytes() - 12 * GIB,
@@ -107,12 +107,12 @@ class InstanceFitTest {
   void needsNoKvForAnEncoder() {
     ModelFootprint encoder = new ModelFootprint(90 * MIB, 10 * MIB, 0, 2 * MIB, 256);
 
-    assertThat(InstanceFit.decide(encoder, new Device(100 * MIB, 0, List.of())).reason())
+    assertThat(InstanceFit.decide(encoder, new Device(100 * MIB, 0, 0, List.of())).reason())
         .startsWith("needs 100.0 MiB (weights 90.0 MiB + activations 10.0 MiB);");
   }
 
   @Test
   void refusesADeviceThatIsOverCommitted() {
-    assertThatIllegalArgumentException().isThrownBy(() -> new Device(10, 11, List.of()));
+    assertThatIllegalArgumentException().isThrownBy(() -> new Device(10, 11, 0, List.of()));
   }
 }

@@ -116,7 +116,7 @@ class EvictionPlanPropertyTest {
                 Arbitraries.of(true, false, false),
                 Arbitraries.of(true, false, false))
             .as((name, bytes, used, busy, pinned) ->
-                new Candidate(revision(name), bytes, Instant.ofEpochSecond(used), busy, pinned));
+                new Candidate(revision(name), bytes, 0, Instant.ofEpochSecond(used), busy, pinned));
     return candidate.list().ofMaxSize(12).uniqueElements(Candidate::revision);
   }
 
@@ -128,12 +128,17 @@ class EvictionPlanPropertyTest {
       Random random) {
     held.put(
         revision,
-        new Candidate(revision, bytes, now, random.nextBoolean(), random.nextInt(10) == 0));
+        new Candidate(revision, bytes, 0, now, random.nextBoolean(), random.nextInt(10) == 0));
   }
 
   private static Candidate idle(Candidate candidate) {
     return new Candidate(
-        candidate.revision(), candidate.bytes(), candidate.lastUsedAt(), false, candidate.pinned());
+        candidate.revision(),
+        candidate.bytes(),
+        0,
+        candidate.lastUsedAt(),
+        false,
+        candidate.pinned());
   }
 
   private static long evictableBytes(List<Candidate> instances) {

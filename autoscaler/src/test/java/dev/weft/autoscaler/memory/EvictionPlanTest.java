@@ -46,9 +46,9 @@ class EvictionPlanTest {
   void neverEvictsBusyOrPinnedOnes() {
     List<Candidate> instances =
         List.of(
-            new Candidate(revision("busy"), 500, Instant.EPOCH, true, false),
-            new Candidate(revision("pinned"), 300, Instant.EPOCH, false, true),
-            new Candidate(revision("both"), 200, Instant.EPOCH, true, true),
+            new Candidate(revision("busy"), 500, 0, Instant.EPOCH, true, false),
+            new Candidate(revision("pinned"), 300, 0, Instant.EPOCH, false, true),
+            new Candidate(revision("both"), 200, 0, Instant.EPOCH, true, true),
             idle("idle", 40, 9));
 
     assertThat(names(EvictionPlan.decide(40, 0, instances))).containsExactly("idle");
@@ -73,7 +73,7 @@ class EvictionPlanTest {
 
   private static Candidate idle(String name, long bytes, long lastUsedSecond) {
     return new Candidate(
-        revision(name), bytes, Instant.ofEpochSecond(lastUsedSecond), false, false);
+        revision(name), bytes, 0, Instant.ofEpochSecond(lastUsedSecond), false, false);
   }
 
   private static RevisionId revision(String name) {

@@ -32,7 +32,7 @@ class PlacementTest {
 
   private Outcome decide(Rules rules) {
     return Placement.decide(
-        new Request(new ShadowValidation.Request(10, 50, 100_000), 0), cluster, rules, 0);
+        new Request(new ShadowValidation.Request(10, 50, 100_000), 0, 0, false), cluster, rules, 0);
   }
 
   @Test

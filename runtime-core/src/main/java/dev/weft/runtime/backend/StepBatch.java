@@ -72,12 +72,6 @@ public record StepBatch(List<Entry> entries) {
       return sampled;
     }
 
-    /// Without an adapter.
-    public Entry(
-        int[] tokens, int position, int[] blocks, List<SampleRequest> samples, boolean keepLogits) {
-      this(tokens, position, blocks, samples, keepLogits, NO_ADAPTER);
-    }
-
     /// Throws [IllegalArgumentException] when running this entry would read or write outside of a
     /// model's vocabulary, context or KV cache. Every backend asks before it touches memory.
     public void requireWithin(Bounds bounds) {

@@ -62,10 +62,6 @@ public final class DeviceLoop implements Engine {
   /// Starts the thread.
   ///
   /// @param device the device's name, which the thread takes
-  public DeviceLoop(String device, EngineObserver observer) {
-    this(device, observer, SwapSpace.NONE);
-  }
-
   /// @param swap where KV blocks go when memory runs out
   public DeviceLoop(String device, EngineObserver observer, SwapSpace swap) {
     this(device, observer, Settings.DEFAULT, swap, System::nanoTime);

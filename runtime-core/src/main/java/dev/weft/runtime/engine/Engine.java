@@ -63,19 +63,6 @@ public interface Engine extends AutoCloseable {
       int maxWaiting,
       ServiceLevel serviceLevel,
       StepProfile profile) {
-    /// With the usual promises, and steps that nobody measures.
-    public DecoderOptions(
-        int contextLength, int kvBlockCount, int maxBatchTokens, int maxSequences, int maxWaiting) {
-      this(
-          contextLength,
-          kvBlockCount,
-          maxBatchTokens,
-          maxSequences,
-          maxWaiting,
-          ServiceLevel.DEFAULT,
-          StepProfile.none());
-    }
-
     public DecoderOptions {
       if (contextLength < 2 || kvBlockCount < 0 || maxSequences < 1 || maxWaiting < 0) {
         throw new IllegalArgumentException(

@@ -67,18 +67,7 @@ public final class InstanceManager implements AutoCloseable {
       MemoryLedger ledger,
       Balloon balloon,
       ModelSupply supply,
-      ProfileStore profiles) {
-    /// Where nobody measures steps.
-    public Device(
-        DeviceIdentity identity,
-        Backend backend,
-        Engine engine,
-        MemoryLedger ledger,
-        Balloon balloon,
-        ModelSupply supply) {
-      this(identity, backend, engine, ledger, balloon, supply, ProfileStore.NONE);
-    }
-  }
+      ProfileStore profiles) {}
 
   public InstanceManager(
       Device device, InstanceSettings settings, InstanceListener listener, InstantSource clock) {

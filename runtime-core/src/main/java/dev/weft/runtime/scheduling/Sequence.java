@@ -28,11 +28,6 @@ public final class Sequence implements TokenHistory {
   private PrefixCache.@Nullable Path path;
   private PrefixCache.@Nullable Claim claim;
 
-  /// A sequence of the model as it is.
-  public Sequence(int[] promptTokens, int maxLength, boolean scored) {
-    this(promptTokens, maxLength, scored, 0);
-  }
-
   /// @param maxLength the most tokens that it can reach, prompt included
   /// @param scored whether the logits of its prompt are wanted, so that its chunks must be short
   /// @param cacheKey what its keys and values depend on beside its tokens, as [PrefixCache] wants

@@ -168,7 +168,7 @@ public abstract class BackendContractTest {
     var compiled = compile(DType.F32);
     var driver = new DecoderDriver(compiled, BLOCKS);
     int[] tokens = tokens(12, 4);
-    var history = new Sequence(tokens, 64, false);
+    var history = new Sequence(tokens, 64, false, 0);
     for (var parameters :
         List.of(
             SamplingParameters.GREEDY,
@@ -201,7 +201,7 @@ public abstract class BackendContractTest {
             SamplingParameters.GREEDY,
             new SamplingParameters(0.9, 0, 0.95, 0, 0.3, 0.2, 1.05, Map.of(), 11, 2))) {
       int draft = 6;
-      var plain = new Sequence(prompt, prompt.length + draft + 1, false);
+      var plain = new Sequence(prompt, prompt.length + draft + 1, false, 0);
       var expected = new ArrayList<SampledToken>();
       var run = driver.start();
       int[] next = prompt;
@@ -225,7 +225,7 @@ public abstract class BackendContractTest {
         var requests = new ArrayList<SampleRequest>();
         for (int i = 0; i <= draft; i++) {
           int length = prompt.length + i;
-          var history = new Sequence(prompt, plain.length() + 1, false);
+          var history = new Sequence(prompt, plain.length() + 1, false, 0);
           Arrays.stream(plain.tokens(prompt.length, i)).forEach(history::append);
           requests.add(new SampleRequest(parameters, length, history, Set.of()));
         }
@@ -251,14 +251,11 @@ public abstract class BackendContractTest {
     int[] low = IntStream.range(0, count).map(i -> count - 1 - i).toArray();
 
     int before = 37;
-    logits(compiled, new StepBatch.Entry(part(tokens, 0, before), 0, high, List.of(), true));
+    logits(compiled, entry(part(tokens, 0, before), 0, high, true));
     compiled.moveBlocks(high, low);
     compiled.releaseBlocks(high);
 
-    assertThat(
-            logits(
-                compiled,
-                new StepBatch.Entry(part(tokens, before, 50), before, low, List.of(), true)))
+    assertThat(logits(compiled, entry(part(tokens, before, 50), before, low, true)))
         .isEqualTo(Arrays.copyOfRange(expected, before, 50));
   }
 
@@ -272,25 +269,29 @@ public abstract class BackendContractTest {
     int[] here = IntStream.range(0, count).map(i -> BLOCKS - 1 - 2 * i).toArray();
 
     int before = 41;
-    logits(compiled, new StepBatch.Entry(part(tokens, 0, before), 0, there, List.of(), true));
+    logits(compiled, entry(part(tokens, 0, before), 0, there, true));
     try (Arena arena = Arena.ofConfined()) {
       // An odd address: a file's buffer is aligned to nothing.
       long bytes = count * compiled.kvLayout().blockBytes();
       MemorySegment saved = arena.allocate(bytes + 1).asSlice(1);
       compiled.saveBlocks(there, saved);
-      logits(compiled, new StepBatch.Entry(tokens(50, 8), 0, there, List.of(), true));
+      logits(compiled, entry(tokens(50, 8), 0, there, true));
       compiled.loadBlocks(here, saved);
     }
 
-    assertThat(
-            logits(
-                compiled,
-                new StepBatch.Entry(part(tokens, before, 50), before, here, List.of(), true)))
+    assertThat(logits(compiled, entry(part(tokens, before, 50), before, here, true)))
         .isEqualTo(Arrays.copyOfRange(expected, before, 50));
   }
 
   private static int[] part(int[] tokens, int from, int to) {
     return Arrays.copyOfRange(tokens, from, to);
+  }
+
+  /// Rows after which no token is chosen.
+  private static StepBatch.Entry entry(
+      int[] tokens, int position, int[] blocks, boolean keepLogits) {
+    return new StepBatch.Entry(
+        tokens, position, blocks, List.of(), keepLogits, StepBatch.Entry.NO_ADAPTER);
   }
 
   private static float[][] logits(DecoderExecutable decoder, StepBatch.Entry entry) {
@@ -303,12 +304,12 @@ public abstract class BackendContractTest {
     int[] block = {0};
     for (var entry :
         List.of(
-            new StepBatch.Entry(new int[] {300}, 0, block, List.of(), false),
-            new StepBatch.Entry(new int[] {-1}, 0, block, List.of(), false),
-            new StepBatch.Entry(new int[] {1}, 0, new int[] {BLOCKS}, List.of(), false),
-            new StepBatch.Entry(new int[] {1}, 0, new int[] {-1}, List.of(), false),
-            new StepBatch.Entry(new int[] {1}, 0, new int[0], List.of(), false),
-            new StepBatch.Entry(new int[] {1}, CONTEXT, new int[CONTEXT], List.of(), false))) {
+            entry(new int[] {300}, 0, block, false),
+            entry(new int[] {-1}, 0, block, false),
+            entry(new int[] {1}, 0, new int[] {BLOCKS}, false),
+            entry(new int[] {1}, 0, new int[] {-1}, false),
+            entry(new int[] {1}, 0, new int[0], false),
+            entry(new int[] {1}, CONTEXT, new int[CONTEXT], false))) {
       assertThatThrownBy(() -> compiled.forward(new StepBatch(List.of(entry))).await())
           .isInstanceOf(IllegalArgumentException.class);
     }

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.runtime.backend.FakeDecoder;
-import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.Engine.Submission.Rejected;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
@@ -121,7 +120,7 @@ class DecoderLoopTest extends DeviceLoopFixture {
 
   @Test
   void refusesWhatCanNeverWork() {
-    var instance = decoder(history -> onlyEnd(), new DecoderOptions(100, 4, 16, 4, 4));
+    var instance = decoder(history -> onlyEnd(), TestOptions.of(100, 4, 16, 4, 4));
 
     assertThat(rejection(instance, Requests.ask("hi").maxTokens(98)))
         .isEqualTo(Rejected.Code.CONTEXT_LENGTH);
@@ -200,7 +199,7 @@ class DecoderLoopTest extends DeviceLoopFixture {
     // Two of these together need more than the twelve blocks there are.
     var small = new DeviceLoop("small", new Observer(), settings(0), SwapSpace.NONE, nanos::get);
     var fake = new FakeDecoder(12, 8, DeviceLoopFixture::hashedLogits);
-    var options = new DecoderOptions(512, 12, 16, 4, 4);
+    var options = TestOptions.of(512, 12, 16, 4, 4);
     try (small) {
       var instance = small.add(REVISION, fake, new ByteTokenizer(), options);
       var alone = new ArrayList<List<Integer>>();

@@ -91,7 +91,7 @@ abstract class DeviceLoopFixture {
   }
 
   static DecoderOptions options(int maxSequences, int maxWaiting) {
-    return new DecoderOptions(512, BLOCKS, 16, maxSequences, maxWaiting);
+    return TestOptions.of(512, BLOCKS, 16, maxSequences, maxWaiting);
   }
 
   float[] answer(int[] history) {

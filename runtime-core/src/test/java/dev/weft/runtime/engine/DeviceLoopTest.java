@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.runtime.backend.ForwardingDecoder;
-import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.Engine.Submission.Rejected;
 import dev.weft.runtime.engine.EngineObserver.Outcome;
@@ -257,7 +256,7 @@ class DeviceLoopTest extends DeviceLoopFixture {
               longest.accumulateAndGet(took, Math::max);
               nanos.addAndGet(took);
             });
-    var instance = add(decoder, new DecoderOptions(512, BLOCKS, 500, 4, 4));
+    var instance = add(decoder, TestOptions.of(512, BLOCKS, 500, 4, 4));
 
     var end = Requests.ask("x".repeat(400)).run(instance);
 

@@ -8,7 +8,6 @@ import dev.weft.runtime.backend.FakeDecoder;
 import dev.weft.runtime.backend.ForwardingDecoder;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
-import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.ChunkPool;
@@ -84,7 +83,7 @@ class ElasticEngineTest {
             .beforeStep(batch -> check(name, share, batch))
             .onClose(share.kv()::close);
     var revision = new RevisionId(new FunctionName(name), 1);
-    var options = new DecoderOptions(CONTEXT, share.blocks(), MAX_ROWS, SEQUENCES, 64);
+    var options = TestOptions.of(CONTEXT, share.blocks(), MAX_ROWS, SEQUENCES, 64);
     return engine.add(revision, decoder, new ByteTokenizer(), options, share);
   }
 
@@ -119,7 +118,7 @@ class ElasticEngineTest {
           }
         };
     var revision = new RevisionId(new FunctionName(name), 1);
-    var options = new DecoderOptions(CONTEXT, share.blocks(), MAX_ROWS, SEQUENCES, 64);
+    var options = TestOptions.of(CONTEXT, share.blocks(), MAX_ROWS, SEQUENCES, 64);
     return engine.add(revision, decoder, new ByteTokenizer(), options, share);
   }
 

@@ -8,7 +8,6 @@ import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.backend.TimedDecoder;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
-import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
@@ -169,7 +168,7 @@ public abstract class EngineFixture {
         REVISION,
         clock.equals(timed) ? new TimedDecoder(executable, time) : executable,
         tokenizer,
-        new DecoderOptions(CONTEXT, kvBlocks, maxBatchTokens, 8, 32));
+        TestOptions.of(CONTEXT, kvBlocks, maxBatchTokens, 8, 32));
   }
 
   Engine.EncoderInstance encoder(DeviceLoop engine) {

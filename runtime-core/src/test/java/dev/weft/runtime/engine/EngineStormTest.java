@@ -7,7 +7,6 @@ import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.FakeDecoder;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
-import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.memory.SwapSpace;
@@ -87,7 +86,7 @@ class EngineStormTest {
               REVISION,
               decoder,
               new ByteTokenizer(),
-              new DecoderOptions(BLOCKS * 4, BLOCKS, 24, 8, 30));
+              TestOptions.of(BLOCKS * 4, BLOCKS, 24, 8, 30));
       var threads = new ArrayList<Thread>();
       for (int i = 0; i < THREADS; i++) {
         var random = new SplittableRandom(seed + i);
@@ -170,7 +169,7 @@ class EngineStormTest {
               REVISION,
               decoder,
               new ByteTokenizer(),
-              new DecoderOptions(BLOCKS * 4, BLOCKS, 512, 1, 1));
+              TestOptions.of(BLOCKS * 4, BLOCKS, 512, 1, 1));
       for (Sent one : sent) {
         var end = one.listener().await();
         assertThat(one.listener().heardAfterEnd()).isFalse();

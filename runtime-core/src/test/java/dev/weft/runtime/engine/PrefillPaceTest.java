@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 
 class PrefillPaceTest {
   private static final long MILLI = TimeUnit.MILLISECONDS.toNanos(1);
-  private static final Sequence PROMPT = new Sequence(new int[20_000], 30_000, false);
+  private static final Sequence PROMPT = new Sequence(new int[20_000], 30_000, false, 0);
 
   private final PrefillPace pace = new PrefillPace(512);
 

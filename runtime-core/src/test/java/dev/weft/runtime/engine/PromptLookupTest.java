@@ -49,6 +49,6 @@ class PromptLookupTest {
   }
 
   private static int[] draft(PromptLookup lookup, int... text) {
-    return lookup.draft(new Sequence(text, text.length + 1, false));
+    return lookup.draft(new Sequence(text, text.length + 1, false, 0));
   }
 }

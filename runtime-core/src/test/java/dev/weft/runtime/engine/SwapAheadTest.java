@@ -7,7 +7,6 @@ import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.FakeDecoder;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.backend.TimedDecoder;
-import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.memory.FlakyDisk;
 import dev.weft.runtime.memory.FlakyDisk.Operation;
 import dev.weft.runtime.memory.SwapSpace;
@@ -62,7 +61,7 @@ class SwapAheadTest extends DeviceLoopFixture {
     var decoder =
         new FakeDecoder(KV_BLOCKS, BLOCK_TOKENS, DeviceLoopFixture::hashedLogits)
             .beforeStep(this::awaitSwap);
-    var options = new DecoderOptions(512, KV_BLOCKS, 16, 4, 4);
+    var options = TestOptions.of(512, KV_BLOCKS, 16, 4, 4);
     var clock = EngineFixture.withoutDisk(nanos::get);
     try (var small = new DeviceLoop("small", new Counting(), settings(0), swap, clock)) {
       var instance =

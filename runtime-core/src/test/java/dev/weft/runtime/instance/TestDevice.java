@@ -13,6 +13,7 @@ import dev.weft.runtime.engine.EngineObserver;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
+import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.source.ModelFetcher;
 import dev.weft.runtime.source.SourceSettings;
 import java.nio.file.Path;
@@ -41,7 +42,7 @@ public final class TestDevice implements AutoCloseable {
 
   public TestDevice(Path home, ScriptedBackend backend, long capacityBytes) {
     this.backend = backend;
-    this.engine = new DeviceLoop("test", EngineObserver.NONE);
+    this.engine = new DeviceLoop("test", EngineObserver.NONE, SwapSpace.NONE);
     this.ledger = new MemoryLedger(capacityBytes);
     this.chunks = new ChunkPool(backend.openMemory(capacityBytes));
     AtomicLong second = new AtomicLong(1_700_000_000);
@@ -54,7 +55,8 @@ public final class TestDevice implements AutoCloseable {
                 engine,
                 ledger,
                 new Balloon(chunks, ledger, Balloon.Observer.NONE),
-                ModelSupply.of(new ModelFetcher(SourceSettings.of(home, Map.of())))),
+                ModelSupply.of(new ModelFetcher(SourceSettings.of(home, Map.of()))),
+                ProfileStore.NONE),
             new InstanceSettings(64, 8, 4, Duration.ofMillis(1), Duration.ofMillis(5)),
             InstanceListener.NONE,
             clock);

@@ -73,7 +73,7 @@ class StepPlannerPropertyTest {
     int longest = blocks * BLOCK_TOKENS;
     int maxLength = 2 + random.nextInt(longest);
     int promptLength = 1 + random.nextInt(maxLength - 1);
-    return new Sequence(new int[promptLength], maxLength, random.nextInt(4) == 0);
+    return new Sequence(new int[promptLength], maxLength, random.nextInt(4) == 0, 0);
   }
 
   private static void run(Part part, StepPlanner planner, List<Sequence> alive) {

@@ -83,7 +83,7 @@ class StepPlannerTest {
   @Test
   void scoredPromptsGoInShortChunks() {
     var planner = planner(20, 8, 4, 0);
-    var sequence = new Sequence(new int[7], 9, true);
+    var sequence = new Sequence(new int[7], 9, true, 0);
     planner.add(sequence);
 
     assertThat(apply(planner.plan())).containsExactly(new Part(sequence, 0, 3));
@@ -264,10 +264,10 @@ class StepPlannerTest {
   void textsThatBeginAlikeShareBlocks() {
     var planner = planner(8, 40, 4, 0);
     int[] prompt = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
-    var first = new Sequence(prompt, 14, false);
+    var first = new Sequence(prompt, 14, false, 0);
     planner.add(first);
     apply(planner.plan());
-    var second = new Sequence(prompt, 14, false);
+    var second = new Sequence(prompt, 14, false, 0);
     var other = new Sequence(prompt, 14, false, 77);
     planner.add(second);
     planner.add(other);
@@ -293,8 +293,8 @@ class StepPlannerTest {
     var planner = planner(40, 12, 4, 0);
     int[] prompt = new int[21];
     Arrays.setAll(prompt, i -> i);
-    var first = new Sequence(prompt, 30, false);
-    var second = new Sequence(prompt, 30, false);
+    var first = new Sequence(prompt, 30, false, 0);
+    var second = new Sequence(prompt, 30, false, 0);
     planner.add(first);
     planner.add(second);
 
@@ -454,7 +454,7 @@ class StepPlannerTest {
   private Sequence sequence(int promptLength, int maxLength) {
     int[] prompt = new int[promptLength];
     Arrays.fill(prompt, ++sequences);
-    return new Sequence(prompt, maxLength, false);
+    return new Sequence(prompt, maxLength, false, 0);
   }
 
   /// Does what a successful step does.

@@ -73,7 +73,8 @@ class CpuDecoderTest {
   private StepResult.Entry run(SampleRequest sample) {
     int[] blocks = Steps.blocks(decoder, 0, 1, 3);
     StepBatch.Entry entry =
-        new StepBatch.Entry(new int[] {5, 6, 7}, 0, blocks, List.of(sample), true);
+        new StepBatch.Entry(
+            new int[] {5, 6, 7}, 0, blocks, List.of(sample), true, StepBatch.Entry.NO_ADAPTER);
     return Steps.only(decoder.forward(new StepBatch(List.of(entry))).await());
   }
 
@@ -113,7 +114,9 @@ class CpuDecoderTest {
   @Test
   void entriesWithoutSampleGiveNothing() {
     int[] blocks = Steps.blocks(decoder, 0, 1, 3);
-    var entry = new StepBatch.Entry(new int[] {5, 6, 7}, 0, blocks, List.of(), false);
+    var entry =
+        new StepBatch.Entry(
+            new int[] {5, 6, 7}, 0, blocks, List.of(), false, StepBatch.Entry.NO_ADAPTER);
     StepResult.Entry result = Steps.only(decoder.forward(new StepBatch(List.of(entry))).await());
     assertThat(result.sampled()).isEmpty();
     assertThat(result.logits()).isEmpty();

@@ -25,11 +25,13 @@ import dev.weft.runtime.instance.InstanceSettings;
 import dev.weft.runtime.instance.Lease;
 import dev.weft.runtime.instance.Lookup;
 import dev.weft.runtime.instance.ModelSupply;
+import dev.weft.runtime.instance.ProfileStore;
 import dev.weft.runtime.instance.ServingModel;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.ChunkMemory;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
+import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.model.TinyModels;
 import dev.weft.runtime.source.ModelFetcher;
 import dev.weft.runtime.source.SourceSettings;
@@ -75,7 +77,7 @@ class ElasticMemoryTest {
   }
 
   private void open(long capacityBytes) {
-    engine = new DeviceLoop("test", EngineObserver.NONE);
+    engine = new DeviceLoop("test", EngineObserver.NONE, SwapSpace.NONE);
     ledger = new MemoryLedger(capacityBytes);
     chunks = new ChunkPool(backend.openMemory(capacityBytes));
     var balloon = new Balloon(chunks, ledger, new Counting());
@@ -87,7 +89,8 @@ class ElasticMemoryTest {
                 engine,
                 ledger,
                 balloon,
-                ModelSupply.of(new ModelFetcher(SourceSettings.of(directory, Map.of())))),
+                ModelSupply.of(new ModelFetcher(SourceSettings.of(directory, Map.of()))),
+                ProfileStore.NONE),
             new InstanceSettings(64, 16, 1, Duration.ofMillis(1), Duration.ofMillis(5)),
             InstanceListener.NONE,
             InstantSource.system());

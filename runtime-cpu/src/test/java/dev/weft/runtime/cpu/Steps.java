@@ -19,7 +19,8 @@ final class Steps {
   }
 
   static StepBatch.Entry scored(int[] tokens, int position, int[] blocks) {
-    return new StepBatch.Entry(tokens, position, blocks, List.of(), true);
+    return new StepBatch.Entry(
+        tokens, position, blocks, List.of(), true, StepBatch.Entry.NO_ADAPTER);
   }
 
   /// The logits of all rows of `tokens`, run in chunks of these sizes.
