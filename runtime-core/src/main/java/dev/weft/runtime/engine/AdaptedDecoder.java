@@ -6,10 +6,12 @@ import dev.weft.runtime.model.AdapterWeights;
 /// A decoder with one of its adapters.
 final class AdaptedDecoder implements Engine.DecoderInstance {
   private final DecoderLoop base;
+  private final Admission admission;
   private final Entrance entrance;
 
-  AdaptedDecoder(DecoderLoop base, Entrance entrance) {
+  AdaptedDecoder(DecoderLoop base, Admission admission, Entrance entrance) {
     this.base = base;
+    this.admission = admission;
     this.entrance = entrance;
   }
 
@@ -34,12 +36,12 @@ final class AdaptedDecoder implements Engine.DecoderInstance {
 
   @Override
   public Engine.Submission submit(GenerationRequest request, GenerationListener listener) {
-    return base.submit(entrance, request, listener);
+    return admission.submit(entrance, request, listener);
   }
 
   @Override
   public Engine.Submission submitInTime(GenerationRequest request, GenerationListener listener) {
-    return base.submitInTime(entrance, request, listener);
+    return admission.submitInTime(entrance, request, listener);
   }
 
   @Override

@@ -4,7 +4,7 @@
 /// ```
 ///   any thread                      the device's thread (DeviceLoop)
 ///   submit ---> bounded queue --->  take what was asked
-///   cancel ---> a flag              pick the instance that was served longest ago
+///   cancel ---> a flag              Turns: whose step is next
 ///                                   DecoderLoop: plan a step, forward, tell the listeners
 ///                                   EncoderLoop: some texts of each job, forward
 ///   load, sinceLastTurn <---------  publish
@@ -12,10 +12,11 @@
 ///
 /// The one idea: everything about sequences, blocks and executables belongs to one thread, so that
 /// nothing in here needs a lock. Other threads hand over commands and read published values.
-/// [dev.weft.runtime.scheduling] decides what a step runs; this package runs it and turns tokens
-/// into text ([Generation], [StopStrings]). Failures are contained where they arise: a step that
-/// throws is run again part by part and ends only what fails alone; a listener that throws ends its
-/// own request; the loop ends by `close` only.
+/// [dev.weft.runtime.scheduling] decides what a step runs; this package lets requests in
+/// ([Admission]), runs steps ([StepRunner]) and turns tokens into text ([Generations],
+/// [Generation], [StopStrings]). Failures are contained where they arise: a step that throws is run
+/// again part by part and ends only what fails alone; a listener that throws ends its own request;
+/// the loop ends by `close` only.
 @NullMarked
 package dev.weft.runtime.engine;
 

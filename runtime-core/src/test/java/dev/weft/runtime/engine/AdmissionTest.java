@@ -1,6 +1,7 @@
 package dev.weft.runtime.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.functions.ServiceLevel;
 import dev.weft.functions.instance.PerformanceTable;
@@ -11,14 +12,18 @@ import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.DecoderOptions;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.Engine.Submission.Rejected;
+import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 
-/// Requests that are admitted only where they are in time. The first token is promised within two
-/// seconds, and a prompt of eight tokens takes one.
+/// What is let in and what is refused. Of those that are to be in time the first token is promised
+/// within two seconds, and a prompt of eight tokens takes one.
+@Timeout(60)
 class AdmissionTest extends DeviceLoopFixture {
   private final Gate gate = new Gate();
 
@@ -40,6 +45,36 @@ class AdmissionTest extends DeviceLoopFixture {
 
   private static Submission inTime(DecoderInstance instance) {
     return instance.submitInTime(Requests.ask("abcdef").build(), new RecordingListener());
+  }
+
+  @Test
+  void refusesWhatCanNeverWork() {
+    var instance = decoder(history -> onlyEnd(), TestOptions.of(100, 4, 16, 4, 4));
+
+    assertThat(rejection(instance, Requests.ask("hi").maxTokens(98)))
+        .isEqualTo(Rejected.Code.CONTEXT_LENGTH);
+    assertThat(rejection(instance, Requests.ask("hi").maxTokens(31)))
+        .isEqualTo(Rejected.Code.NEVER_FITS);
+    assertThatThrownBy(() -> Requests.of(5, ByteTokenizer.VOCABULARY).run(instance))
+        .hasMessageContaining("outside the vocabulary");
+    // 3 + 30 tokens, the last of which needs no place: four blocks of eight.
+    assertThat(Requests.ask("hi").maxTokens(30).run(instance).finishReason())
+        .isEqualTo(FinishReason.STOP);
+  }
+
+  @Test
+  void refusesWhenTheQueueIsFullAndTakesAgainLater() {
+    var decoder = fake(this::answer).beforeStep(gate);
+    var instance = add(decoder, options(2, 3));
+    var admitted = new ArrayList<RecordingListener>();
+    for (int i = 0; i < 5; i++) {
+      admitted.add(Requests.ask("hi").submitTo(instance));
+    }
+
+    assertThat(rejection(instance, Requests.ask("hi"))).isEqualTo(Rejected.Code.QUEUE_FULL);
+    gate.open();
+    admitted.forEach(listener -> assertThat(listener.await().finishReason()).isNotNull());
+    assertThat(Requests.ask("hi").run(instance).finishReason()).isNotNull();
   }
 
   @Test

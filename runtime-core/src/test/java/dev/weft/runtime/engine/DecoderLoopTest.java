@@ -1,11 +1,9 @@
 package dev.weft.runtime.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.runtime.backend.FakeDecoder;
 import dev.weft.runtime.engine.Engine.Submission;
-import dev.weft.runtime.engine.Engine.Submission.Rejected;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.memory.SwapSpace;
@@ -116,37 +114,6 @@ class DecoderLoopTest extends DeviceLoopFixture {
       var expected = LogProbabilities.score(hashedLogits(Arrays.copyOf(prompt, i)), prompt[i], 3);
       assertThat(end.prompt().get(i)).isEqualTo(expected);
     }
-  }
-
-  @Test
-  void refusesWhatCanNeverWork() {
-    var instance = decoder(history -> onlyEnd(), TestOptions.of(100, 4, 16, 4, 4));
-
-    assertThat(rejection(instance, Requests.ask("hi").maxTokens(98)))
-        .isEqualTo(Rejected.Code.CONTEXT_LENGTH);
-    assertThat(rejection(instance, Requests.ask("hi").maxTokens(31)))
-        .isEqualTo(Rejected.Code.NEVER_FITS);
-    assertThatThrownBy(() -> Requests.of(5, ByteTokenizer.VOCABULARY).run(instance))
-        .hasMessageContaining("outside the vocabulary");
-    // 3 + 30 tokens, the last of which needs no place: four blocks of eight.
-    assertThat(Requests.ask("hi").maxTokens(30).run(instance).finishReason())
-        .isEqualTo(FinishReason.STOP);
-  }
-
-  @Test
-  void refusesWhenTheQueueIsFullAndTakesAgainLater() {
-    var gate = new Gate();
-    var decoder = fake(this::answer).beforeStep(gate);
-    var instance = add(decoder, options(2, 3));
-    var admitted = new ArrayList<RecordingListener>();
-    for (int i = 0; i < 5; i++) {
-      admitted.add(Requests.ask("hi").submitTo(instance));
-    }
-
-    assertThat(rejection(instance, Requests.ask("hi"))).isEqualTo(Rejected.Code.QUEUE_FULL);
-    gate.open();
-    admitted.forEach(listener -> assertThat(listener.await().finishReason()).isNotNull());
-    assertThat(Requests.ask("hi").run(instance).finishReason()).isNotNull();
   }
 
   @Test
