@@ -5,6 +5,8 @@ import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import jakarta.inject.Singleton;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -85,10 +87,28 @@ public final class Fleet {
           .toList();
     }
 
+    /// Those of one revision, in the order of their devices' ids. Every request asks: what has
+    /// nothing of the revision is passed over without a trace.
     public List<Placed> instancesOf(RevisionId revision) {
-      return instances().stream()
-          .filter(placed -> placed.instance().revision().equals(revision))
-          .toList();
+      List<Placed> placed = new ArrayList<>();
+      for (Device device : devices.values()) {
+        DeviceStatus status = device.status();
+        if (status == null || !device.reachable()) {
+          continue;
+        }
+        for (InstanceStatus instance : status.instances()) {
+          if (instance.revision().equals(revision)) {
+            placed.add(new Placed(device, instance));
+          }
+        }
+      }
+      placed.sort(Comparator.comparing(each -> each.device().id().value()));
+      return List.copyOf(placed);
+    }
+
+    /// What the reachable runtimes publish that have something of a revision, by their ids.
+    public List<DeviceStatus> statusesWith(RevisionId revision) {
+      return instancesOf(revision).stream().flatMap(placed -> statusOf(placed.device())).toList();
     }
 
     public Optional<Device> find(DeviceId id) {

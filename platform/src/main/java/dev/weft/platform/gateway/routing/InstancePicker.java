@@ -3,12 +3,10 @@ package dev.weft.platform.gateway.routing;
 import dev.weft.autoscaler.placement.Routing;
 import dev.weft.functions.Revision;
 import dev.weft.functions.instance.DeviceId;
-import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.platform.control.DeployedFunction;
 import dev.weft.platform.control.Fleet;
 import jakarta.inject.Singleton;
 import java.util.Comparator;
-import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -28,7 +26,6 @@ public final class InstancePicker {
   /// @param tried devices that are out of the question
   public Optional<Target> pick(DeployedFunction function, Set<DeviceId> tried) {
     Fleet.Snapshot seen = fleet.snapshot();
-    List<DeviceStatus> devices = seen.statuses();
     return Stream.concat(
             Stream.of(function.active()),
             function.revisions().stream()
@@ -36,22 +33,23 @@ public final class InstancePicker {
                 .sorted(
                     Comparator.comparingInt((Revision revision) -> revision.id().number())
                         .reversed()))
-        .flatMap(revision -> pick(revision, devices, seen, tried).stream())
+        .flatMap(revision -> pick(revision, seen, tried).stream())
         .findFirst();
   }
 
   /// A ready instance of one revision, and of no other.
   public Optional<Target> pick(Revision revision) {
     Fleet.Snapshot seen = fleet.snapshot();
-    return pick(revision, seen.statuses(), seen, Set.of());
+    return pick(revision, seen, Set.of());
   }
 
+  /// Devices without an instance cannot have a ready one: nobody has to be asked about them.
   private static Optional<Target> pick(
-      Revision revision, List<DeviceStatus> devices, Fleet.Snapshot seen, Set<DeviceId> tried) {
+      Revision revision, Fleet.Snapshot seen, Set<DeviceId> tried) {
     var request =
         new Routing.Request(
             revision.id(), revision.spec().quantization(), revision.spec().devices(), 0, 0, tried);
-    return switch (Routing.decide(request, devices)) {
+    return switch (Routing.decide(request, seen.statusesWith(revision.id()))) {
       case Routing.Ready(var device, var reason) ->
           seen.find(device)
               .map(Fleet.Device::address)
