@@ -14,10 +14,11 @@ import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// Answers inference requests. The last message (or the prompt) says how: `words 5` gives five
-/// tokens, `words 5 every 100` one each 100 ms, `die 3` ends the process after three, `cut 3`
-/// closes the connection after three, `snap 6` does so once, in the middle of its fourth frame,
-/// `moved 6` has its model unloaded once after three tokens, `busy` is refused with 429, anything
-/// else is echoed as one token a word.
+/// tokens, `words 5 every 100` one each 100 ms, `clock 5 every 100` too, each of which is the time
+/// at which it was made, `die 3` ends the process after three, `cut 3` closes the connection after
+/// three, `snap 6` does so once, in the middle of its fourth frame, `moved 6` has its model
+/// unloaded once after three tokens, `busy` is refused with 429, anything else is echoed as one
+/// token a word.
 final class StubAnswer {
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -187,7 +188,11 @@ final class StubAnswer {
         end();
         return;
       }
-      String text = (index == 0 ? "" : " ") + script.tokens().get(index);
+      String token =
+          script.verb().equals("clock")
+              ? Long.toString(System.nanoTime())
+              : script.tokens().get(index);
+      String text = (index == 0 ? "" : " ") + token;
       ObjectNode choice = JSON.createObjectNode();
       choice.put("index", 0);
       if (chat) {

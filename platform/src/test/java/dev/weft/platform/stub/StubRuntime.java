@@ -47,6 +47,7 @@ import org.jspecify.annotations.Nullable;
 /// How a request is answered is in [StubAnswer]. Everything happens on one event loop.
 public final class StubRuntime {
   private static final long CAPACITY = 1L << 30;
+  private static final long STATUS_INTERVAL_MILLIS = 20;
   private static final ObjectMapper JSON = Json.mapper();
 
   private final Vertx vertx;
@@ -60,6 +61,7 @@ public final class StubRuntime {
   private int cancelled;
   private int continued;
   private long version = 1;
+  private boolean resting;
   private boolean healthy = true;
   private boolean draining;
   private Map<String, String> lastHeaders = Map.of();
@@ -313,9 +315,22 @@ public final class StubRuntime {
     return uri.substring(uri.lastIndexOf('/') + 1);
   }
 
+  /// At once, and then at most once an interval, as a runtime does.
   private void publish() {
     version++;
-    List.copyOf(followers).forEach(this::write);
+    if (!resting) {
+      resting = true;
+      long told = version;
+      List.copyOf(followers).forEach(this::write);
+      vertx.setTimer(
+          STATUS_INTERVAL_MILLIS,
+          _ -> {
+            resting = false;
+            if (version != told) {
+              publish();
+            }
+          });
+    }
   }
 
   private void write(HttpServerResponse follower) {
