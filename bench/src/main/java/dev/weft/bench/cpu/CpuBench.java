@@ -47,7 +47,7 @@ public final class CpuBench {
       return;
     }
     if (arguments.render().isPresent()) {
-      new Results(arguments.render().get(), names()).render();
+      results(arguments.render().get()).render();
       return;
     }
     // Interrupted, it leaves no server behind.
@@ -62,9 +62,13 @@ public final class CpuBench {
     }
     Machine machine = Machine.detect(processors);
     Path directory = arguments.results().orElseGet(() -> defaultResults(machine));
-    boolean whole = run(arguments, machine, new Results(directory, names()));
+    boolean whole = run(arguments, machine, results(directory));
     System.out.println(directory.resolve("results.md"));
     System.exit(whole ? 0 : 1);
+  }
+
+  private static Results results(Path directory) {
+    return new Results("The CPU runtime, measured", directory, names());
   }
 
   private static Path defaultResults(Machine machine) {

@@ -6,8 +6,9 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/// A server process under measurement. Closing it ends the process.
-public abstract sealed class BenchServer implements AutoCloseable permits LlamaServer, WeftRuntime {
+/// A server process under measurement. Closing it ends the process, and those that it started.
+public abstract sealed class BenchServer implements AutoCloseable
+    permits LlamaServer, StubbedPlatform, WeftRuntime {
   private static final Duration START_TIMEOUT = Duration.ofMinutes(3);
   private static final long POLL_MILLIS = 3;
 
@@ -44,6 +45,7 @@ public abstract sealed class BenchServer implements AutoCloseable permits LlamaS
 
   @Override
   public final void close() {
+    List<ProcessHandle> started = process.descendants().toList();
     process.destroy();
     try {
       if (!process.waitFor(10, TimeUnit.SECONDS)) {
@@ -53,5 +55,6 @@ public abstract sealed class BenchServer implements AutoCloseable permits LlamaS
       process.destroyForcibly();
       Thread.currentThread().interrupt();
     }
+    started.forEach(ProcessHandle::destroyForcibly);
   }
 }

@@ -26,11 +26,14 @@ public final class Results {
       new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
   private static final String BOUNDS = "bounds.json";
 
+  private final String title;
   private final Path directory;
   private final List<String> order;
 
+  /// @param title of the report
   /// @param order the parts' names in the order to show them
-  public Results(Path directory, List<String> order) {
+  public Results(String title, Path directory, List<String> order) {
+    this.title = title;
     this.directory = directory;
     this.order = List.copyOf(order);
   }
@@ -51,7 +54,7 @@ public final class Results {
         parts.add(JSON.readValue(file.toFile(), PartResult.class));
       }
     }
-    StringBuilder text = new StringBuilder("# The CPU runtime, measured\n");
+    StringBuilder text = new StringBuilder("# ").append(title).append('\n');
     text.append(
         """
 

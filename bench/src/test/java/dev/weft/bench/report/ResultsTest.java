@@ -34,7 +34,7 @@ class ResultsTest {
 
   @Test
   void saysMediansWithSpreadAndWhetherTargetsAreMet() throws IOException {
-    Results results = new Results(directory, List.of("one", "two"));
+    Results results = new Results("Measured", directory, List.of("one", "two"));
     results.save(part("one", 12));
     results.render();
     assertThat(report())
@@ -45,7 +45,7 @@ class ResultsTest {
 
   @Test
   void aPartThatRunsAgainReplacesItselfAlone() throws IOException {
-    Results results = new Results(directory, List.of("one", "two"));
+    Results results = new Results("Measured", directory, List.of("one", "two"));
     results.save(part("one", 12));
     results.save(part("two", 12));
     results.save(part("one", 20));
@@ -55,7 +55,7 @@ class ResultsTest {
 
   @Test
   void aMissedTargetAsksForItsReasonUntilOneIsGiven() throws IOException {
-    Results results = new Results(directory, List.of("one"));
+    Results results = new Results("Measured", directory, List.of("one"));
     results.save(part("one", 8));
     results.render();
     assertThat(report()).contains("**missed** | to be found (`1/a` in `bounds.json`)");
@@ -66,7 +66,7 @@ class ResultsTest {
 
   @Test
   void plotsAreWellFormedAndAsLongAsTheirValues() throws Exception {
-    Results results = new Results(directory, List.of("one"));
+    Results results = new Results("Measured", directory, List.of("one"));
     results.save(part("one", 9));
     results.render();
     String svg = Files.readString(directory.resolve("one-1.svg"));

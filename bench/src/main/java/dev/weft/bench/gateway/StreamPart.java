@@ -1,0 +1,115 @@
+package dev.weft.bench.gateway;
+
+import dev.weft.bench.Spread;
+import dev.weft.bench.load.Endpoint;
+import dev.weft.bench.load.OpenLoop;
+import dev.weft.bench.load.Schedule;
+import dev.weft.bench.load.StubbedPlatform;
+import dev.weft.bench.report.Finding;
+import dev.weft.bench.report.PartRecorder;
+import java.io.IOException;
+import java.util.Collection;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/// The time from a runtime's writing of a chunk to the client's reading of it. The stub writes the
+/// clock into its chunks; on one machine all processes read the same.
+final class StreamPart implements GatewayPart {
+  private static final List<Integer> RATES = List.of(1_000, 2_000);
+  private static final int PAUSE_MILLIS = 50;
+  private static final int WARM_UP_SECONDS = 10;
+  private static final double P99_TARGET_MILLIS = 1;
+  private static final Pattern STAMP = Pattern.compile("\"content\":\" ?(\\d+)\"");
+  private static final String STUB = "stub alone";
+  private static final String GATEWAY = "through the gateway";
+  private static final String P50 = "p50, ms";
+  private static final String P99 = "p99, ms";
+
+  @Override
+  public String name() {
+    return "stream";
+  }
+
+  @Override
+  public String title() {
+    return "From a runtime's chunk to the client's";
+  }
+
+  @Override
+  public void run(Setting setting, PartRecorder recorder) throws IOException, InterruptedException {
+    recorder.remark(
+        "Streams of one chunk each %d ms, their beginnings spread evenly; from the making of a"
+                .formatted(PAUSE_MILLIS)
+            + " chunk in the stub to its line in the load generator, on shared processors.");
+    try (StubbedPlatform platform =
+        StubbedPlatform.start(
+            setting.platform(),
+            setting.work().resolve("stream"),
+            setting.work().resolve("stream.log"))) {
+      platform.target();
+      for (Endpoint endpoint : List.of(platform.stub(), platform.gateway())) {
+        delays(endpoint, RATES.getLast(), WARM_UP_SECONDS);
+      }
+      for (int round = 0; round < setting.rounds(); round++) {
+        for (int rate : RATES) {
+          record(recorder, rate, STUB, delays(platform.stub(), rate, setting.seconds()));
+          record(recorder, rate, GATEWAY, delays(platform.gateway(), rate, setting.seconds()));
+        }
+      }
+    }
+    for (int rate : RATES) {
+      recorder
+          .median(label(rate), P99, GATEWAY)
+          .ifPresent(millis ->
+              recorder.find(
+                  Finding.atMost(
+                      "stream/%d/p99".formatted(rate),
+                      "From a runtime's chunk to the client's at %s: p99".formatted(label(rate)),
+                      millis,
+                      P99_TARGET_MILLIS,
+                      " ms")));
+    }
+  }
+
+  /// Milliseconds, of every chunk.
+  private static Collection<Double> delays(Endpoint endpoint, int rate, int seconds)
+      throws IOException, InterruptedException {
+    int streams = rate * PAUSE_MILLIS / 1_000;
+    int chunks = seconds * 1_000 / PAUSE_MILLIS;
+    byte[] request =
+        endpoint.request(
+            StubbedPlatform.chat("clock %d every %d".formatted(chunks, PAUSE_MILLIS), true));
+    Collection<Double> delays = new ConcurrentLinkedQueue<>();
+    OpenLoop.run(
+        endpoint.port(),
+        request,
+        new Schedule(streams * 1_000.0 / PAUSE_MILLIS, streams),
+        streams,
+        (line, nanos) -> stamp(line).ifPresent(written -> delays.add((nanos - written) / 1e6)));
+    if (delays.size() != streams * chunks) {
+      throw new IOException("%d chunks came of %d".formatted(delays.size(), streams * chunks));
+    }
+    return delays;
+  }
+
+  /// The time in a chunk, if the line is one.
+  static OptionalLong stamp(String line) {
+    Matcher matcher = STAMP.matcher(line);
+    return matcher.find()
+        ? OptionalLong.of(Long.parseLong(matcher.group(1)))
+        : OptionalLong.empty();
+  }
+
+  private static void record(
+      PartRecorder recorder, int rate, String subject, Collection<Double> millis) {
+    recorder.add(label(rate), P50, 3, subject, Spread.percentileOf(millis, 0.5));
+    recorder.add(label(rate), P99, 3, subject, Spread.percentileOf(millis, 0.99));
+  }
+
+  private static String label(int rate) {
+    return "%,d chunks/s".formatted(rate);
+  }
+}
