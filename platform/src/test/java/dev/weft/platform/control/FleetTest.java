@@ -5,15 +5,12 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.FunctionName;
-import dev.weft.functions.Model;
 import dev.weft.functions.Quantization;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.AnInstance;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
-import dev.weft.functions.instance.Tier;
-import java.time.Instant;
-import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -35,7 +32,7 @@ class FleetTest {
             "r1",
             1,
             DeviceStatus.Phase.READY,
-            new DeviceStatus.Memory(1_000, 0, 0),
+            new DeviceStatus.Memory(1_000, 0, 0, DeviceStatus.Chunks.NONE),
             Set.of(Quantization.AUTO),
             Set.of(),
             Stream.of(revisions).map(FleetTest::instance).toList()),
@@ -43,20 +40,7 @@ class FleetTest {
   }
 
   private static InstanceStatus instance(RevisionId revision) {
-    return new InstanceStatus(
-        revision,
-        Model.Kind.GENERATION,
-        Tier.READY,
-        false,
-        0,
-        0,
-        100,
-        InstanceStatus.Blocks.NONE,
-        1,
-        Instant.EPOCH,
-        null,
-        null,
-        List.of());
+    return AnInstance.of(revision).weightBytes(100).loadCount(1).status();
   }
 
   @Test

@@ -145,7 +145,7 @@ public final class RoutingCost {
         "runtime",
         1,
         DeviceStatus.Phase.READY,
-        new DeviceStatus.Memory(1L << 36, 0, 0),
+        new DeviceStatus.Memory(1L << 36, 0, 0, DeviceStatus.Chunks.NONE),
         Set.of(Quantization.AUTO),
         Set.of(),
         instances);
@@ -165,6 +165,8 @@ public final class RoutingCost {
         Instant.EPOCH,
         null,
         null,
-        List.of());
+        List.of(),
+        0,
+        null);
   }
 }
