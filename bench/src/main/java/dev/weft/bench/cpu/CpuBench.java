@@ -2,6 +2,7 @@ package dev.weft.bench.cpu;
 
 import dev.weft.bench.Peer;
 import dev.weft.bench.models.BenchModels;
+import dev.weft.bench.report.BenchRun;
 import dev.weft.bench.report.Machine;
 import dev.weft.bench.report.PartRecorder;
 import dev.weft.bench.report.Results;
@@ -9,9 +10,6 @@ import dev.weft.bench.system.Affinity;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
-import java.time.LocalDate;
-import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -50,18 +48,13 @@ public final class CpuBench {
       results(arguments.render().get()).render();
       return;
     }
-    // Interrupted, it leaves no server behind.
-    Runtime.getRuntime()
-        .addShutdownHook(
-            Thread.ofPlatform()
-                .unstarted(() ->
-                    ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly)));
+    BenchRun.endServersWithProcess();
     int processors = Runtime.getRuntime().availableProcessors();
     if (arguments.cpus().isPresent()) {
       Affinity.restrict(arguments.cpus().get());
     }
     Machine machine = Machine.detect(processors);
-    Path directory = arguments.results().orElseGet(() -> defaultResults(machine));
+    Path directory = arguments.results().orElseGet(() -> BenchRun.directory(machine, ""));
     boolean whole = run(arguments, machine, results(directory));
     System.out.println(directory.resolve("results.md"));
     System.exit(whole ? 0 : 1);
@@ -71,12 +64,6 @@ public final class CpuBench {
     return new Results("The CPU runtime, measured", directory, names());
   }
 
-  private static Path defaultResults(Machine machine) {
-    String name = "%s-%s".formatted(LocalDate.now(ZoneOffset.UTC), machine.label());
-    return Path.of(System.getProperty("weft.results", "bench/results")).resolve(name);
-  }
-
-  /// A part that fails leaves the others be.
   private static boolean run(Arguments arguments, Machine machine, Results results)
       throws IOException, InterruptedException {
     Peer.Found found = Peer.find(System.getenv());
@@ -90,25 +77,17 @@ public final class CpuBench {
             arguments.shapes(),
             Optional.ofNullable(System.getProperty("weft.runtime")),
             Files.createTempDirectory("weft-bench"));
-    boolean whole = true;
+    BenchRun run = new BenchRun(machine, results, about(setting));
     for (Part part : arguments.parts()) {
-      System.err.println(part.title());
-      PartRecorder recorder = new PartRecorder();
-      remarks(found, recorder);
-      long start = System.nanoTime();
-      try {
-        part.run(setting, recorder);
-      } catch (IOException | RuntimeException e) {
-        whole = false;
-        e.printStackTrace();
-        recorder.remark("**This part failed before its end: %s**".formatted(e.getMessage()));
-      }
-      Map<String, String> about = about(setting, machine);
-      about.put("duration", (System.nanoTime() - start) / 1_000_000_000 + " s");
-      results.save(recorder.result(part.name(), part.title(), about));
-      results.render();
+      run.part(
+          part.name(),
+          part.title(),
+          recorder -> {
+            remarks(found, recorder);
+            part.run(setting, recorder);
+          });
     }
-    return whole;
+    return run.whole();
   }
 
   private static void remarks(Peer.Found found, PartRecorder recorder) {
@@ -120,12 +99,8 @@ public final class CpuBench {
     }
   }
 
-  private static Map<String, String> about(Setting setting, Machine machine) {
+  private static Map<String, String> about(Setting setting) {
     Map<String, String> about = new LinkedHashMap<>();
-    about.put("date", Instant.now().toString());
-    about.put("machine", machine.description());
-    about.put("commit", System.getProperty("weft.commit", "unknown"));
-    about.put("java", Runtime.version().toString());
     setting.peers().forEach(peer -> about.put(peer.name(), peer.version()));
     about.put("threads", String.valueOf(setting.threads()));
     about.put("rounds", String.valueOf(setting.rounds()));

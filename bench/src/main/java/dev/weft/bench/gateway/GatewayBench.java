@@ -1,14 +1,11 @@
 package dev.weft.bench.gateway;
 
+import dev.weft.bench.report.BenchRun;
 import dev.weft.bench.report.Machine;
-import dev.weft.bench.report.PartRecorder;
 import dev.weft.bench.report.Results;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
-import java.time.LocalDate;
-import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,14 +31,9 @@ public final class GatewayBench {
       results(arguments.render().get()).render();
       return;
     }
-    // Interrupted, it leaves no server behind.
-    Runtime.getRuntime()
-        .addShutdownHook(
-            Thread.ofPlatform()
-                .unstarted(() ->
-                    ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly)));
+    BenchRun.endServersWithProcess();
     Machine machine = Machine.detect(Runtime.getRuntime().availableProcessors());
-    Path directory = arguments.results().orElseGet(() -> defaultResults(machine));
+    Path directory = arguments.results().orElseGet(() -> BenchRun.directory(machine, "-gateway"));
     boolean whole = run(arguments, machine, results(directory));
     System.out.println(directory.resolve("results.md"));
     System.exit(whole ? 0 : 1);
@@ -52,12 +44,6 @@ public final class GatewayBench {
         "The gateway, measured", directory, PARTS.stream().map(GatewayPart::name).toList());
   }
 
-  private static Path defaultResults(Machine machine) {
-    String name = "%s-%s-gateway".formatted(LocalDate.now(ZoneOffset.UTC), machine.label());
-    return Path.of(System.getProperty("weft.results", "bench/results")).resolve(name);
-  }
-
-  /// A part that fails leaves the others be.
   private static boolean run(GatewayArguments arguments, Machine machine, Results results)
       throws IOException, InterruptedException {
     var setting =
@@ -66,32 +52,15 @@ public final class GatewayBench {
             arguments.seconds(),
             Path.of(Objects.requireNonNull(System.getProperty("weft.platform"))),
             Files.createTempDirectory("weft-bench"));
-    boolean whole = true;
+    BenchRun run = new BenchRun(machine, results, about(setting));
     for (GatewayPart part : arguments.parts()) {
-      System.err.println(part.title());
-      PartRecorder recorder = new PartRecorder();
-      long start = System.nanoTime();
-      try {
-        part.run(setting, recorder);
-      } catch (IOException | RuntimeException e) {
-        whole = false;
-        e.printStackTrace();
-        recorder.remark("**This part failed before its end: %s**".formatted(e.getMessage()));
-      }
-      Map<String, String> about = about(setting, machine);
-      about.put("duration", (System.nanoTime() - start) / 1_000_000_000 + " s");
-      results.save(recorder.result(part.name(), part.title(), about));
-      results.render();
+      run.part(part.name(), part.title(), recorder -> part.run(setting, recorder));
     }
-    return whole;
+    return run.whole();
   }
 
-  private static Map<String, String> about(GatewayPart.Setting setting, Machine machine) {
+  private static Map<String, String> about(GatewayPart.Setting setting) {
     Map<String, String> about = new LinkedHashMap<>();
-    about.put("date", Instant.now().toString());
-    about.put("machine", machine.description());
-    about.put("commit", System.getProperty("weft.commit", "unknown"));
-    about.put("java", Runtime.version().toString());
     about.put("rounds", String.valueOf(setting.rounds()));
     about.put("seconds of each load", String.valueOf(setting.seconds()));
     return about;
