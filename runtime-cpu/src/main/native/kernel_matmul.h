@@ -153,9 +153,10 @@ INLINE void group_part(
 #pragma GCC unroll 4
   for (int p = 0; p < panels; p++) readers[p] = read_panel(kind, panel + p * panel_bytes, groups);
   for (int64_t g = 0; g < groups; g++) {
+    int64_t further = ahead(panel + panel_bytes - readers[0].at, panels, panel_bytes);
 #pragma GCC unroll 4
     for (int p = 0; p < panels; p++) {
-      struct group group = next_group(kind, &readers[p]);
+      struct group group = next_group(kind, &readers[p], further);
       add_group(kind, &group, x, rows, first, count, acc + p * count);
     }
     x += QUANTIZED_ROW_BYTES * rows;
@@ -217,10 +218,12 @@ INLINE void float_part(
   const float* values = (const float*)x + first;
 #pragma GCC unroll 16
   for (int i = 0; i < count * panels; i++) acc[i] = f_zero();
+  const uint8_t* end = panel + panel_bytes;
   for (int64_t k = 0; k + 1 < inputs; k += 2) {
+    int64_t further = ahead(end - panel, panels, panel_bytes);
 #pragma GCC unroll 4
     for (int p = 0; p < panels; p++) {
-      prefetch(panel + p * panel_bytes, step);
+      prefetch(panel + p * panel_bytes + further, step);
       add_two(load_two(kind, panel + p * panel_bytes), values, rows, count, 2, acc + p * count);
     }
     panel += step;
@@ -265,11 +268,13 @@ INLINE void pairs_part(
   x += PAIRS_ROW_BYTES * first;
 #pragma GCC unroll 16
   for (int i = 0; i < count * panels; i++) acc[i] = f_zero();
+  const uint8_t* end = panel + panel_bytes;
   for (int64_t g = 0; g < groups; g++, x += PAIRS_ROW_BYTES * rows) {
+    int64_t further = ahead(end - panel, panels, panel_bytes);
     for (int pair = 0; pair < GROUP / 2; pair++, panel += 64) {
 #pragma GCC unroll 4
       for (int p = 0; p < panels; p++) {
-        prefetch(panel + p * panel_bytes, 64);
+        prefetch(panel + p * panel_bytes + further, 64);
         i32x16 weights = i_load(panel + p * panel_bytes);
 #pragma GCC unroll 16
         for (int r = 0; r < count; r++) {

@@ -47,6 +47,10 @@ struct weft_matrix {
   size_t mapped_bytes;  // 0: the data is borrowed
 };
 
+// Bytes ahead that weights are asked for: the hardware's own prefetch stops at every 4 KiB page.
+// Measured for one row: 7.2 GB/s without, 10.5 with 2048, of 13.5 that plain reading gives.
+#define AHEAD 2048
+
 // Weights with one scale an output.
 static inline int is_wide(enum kind kind) { return kind == KIND_W8 || kind == KIND_W4; }
 

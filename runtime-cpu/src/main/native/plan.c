@@ -112,6 +112,39 @@ static void prepare_rows(
   }
 }
 
+// Of few rows' panels: one a worker, who reads on in memory from run to run; of even length, as
+// panels go by twos and fours.
+static int64_t panels_per_stretch(const struct walk* walk, int64_t panels) {
+  int64_t workers = walk->device->active;
+  int64_t stretches = workers < MOST_STRETCHES ? workers : MOST_STRETCHES;
+  return divide_up(divide_up(panels, stretches), 2) * 2;
+}
+
+static int64_t panels_of(const struct matmul* jobs, int count) {
+  int64_t panels = 0;
+  for (int i = 0; i < count; i++) panels += jobs[i].matrix->panels;
+  return panels;
+}
+
+static void prefetch_panels(const struct weft_matrix* matrix, int64_t first) {
+  int64_t end = first + 4 < matrix->panels ? first + 4 : matrix->panels;
+  int64_t bytes = AHEAD < matrix->panel_bytes ? AHEAD : matrix->panel_bytes;
+  for (int64_t panel = first; panel < end; panel++) {
+    const uint8_t* at = matrix->data + panel * matrix->panel_bytes;
+    for (int64_t i = 0; i < bytes; i += APART) __builtin_prefetch(at + i);
+  }
+}
+
+// Asks for the beginnings of the panels that a worker takes first of few rows' products.
+static void prefetch_first(const struct walk* walk, const struct matmul* jobs, int count) {
+  int64_t panels = panels_of(jobs, count), length = panels_per_stretch(walk, panels);
+  int64_t stretches = divide_up(panels, length);
+  int64_t panel = walk->worker * stretches / walk->device->active * length;
+  while (panel >= jobs->matrix->panels) panel -= (jobs++)->matrix->panels;
+  prefetch_panels(jobs->matrix, panel);
+  if (jobs->up) prefetch_panels(jobs->up, panel);
+}
+
 void prepare(
     struct walk* walk, const struct activations* activations, const struct source* source,
     struct matmul* jobs, int count) {
@@ -125,6 +158,7 @@ void prepare(
   }
   for (int i = 0; i < count; i++) jobs[i].rows = source->rows;
   if (few) {
+    prefetch_first(walk, jobs, count);
     prepare_rows(walk, source, forms, tiles, 0, source->rows);
     return;
   }
@@ -161,10 +195,10 @@ static void multiply_panels(
 }
 
 void multiply(struct walk* walk, struct matmul* jobs, int count) {
-  int64_t panels = 0, blocks = divide_up(jobs[0].rows, BLOCK_ROWS);
-  for (int i = 0; i < count; i++) panels += jobs[i].matrix->panels;
+  int64_t panels = panels_of(jobs, count), blocks = divide_up(jobs[0].rows, BLOCK_ROWS);
   int64_t run = panels_a_run(walk, jobs, panels * blocks), end;
-  int64_t length = blocks_per_stretch(jobs[0].rows) * panels;
+  int64_t length = blocks > 1 ? blocks_per_stretch(jobs[0].rows) * panels
+                              : panels_per_stretch(walk, panels);
   phase_begin(walk);
   for (int64_t item; (item = phase_take_near(walk, panels * blocks, length, run, &end)) >= 0;) {
     while (item < end) {

@@ -219,6 +219,9 @@ INLINE f32x16 f_of_bits(i32x16 x) {
 INLINE i32x16 i_multiply_16(i32x16 x, i32x16 y) {
   return BOTH(i32x16, _mm256_mullo_epi16(x.a, y.a), _mm256_mullo_epi16(x.b, y.b));
 }
+INLINE i32x16 i_multiply(i32x16 x, i32x16 y) {
+  return BOTH(i32x16, _mm256_mullo_epi32(x.a, y.a), _mm256_mullo_epi32(x.b, y.b));
+}
 INLINE i32x16 i_load_u8(const uint8_t* p) {
   return BOTH(i32x16, _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)p)),
       _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)(p + 8))));
@@ -297,6 +300,15 @@ INLINE i32x16 i_dot_pair(i32x16 acc, i32x16 weights, const int16_t* values) {
   __m256i v = _mm256_set1_epi32(pair);
   return BOTH(i32x16, _mm256_add_epi32(acc.a, _mm256_madd_epi16(weights.a, v)),
       _mm256_add_epi32(acc.b, _mm256_madd_epi16(weights.b, v)));
+}
+// Of values that stay within 16 bits as sums of two.
+INLINE int32_t sum_of_32(const int16_t* values) {
+  __m256i a = _mm256_loadu_si256((const __m256i*)values);
+  __m256i b = _mm256_loadu_si256((const __m256i*)values + 1);
+  __m256i pairs = _mm256_madd_epi16(_mm256_add_epi16(a, b), _mm256_set1_epi16(1));
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
 }
 // Lanes within 16 bits, of each four 0 2 1 3.
 INLINE void i_store_split_quads(int16_t* p, i32x16 x) {
