@@ -119,8 +119,8 @@ typedef void (*panel_product)(
     const uint8_t* panel, int64_t groups, const struct rows* rows, float* sums);
 
 #define EACH_KIND(macro)                                                                      \
-  macro(KIND_Q4_D) macro(KIND_Q4_DM) macro(KIND_Q4_K) macro(KIND_Q8_D) macro(KIND_Q8_DM)      \
-  macro(KIND_Q8_K) macro(KIND_Q6_K)
+  macro(KIND_Q4_D) macro(KIND_Q4_DM) macro(KIND_Q4_K) macro(KIND_Q5_D) macro(KIND_Q5_DM)      \
+  macro(KIND_Q5_K) macro(KIND_Q6_K) macro(KIND_Q8_D)
 #define PANEL_PRODUCT(kind)                                                                   \
   static void panel_##kind(                                                                   \
       const uint8_t* panel, int64_t groups, const struct rows* rows, float* sums) {           \

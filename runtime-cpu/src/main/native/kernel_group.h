@@ -13,25 +13,18 @@ struct group {
   f32x16 min;
 };
 
-INLINE int has_nibbles(enum kind kind) {
-  return kind == KIND_Q4_D || kind == KIND_Q4_DM || kind == KIND_Q4_K || kind == KIND_W4;
-}
-INLINE int has_min(enum kind kind) {
-  return kind == KIND_Q4_DM || kind == KIND_Q8_DM || kind == KIND_Q4_K || kind == KIND_Q8_K;
-}
-INLINE int is_super(enum kind kind) {
-  return kind == KIND_Q4_K || kind == KIND_Q8_K || kind == KIND_Q6_K;
-}
+// Four bits and no more.
+INLINE int has_nibbles(enum kind kind) { return value_bytes(kind) == 256; }
 // log2 of the zero point; 0 stands for none.
 INLINE int zero_bits(enum kind kind) {
   switch (kind) {
     case KIND_Q4_D: return 3;
+    case KIND_Q5_D: return 4;
     case KIND_Q6_K: return 5;
     case KIND_Q8_D: return 7;
     default: return 0;
   }
 }
-INLINE int value_bytes(enum kind kind) { return has_nibbles(kind) ? 256 : 512; }
 
 // Bytes of a group in a panel, without the super-block's head.
 INLINE int group_bytes(enum kind kind) {
@@ -69,14 +62,20 @@ INLINE struct levels load_levels(const uint8_t* at) {
 INLINE struct group load_group(
     enum kind kind, const uint8_t* at, f32x16 d, f32x16 dmin, const uint8_t* levels) {
   struct group group = {.at = at};
-  if (has_nibbles(kind)) {
+  if (value_bytes(kind) == 512) {
+    for (int j = 0; j < 8; j++) group.quads[j] = i_load(at + 64 * j);
+  } else {
     for (int j = 0; j < 4; j++) {
       i32x16 both = i_load(at + 64 * j);
       group.quads[j] = i_low_nibbles(both);
       group.quads[j + 4] = i_high_nibbles(both);
     }
-  } else {
-    for (int j = 0; j < 8; j++) group.quads[j] = i_load(at + 64 * j);
+  }
+  const int bits = high_bits(kind);
+#pragma GCC unroll 8
+  for (int j = 0; bits && j < 8; j++) {
+    i32x16 high = i_load(at + 256 + (bits == 2 ? j / 4 * 64 : 0));
+    group.quads[j] = i_or(group.quads[j], i_high_bits(high, bits, bits == 2 ? j % 4 * 2 : j));
   }
   if (kind == KIND_W4) {
     struct levels level = load_levels(levels);

@@ -40,22 +40,22 @@ INLINE void add_quads(
 // As signed bytes no product of two pairs leaves 16 bits; as unsigned ones they would.
 INLINE int is_centred(enum kind kind) { return kind == KIND_Q8_D; }
 
-// Quads of bytes whose products with values up to 127 sum up within 16 bits.
-INLINE int quads_within_halves(enum kind kind) {
-  switch (kind) {
-    case KIND_Q8_D: return 1;
-    case KIND_Q6_K: return 2;
-    default: return 4;  // of 5 bits
+// All loops over quads stay loops: unrolled, the compiler loads all quads first and runs out of
+// registers.
+
+INLINE void add_byte_quads(const uint8_t* at, const int8_t* values, int count, i32x16* sums) {
+#pragma GCC unroll 1
+  for (int j = 0; j < 8; j++) {
+    i32x16 quad = i_signed(i_load(at + 64 * j));
+#pragma GCC unroll 4
+    for (int r = 0; r < count; r++) {
+      sums[r] = i_add_pairs(sums[r], i_signed_pairs(quad, values + GROUP * r + 4 * j));
+    }
   }
 }
 
-INLINE i32x16 pairs_of(enum kind kind, i32x16 quad, const int8_t* values) {
-  return is_centred(kind) ? i_signed_pairs(i_signed(quad), values) : i_pairs(quad, values);
-}
-
 // A nibble of 32 inputs at most counts 15 * 127: all quads of a group stay within 16 bits.
-INLINE void add_nibble_quads(
-    const uint8_t* at, const int8_t* values, int count, i32x16* sums) {
+INLINE void add_nibble_quads(const uint8_t* at, const int8_t* values, int count, i32x16* sums) {
   i32x16 pairs[ROWS_AT_ONCE];
 #pragma GCC unroll 4
   for (int r = 0; r < count; r++) pairs[r] = i_set(0);
@@ -74,30 +74,68 @@ INLINE void add_nibble_quads(
   for (int r = 0; r < count; r++) sums[r] = i_add_pairs(sums[r], pairs[r]);
 }
 
-// Loops over quads stay loops: unrolled, the compiler loads all quads first and runs out of
-// registers.
-INLINE void add_quads(
-    enum kind kind, const struct group* group, int from, int until, const int8_t* values, int count,
-    i32x16* sums) {
-  if (has_nibbles(kind)) {
-    add_nibble_quads(group->at, values, count, sums);
-    return;
-  }
-  const int run = quads_within_halves(kind);
+// Of five bits, four quads stay within 16 bits.
+INLINE void add_five_quads(const uint8_t* at, const int8_t* values, int count, i32x16* sums) {
+  i32x16 bits = i_load(at + 256);  // those of quads j and j + 4 lowest and fifth
 #pragma GCC unroll 1
-  for (int start = from; start < until; start += run) {
+  for (int start = 0; start < 4; start += 2) {
     i32x16 pairs[ROWS_AT_ONCE];
-#pragma GCC unroll 4
-    for (int j = start; j < start + run; j++) {
-      i32x16 quad = i_load(group->at + 64 * j);
+#pragma GCC unroll 2
+    for (int j = start; j < start + 2; j++) {
+      i32x16 both = i_load(at + 64 * j);
+      i32x16 low = i_or(i_low_nibbles(both), i_high_bits(bits, 1, 0));
+      i32x16 high = i_or(i_high_nibbles(both), i_high_bits(bits, 1, 4));
+      bits = i_shift_halves_right(bits, 1);
 #pragma GCC unroll 4
       for (int r = 0; r < count; r++) {
-        i32x16 product = pairs_of(kind, quad, values + GROUP * r + 4 * j);
+        const int8_t* quad = values + GROUP * r + 4 * j;
+        i32x16 product = i_pairs(low, quad);
+        pairs[r] = j == start ? product : i_add_halves(pairs[r], product);
+        pairs[r] = i_add_halves(pairs[r], i_pairs(high, quad + 16));
+      }
+    }
+#pragma GCC unroll 4
+    for (int r = 0; r < count; r++) sums[r] = i_add_pairs(sums[r], pairs[r]);
+  }
+}
+
+// Of six bits, two quads stay within 16 bits. The quads of one half of the group.
+INLINE void add_six_quads(
+    int half, const uint8_t* at, const int8_t* values, int count, i32x16* sums) {
+  i32x16 bits = i_load(at + 256 + 64 * half);  // those of quad j lowest
+#pragma GCC unroll 1
+  for (int start = 0; start < 4; start += 2) {
+    i32x16 pairs[ROWS_AT_ONCE];
+#pragma GCC unroll 2
+    for (int j = start; j < start + 2; j++) {
+      i32x16 both = i_load(at + 64 * j);
+      i32x16 nibbles = half ? i_high_nibbles(both) : i_low_nibbles(both);
+      i32x16 quad = i_or(nibbles, i_high_bits(bits, 2, 0));
+      bits = i_shift_halves_right(bits, 2);
+#pragma GCC unroll 4
+      for (int r = 0; r < count; r++) {
+        i32x16 product = i_pairs(quad, values + GROUP * r + 16 * half + 4 * j);
         pairs[r] = j == start ? product : i_add_halves(pairs[r], product);
       }
     }
 #pragma GCC unroll 4
     for (int r = 0; r < count; r++) sums[r] = i_add_pairs(sums[r], pairs[r]);
+  }
+}
+
+INLINE void add_quads(
+    enum kind kind, const struct group* group, int from, int until, const int8_t* values, int count,
+    i32x16* sums) {
+  (void)until;
+  switch (high_bits(kind)) {
+    case 1: add_five_quads(group->at, values, count, sums); break;
+    case 2: add_six_quads(from / 4, group->at, values, count, sums); break;
+    default:
+      if (has_nibbles(kind)) {
+        add_nibble_quads(group->at, values, count, sums);
+      } else {
+        add_byte_quads(group->at, values, count, sums);
+      }
   }
 }
 
@@ -332,8 +370,8 @@ typedef void (*tile_product)(
 
 #define EACH_KIND(macro, rows)                                                              \
   macro(KIND_Q4_D, rows) macro(KIND_Q4_DM, rows) macro(KIND_Q4_K, rows)                     \
-  macro(KIND_Q8_D, rows) macro(KIND_Q8_DM, rows) macro(KIND_Q8_K, rows)                     \
-  macro(KIND_Q6_K, rows) macro(KIND_W8, rows) macro(KIND_W4, rows)                          \
+  macro(KIND_Q5_D, rows) macro(KIND_Q5_DM, rows) macro(KIND_Q5_K, rows)                     \
+  macro(KIND_Q6_K, rows) macro(KIND_Q8_D, rows) macro(KIND_W8, rows) macro(KIND_W4, rows)   \
   macro(KIND_F32, rows) macro(KIND_F16, rows) macro(KIND_BF16, rows)
 
 EACH_KIND(TILE_PRODUCT, 1)

@@ -11,17 +11,20 @@
 #define GROUP 32        // inputs that share an activation's scale
 #define SUPER_GROUPS 8  // groups in a super-block of the K types
 
-// How weights lie in a panel, per group of 32 inputs; value bytes of input quad j (inputs 4j..4j+3)
-// are [16 outputs][4]. Nibbles: low ones are quads 0..3, high ones quads 4..7. Scales are f16
-// [16 outputs], w = d * (v - zero) + m.
+// How weights lie in a panel, per group of 32 inputs. Bytes of input quad j (inputs 4j..4j+3) are
+// [16 outputs][4]. Of nibbles the low ones are quads 0..3, the high ones quads 4..7. A fifth bit of
+// quad j is bit j of bits[64], [16 outputs][4] too; a fifth and sixth of quad j are bits 2 (j % 4) and
+// on of bits[j / 4][64]. Scales are f16 [16 outputs], w = d * (v - zero) + m.
 enum kind {
   KIND_Q4_D,   // nibbles[256] d               zero 8    Q4_0
   KIND_Q4_DM,  // nibbles[256] d m             zero 0    Q4_1
   KIND_Q4_K,   // super: d dmin, then 8 of (nibbles[256] scale[16] min[16])  Q4_K
-  KIND_Q8_D,   // bytes[512] d                 zero 128  Q8_0, Q5_0
-  KIND_Q8_DM,  // bytes[512] d m               zero 0    Q5_1
-  KIND_Q8_K,   // as Q4_K with bytes[512]                Q5_K
-  KIND_Q6_K,   // super: d, then 8 of (bytes[512] scale[2][16] signed)  zero 32; 16 inputs a scale
+  KIND_Q5_D,   // nibbles[256] bits[64] d      zero 16   Q5_0
+  KIND_Q5_DM,  // nibbles[256] bits[64] d m    zero 0    Q5_1
+  KIND_Q5_K,   // as Q4_K with nibbles[256] bits[64]     Q5_K
+  KIND_Q6_K,   // super: d, then 8 of (nibbles[256] bits[2][64] scale[2][16] signed)  zero 32; 16
+               // inputs a scale
+  KIND_Q8_D,   // bytes[512] d                 zero 128  Q8_0
   KIND_W8,     // bytes[512], an even number of groups; at the end scale f32[16]   zero 128
   KIND_W4,     // nibbles[256]; then a pair of groups s[16] a[16] bytes; at the end scale f32[16]:
                // LiquidQuant, v = q * s + a, zero 128
@@ -51,6 +54,27 @@ struct weft_matrix {
 // Measured for one row: 7.2 GB/s without, 10.5 with 2048, of 13.5 that plain reading gives.
 #define AHEAD 2048
 
+// Bits of a value beyond its nibble.
+static inline int high_bits(enum kind kind) {
+  switch (kind) {
+    case KIND_Q5_D:
+    case KIND_Q5_DM:
+    case KIND_Q5_K: return 1;
+    case KIND_Q6_K: return 2;
+    default: return 0;
+  }
+}
+// Bytes of a group's values, of kinds before KIND_F32.
+static inline int value_bytes(enum kind kind) {
+  return kind == KIND_Q8_D || kind == KIND_W8 ? 512 : 256 + 64 * high_bits(kind);
+}
+static inline int has_min(enum kind kind) {
+  return kind == KIND_Q4_DM || kind == KIND_Q5_DM || kind == KIND_Q4_K || kind == KIND_Q5_K;
+}
+// Of a K type, whose eight groups share what their scales are multiplied by.
+static inline int is_super(enum kind kind) {
+  return kind == KIND_Q4_K || kind == KIND_Q5_K || kind == KIND_Q6_K;
+}
 // Weights with one scale an output.
 static inline int is_wide(enum kind kind) { return kind == KIND_W8 || kind == KIND_W4; }
 

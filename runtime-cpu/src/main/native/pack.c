@@ -16,8 +16,8 @@ static const struct dtype {
   [WEFT_F32] = {1, 4, KIND_F32},       [WEFT_F16] = {1, 2, KIND_F16},
   [WEFT_BF16] = {1, 2, KIND_BF16},     [WEFT_Q8_0] = {32, 34, KIND_Q8_D},
   [WEFT_Q4_0] = {32, 18, KIND_Q4_D},   [WEFT_Q4_1] = {32, 20, KIND_Q4_DM},
-  [WEFT_Q5_0] = {32, 22, KIND_Q8_D},   [WEFT_Q5_1] = {32, 24, KIND_Q8_DM},
-  [WEFT_Q4_K] = {256, 144, KIND_Q4_K}, [WEFT_Q5_K] = {256, 176, KIND_Q8_K},
+  [WEFT_Q5_0] = {32, 22, KIND_Q5_D},   [WEFT_Q5_1] = {32, 24, KIND_Q5_DM},
+  [WEFT_Q4_K] = {256, 144, KIND_Q4_K}, [WEFT_Q5_K] = {256, 176, KIND_Q5_K},
   [WEFT_Q6_K] = {256, 210, KIND_Q6_K},
 };
 
@@ -98,10 +98,7 @@ static void read_group(enum weft_dtype dtype, const uint8_t* row, int64_t g, str
       break;
     case WEFT_Q4_0: read_nibbles(block + 2, out); break;
     case WEFT_Q4_1: read_nibbles(block + 4, out); break;
-    case WEFT_Q5_0:
-      read_fives(block + 2, block + 6, out);
-      for (int j = 0; j < GROUP; j++) out->v[j] = (uint8_t)(out->v[j] + 112);  // zero 16 to 128
-      break;
+    case WEFT_Q5_0: read_fives(block + 2, block + 6, out); break;
     case WEFT_Q5_1: read_fives(block + 4, block + 8, out); break;
     case WEFT_Q4_K:
     case WEFT_Q5_K: read_k_group(dtype, block, (int)(g % SUPER_GROUPS), out); break;
@@ -116,10 +113,11 @@ static void widen_group(enum kind kind, const struct raw_group* raw, float* out)
     float v = raw->v[j];
     switch (kind) {
       case KIND_Q4_D: out[j] = d * (v - 8); break;
+      case KIND_Q5_D: out[j] = d * (v - 16); break;
       case KIND_Q8_D: out[j] = d * (v - 128); break;
       case KIND_Q6_K: out[j] = d * raw->half_scale[j / 16] * (v - 32); break;
       case KIND_Q4_K:
-      case KIND_Q8_K: out[j] = d * raw->scale * v - half(raw->m) * raw->min; break;
+      case KIND_Q5_K: out[j] = d * raw->scale * v - half(raw->m) * raw->min; break;
       default: out[j] = d * v + half(raw->m); break;
     }
   }
@@ -151,24 +149,17 @@ int64_t weft_row_bytes(int32_t dtype, int64_t inputs) {
   return inputs / DTYPES[dtype].elements * DTYPES[dtype].bytes;
 }
 
-static int64_t nibble_or_byte_values(enum kind kind) {
-  return kind == KIND_W4 || kind == KIND_Q4_D || kind == KIND_Q4_DM || kind == KIND_Q4_K ? 256 : 512;
-}
-
 static int64_t panel_bytes(enum kind kind, int64_t inputs) {
-  int64_t groups = divide_up(inputs, GROUP), values = groups * nibble_or_byte_values(kind), bytes;
+  int64_t groups = divide_up(inputs, GROUP), bytes;
   switch (kind) {
     case KIND_F32: bytes = inputs * 64; break;
     case KIND_F16: bytes = inputs * 32; break;
     case KIND_BF16: bytes = groups * 1024; break;
     case KIND_W8:
     case KIND_W4: bytes = output_scale_offset(kind, groups) + 64; break;
-    case KIND_Q4_D:
-    case KIND_Q8_D: bytes = values + groups * 32; break;
-    case KIND_Q4_DM:
-    case KIND_Q8_DM: bytes = values + groups * 64; break;
     default:
-      bytes = values + groups * 32 + groups / SUPER_GROUPS * (kind == KIND_Q6_K ? 32 : 64);
+      bytes = groups * (value_bytes(kind) + (has_min(kind) && !is_super(kind) ? 64 : 32));
+      if (is_super(kind)) bytes += groups / SUPER_GROUPS * (kind == KIND_Q6_K ? 32 : 64);
   }
   return divide_up(bytes, 64) * 64;
 }
@@ -193,19 +184,20 @@ int64_t weft_matrix_bytes(int32_t dtype, int64_t outputs, int64_t inputs, int32_
 
 // Value bytes of 16 outputs of one group; returns where the scales follow.
 static uint8_t* put_values(enum kind kind, const struct raw_group* rows, uint8_t* at) {
-  int64_t bytes = nibble_or_byte_values(kind);
+  const int bits = high_bits(kind);
   for (int row = 0; row < PANEL; row++) {
     for (int k = 0; k < GROUP; k++) {
-      int quad = k / 4;
-      if (bytes == 512) {
-        at[quad * 64 + row * 4 + k % 4] = rows[row].v[k];
-      } else {
-        int shift = quad < 4 ? 0 : 4;
-        at[quad % 4 * 64 + row * 4 + k % 4] |= (uint8_t)(rows[row].v[k] << shift);
+      int quad = k / 4, place = row * 4 + k % 4, v = rows[row].v[k];
+      if (value_bytes(kind) == 512) {
+        at[quad * 64 + place] = (uint8_t)v;
+        continue;
       }
+      at[quad % 4 * 64 + place] |= (uint8_t)((v & 15) << (quad < 4 ? 0 : 4));
+      if (bits == 1) at[256 + place] |= (uint8_t)(v >> 4 << quad);
+      if (bits == 2) at[256 + quad / 4 * 64 + place] |= (uint8_t)(v >> 4 << quad % 4 * 2);
     }
   }
-  return at + bytes;
+  return at + value_bytes(kind);
 }
 
 static uint8_t* put_halves(const struct raw_group* rows, int mins, uint8_t* at) {
@@ -234,17 +226,16 @@ static void pack_groups(
     for (int64_t row = 0; row < PANEL && panel * PANEL + row < matrix->outputs; row++) {
       read_group(dtype, data + (panel * PANEL + row) * bytes, g, &rows[row]);
     }
-    int super = kind == KIND_Q4_K || kind == KIND_Q8_K || kind == KIND_Q6_K;
-    if (super && g % SUPER_GROUPS == 0) {
+    if (is_super(kind) && g % SUPER_GROUPS == 0) {
       at = put_halves(rows, 0, at);
       if (kind != KIND_Q6_K) at = put_halves(rows, 1, at);
     }
     at = put_values(kind, rows, at);
-    if (super) {
+    if (is_super(kind)) {
       at = put_k_scales(kind, rows, at);
     } else {
       at = put_halves(rows, 0, at);
-      if (kind == KIND_Q4_DM || kind == KIND_Q8_DM) at = put_halves(rows, 1, at);
+      if (has_min(kind)) at = put_halves(rows, 1, at);
     }
   }
 }

@@ -71,6 +71,12 @@ INLINE i32x16 i_low_nibbles(i32x16 x) { return _mm512_and_si512(x, _mm512_set1_e
 INLINE i32x16 i_high_nibbles(i32x16 x) {
   return _mm512_and_si512(_mm512_srli_epi16(x, 4), _mm512_set1_epi8(15));
 }
+INLINE i32x16 i_or(i32x16 x, i32x16 y) { return _mm512_or_si512(x, y); }
+// Of each byte its `bits` bits from `from` on, as bits 4 and up.
+INLINE i32x16 i_high_bits(i32x16 x, int bits, int from) {
+  x = from < 4 ? _mm512_slli_epi16(x, 4 - from) : _mm512_srli_epi16(x, from - 4);
+  return _mm512_and_si512(x, _mm512_set1_epi8(bits == 1 ? 0x10 : 0x30));
+}
 // acc + the dot product of 4 unsigned bytes a lane with the same 4 signed bytes for all lanes.
 INLINE i32x16 i_dot(i32x16 acc, i32x16 weights, const int8_t* values) {
   return _mm512_dpbusd_epi32(acc, weights, _mm512_set1_epi32(*(const int32_t*)values));
@@ -240,6 +246,19 @@ INLINE i32x16 i_low_nibbles(i32x16 x) {
 INLINE i32x16 i_high_nibbles(i32x16 x) {
   return BOTH(i32x16, low_nibbles(_mm256_srli_epi16(x.a, 4)),
       low_nibbles(_mm256_srli_epi16(x.b, 4)));
+}
+INLINE i32x16 i_or(i32x16 x, i32x16 y) {
+  return BOTH(i32x16, _mm256_or_si256(x.a, y.a), _mm256_or_si256(x.b, y.b));
+}
+INLINE __m256i bits_above_nibble(__m256i x, int bits, int from) {
+  x = from < 4 ? _mm256_slli_epi16(x, 4 - from) : _mm256_srli_epi16(x, from - 4);
+  return _mm256_and_si256(x, _mm256_set1_epi8(bits == 1 ? 0x10 : 0x30));
+}
+INLINE i32x16 i_high_bits(i32x16 x, int bits, int from) {
+  return BOTH(i32x16, bits_above_nibble(x.a, bits, from), bits_above_nibble(x.b, bits, from));
+}
+INLINE i32x16 i_shift_halves_right(i32x16 x, int bits) {
+  return BOTH(i32x16, _mm256_srli_epi16(x.a, bits), _mm256_srli_epi16(x.b, bits));
 }
 // Of each 16-bit half, the dot product of its 2 unsigned bytes with the same 2 signed bytes of 4 for
 // all lanes. It must stay within 16 bits: vpmaddubsw saturates.

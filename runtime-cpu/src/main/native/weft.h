@@ -56,7 +56,7 @@ WEFT_API void weft_matrix_free(struct weft_matrix* matrix);
 // The version of the packed layout, which is the same for every instruction set and does not depend
 // on where it lies: raised with every change of what weft_matrix_pack writes, so that packed bytes
 // kept in files are packed again.
-#define WEFT_LAYOUT 4
+#define WEFT_LAYOUT 5
 WEFT_API int32_t weft_layout(void);
 
 // The packed bytes, weft_matrix_bytes of them.

@@ -205,6 +205,17 @@ class MatmulKernelTest {
     }
   }
 
+  /// A file's weights are read at their own bit width.
+  @ParameterizedTest
+  @EnumSource(DType.class)
+  void packsInAsManyBytesAsTheFileHas(DType type) {
+    Tensor tensor = tensor(type, 64, 1024, 5);
+    try (CpuDevice device = CpuDevices.device(Isa.AVX2, 1)) {
+      assertThat(device.packedBytes(tensor, Packing.FILE))
+          .isBetween(tensor.data().byteSize(), tensor.data().byteSize() + 4096);
+    }
+  }
+
   @Test
   void refusesMoreInputsThanItsSumsHold() {
     Tensor tensor =
