@@ -112,12 +112,11 @@ static void prepare_rows(
   }
 }
 
-// Of few rows' panels: one a worker, who reads on in memory from run to run; of even length, as
-// panels go by twos and fours.
+// Panels that lie together for a worker, so that it reads on in memory from run to run; of even
+// length, as panels go by twos and fours. Where there are many workers each takes little: all share.
 static int64_t panels_per_stretch(const struct walk* walk, int64_t panels) {
   int64_t workers = walk->device->active;
-  int64_t stretches = workers < MOST_STRETCHES ? workers : MOST_STRETCHES;
-  return divide_up(divide_up(panels, stretches), 2) * 2;
+  return workers > MOST_STRETCHES ? panels : divide_up(divide_up(panels, workers), 2) * 2;
 }
 
 static int64_t panels_of(const struct matmul* jobs, int count) {
@@ -135,10 +134,11 @@ static void prefetch_panels(const struct weft_matrix* matrix, int64_t first) {
   }
 }
 
-// Asks for the beginnings of the panels that a worker takes first of few rows' products.
+// Asks for the beginnings of the panels that a worker takes first, of few rows' products.
 static void prefetch_first(const struct walk* walk, const struct matmul* jobs, int count) {
   int64_t panels = panels_of(jobs, count), length = panels_per_stretch(walk, panels);
   int64_t stretches = divide_up(panels, length);
+  if (stretches == 1) return;
   int64_t panel = walk->worker * stretches / walk->device->active * length;
   while (panel >= jobs->matrix->panels) panel -= (jobs++)->matrix->panels;
   prefetch_panels(jobs->matrix, panel);
