@@ -89,7 +89,8 @@ final class UpCommand implements Runnable {
     String url = platform.url();
     String key = "$(cat %s)".formatted(home.defaultKeyFile());
     String status =
-        "Weft is up at %s.  The API key is in %s.%n".formatted(url, home.defaultKeyFile());
+        "Weft is up at %1$s (console: %1$s/console).  The API key is in %2$s.%n"
+            .formatted(url, home.defaultKeyFile());
     if (noQuickstart) {
       return status;
     }

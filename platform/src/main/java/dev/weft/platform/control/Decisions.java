@@ -8,6 +8,7 @@ import java.util.ArrayDeque;
 import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -86,11 +87,22 @@ public final class Decisions {
   }
 
   /// The latest of a function, by its name, or of a request, by its id; oldest first.
-  public synchronized List<Decision> of(String subject, int limit) {
+  public List<Decision> of(String subject, int limit) {
+    return latest(
+        decision ->
+            decision.function().value().equals(subject) || subject.equals(decision.requestId()),
+        limit);
+  }
+
+  /// The latest of all; oldest first.
+  public List<Decision> latest(int limit) {
+    return latest(_ -> true, limit);
+  }
+
+  private synchronized List<Decision> latest(Predicate<Decision> wanted, int limit) {
     List<Decision> all =
         Stream.concat(ofRequests.stream(), ofInstances.stream())
-            .filter(decision ->
-                decision.function().value().equals(subject) || subject.equals(decision.requestId()))
+            .filter(wanted)
             .sorted(Comparator.comparing(Decision::at))
             .toList();
     return all.subList(Math.max(0, all.size() - limit), all.size());

@@ -14,10 +14,21 @@ import java.util.Set;
 /// adds is closed until it is named here.
 @Singleton
 public final class Authentication {
-  /// The paths that answer without a key: liveness and readiness, and nothing that tells of
-  /// functions.
+  /// Where the console's page lies; its other files lie below.
+  public static final String CONSOLE = "/console";
+
+  /// The paths that answer without a key: liveness and readiness, the console's files, and nothing
+  /// that tells of functions.
   public static final Set<String> PUBLIC_PATHS =
-      Set.of("/health", "/q/health", "/q/health/live", "/q/health/ready", "/q/health/started");
+      Set.of(
+          "/health",
+          "/q/health",
+          "/q/health/live",
+          "/q/health/ready",
+          "/q/health/started",
+          CONSOLE,
+          CONSOLE + "/console.css",
+          CONSOLE + "/console.js");
 
   private static final int BEFORE_ALL_ROUTES = 10_000;
   private static final String KEY = "weft.key";

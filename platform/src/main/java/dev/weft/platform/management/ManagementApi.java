@@ -36,6 +36,7 @@ import org.jspecify.annotations.Nullable;
 /// | `GET /api/v1/devices` | | 200 [DeviceList] |
 /// | `POST /api/v1/devices/{device}/drain` | | 202 [DeviceView]; it takes nothing new and lets go of what it has |
 /// | `DELETE /api/v1/devices/{device}/drain` | | 204; it takes work again |
+/// | `GET /api/v1/decisions?limit=N` | | 200 [DecisionList], the latest of all, oldest first |
 /// | `GET /api/v1/decisions/{function or request}?limit=N` | | 200 [DecisionList], oldest first |
 /// | `GET /api/v1/status/stream` | | SSE: one `data:` [StatusEvent] a change, a comment every 5 s |
 /// | `POST /api/v1/keys` | [KeyRequest] | 201 [CreatedKey] |

@@ -109,6 +109,11 @@ public final class ManagementRoutes {
           drain(context, false);
           return new Reply.Empty();
         });
+    on(
+        router,
+        HttpMethod.GET,
+        ManagementApi.DECISIONS,
+        context -> list(decisions.latest(decisionLimit(context))));
     on(router, HttpMethod.GET, ManagementApi.DECISIONS + "/:subject", this::explain);
     on(router, HttpMethod.GET, ManagementApi.STATUS_STREAM, this::writeStatus);
     on(router, HttpMethod.POST, ManagementApi.KEYS, this::createKey);
@@ -182,10 +187,17 @@ public final class ManagementRoutes {
 
   private Reply explain(RoutingContext context) {
     String subject = Objects.requireNonNull(context.pathParam("subject"));
-    int limit = number(context.queryParam("limit"), 50);
+    return list(decisions.of(subject, decisionLimit(context)));
+  }
+
+  private static int decisionLimit(RoutingContext context) {
+    return number(context.queryParam("limit"), 50);
+  }
+
+  private static Reply list(List<Decisions.Decision> decisions) {
     return ok(
         new DecisionList(
-            decisions.of(subject, limit).stream()
+            decisions.stream()
                 .map(decision ->
                     new DecisionView(
                         decision.at(),
