@@ -171,18 +171,14 @@ final class Browser implements AutoCloseable {
     }
   }
 
+  /// What was started may be a script, whose end the browser outlives.
   @Override
   public void close() {
     socket.abort();
-    process.destroy();
-    try {
-      if (!process.waitFor(TIMEOUT_SECONDS, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-      }
-    } catch (InterruptedException e) {
-      process.destroyForcibly();
-      Thread.currentThread().interrupt();
-    }
+    List<ProcessHandle> all =
+        Stream.concat(process.descendants(), Stream.of(process.toHandle())).toList();
+    all.forEach(ProcessHandle::destroyForcibly);
+    all.forEach(each -> each.onExit().orTimeout(TIMEOUT_SECONDS, TimeUnit.SECONDS).join());
   }
 
   private final class Messages implements WebSocket.Listener {
