@@ -103,7 +103,8 @@ public interface WeftConfig {
     @WithDefault("15s")
     Duration heartbeat();
 
-    /// Connections to one runtime; more requests than this wait in the gateway.
+    /// Connections that each event loop may have to one runtime; more requests than this wait in
+    /// the gateway.
     @WithDefault("4096")
     int upstreamConnections();
   }

@@ -5,12 +5,11 @@ import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import jakarta.inject.Singleton;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -18,12 +17,17 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// The latest snapshot of every device, as its runtime published it. A device whose runtime is away
-/// stays in the snapshot with the reason, so that callers can be told. **thread**: any; a reader
-/// sees one whole snapshot.
+/// stays in the snapshot with the reason, so that callers can be told. **thread**: any; a reader of
+/// a snapshot sees one whole, and who asks for a revision's instances those of this moment.
 @Singleton
 public final class Fleet {
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
   private final Map<DeviceId, DeviceStatus> published = new HashMap<>();
+  private final Map<DeviceId, Device> devices = new HashMap<>();
+  private final Set<DeviceId> drained = new HashSet<>();
+  private final Placements placements = new Placements();
+  private volatile int reachable;
+  private volatile long version;
   private volatile Snapshot snapshot = new Snapshot(0, Map.of());
 
   /// One device.
@@ -47,21 +51,44 @@ public final class Fleet {
   }
 
   /// One instance and the device that it is on.
-  public record Placed(Device device, InstanceStatus instance) {}
+  public record Placed(Device device, InstanceStatus instance) {
+    /// What the device's runtime published last.
+    public DeviceStatus status() {
+      return Objects.requireNonNull(device.status());
+    }
+  }
 
   /// All devices at one moment; `version` grows with every change.
-  ///
-  /// @param drained devices that are to take nothing new and to let go of what they have; their
-  ///   status says that they are draining
-  public record Snapshot(long version, Map<DeviceId, Device> devices, Set<DeviceId> drained) {
-    public Snapshot {
-      devices = Map.copyOf(devices);
-      drained = Set.copyOf(drained);
+  public static final class Snapshot {
+    private final long version;
+    private final Map<DeviceId, Device> devices;
+    private final Set<DeviceId> drained;
+    private final Placements placements = new Placements();
+
+    /// @param drained devices that are to take nothing new and to let go of what they have; their
+    ///   status says that they are draining
+    public Snapshot(long version, Map<DeviceId, Device> devices, Set<DeviceId> drained) {
+      this.version = version;
+      this.devices = Map.copyOf(devices);
+      this.drained = Set.copyOf(drained);
+      this.devices.values().forEach(device -> placements.replace(null, device));
     }
 
     /// None of them drained.
     public Snapshot(long version, Map<DeviceId, Device> devices) {
       this(version, devices, Set.of());
+    }
+
+    public long version() {
+      return version;
+    }
+
+    public Map<DeviceId, Device> devices() {
+      return devices;
+    }
+
+    public Set<DeviceId> drained() {
+      return drained;
     }
 
     /// In the order of their ids.
@@ -87,28 +114,9 @@ public final class Fleet {
           .toList();
     }
 
-    /// Those of one revision, in the order of their devices' ids. Every request asks: what has
-    /// nothing of the revision is passed over without a trace.
+    /// Those of one revision, in the order of their devices' ids.
     public List<Placed> instancesOf(RevisionId revision) {
-      List<Placed> placed = new ArrayList<>();
-      for (Device device : devices.values()) {
-        DeviceStatus status = device.status();
-        if (status == null || !device.reachable()) {
-          continue;
-        }
-        for (InstanceStatus instance : status.instances()) {
-          if (instance.revision().equals(revision)) {
-            placed.add(new Placed(device, instance));
-          }
-        }
-      }
-      placed.sort(Comparator.comparing(each -> each.device().id().value()));
-      return List.copyOf(placed);
-    }
-
-    /// What the reachable runtimes publish that have something of a revision, by their ids.
-    public List<DeviceStatus> statusesWith(RevisionId revision) {
-      return instancesOf(revision).stream().flatMap(placed -> statusOf(placed.device())).toList();
+      return placements.of(revision);
     }
 
     public Optional<Device> find(DeviceId id) {
@@ -116,8 +124,28 @@ public final class Fleet {
     }
   }
 
+  /// All devices as they are now. It is made when somebody asks, not with every status that comes.
   public Snapshot snapshot() {
+    Snapshot made = snapshot;
+    return made.version() == version ? made : makeSnapshot();
+  }
+
+  private synchronized Snapshot makeSnapshot() {
+    if (snapshot.version() != version) {
+      snapshot = new Snapshot(version, devices, drained);
+    }
     return snapshot;
+  }
+
+  /// The instances of a revision on reachable devices, in the order of the devices' ids. Every
+  /// request asks, so this costs the same however many devices there are.
+  public List<Placed> instancesOf(RevisionId revision) {
+    return placements.of(revision);
+  }
+
+  /// How many devices can be reached.
+  public int reachable() {
+    return reachable;
   }
 
   /// Calls `listener` after each change, in the thread that brought it; it must return quickly.
@@ -129,7 +157,7 @@ public final class Fleet {
   void update(DeviceStatus status, RuntimeAddress address) {
     synchronized (this) {
       published.put(status.device(), status);
-      replace(new Device(status.device(), status, address, null), snapshot.drained());
+      replace(new Device(status.device(), status, address, null));
     }
     tell();
   }
@@ -137,10 +165,8 @@ public final class Fleet {
   /// Notes that a device's runtime is away.
   void away(DeviceId id, String reason) {
     synchronized (this) {
-      Device before = snapshot.devices().get(id);
-      replace(
-          new Device(id, before == null ? null : before.status(), null, reason),
-          snapshot.drained());
+      Device before = devices.get(id);
+      replace(new Device(id, before == null ? null : before.status(), null, reason));
     }
     tell();
   }
@@ -148,17 +174,16 @@ public final class Fleet {
   /// Says whether a device is to be drained. Returns whether there is such a device.
   boolean drain(DeviceId id, boolean wanted) {
     synchronized (this) {
-      Device device = snapshot.devices().get(id);
+      Device device = devices.get(id);
       if (device == null) {
         return false;
       }
-      Set<DeviceId> drained = new HashSet<>(snapshot.drained());
       if (wanted) {
         drained.add(id);
       } else {
         drained.remove(id);
       }
-      replace(new Device(id, published.get(id), device.address(), device.absence()), drained);
+      replace(new Device(id, published.get(id), device.address(), device.absence()));
     }
     tell();
     return true;
@@ -166,13 +191,17 @@ public final class Fleet {
 
   /// Notes that a request found no runtime at `address`, unless another has taken its place since.
   public void suspect(DeviceId id, RuntimeAddress address) {
-    Device device = snapshot.devices().get(id);
-    if (device != null && address.equals(device.address())) {
-      away(id, "the runtime does not answer");
+    synchronized (this) {
+      Device device = devices.get(id);
+      if (device == null || !address.equals(device.address())) {
+        return;
+      }
+      replace(new Device(id, device.status(), null, "the runtime does not answer"));
     }
+    tell();
   }
 
-  private void replace(Device device, Set<DeviceId> drained) {
+  private synchronized void replace(Device device) {
     DeviceStatus status = device.status();
     Device seen =
         status != null && drained.contains(device.id())
@@ -182,9 +211,10 @@ public final class Fleet {
                 device.address(),
                 device.absence())
             : device;
-    Map<DeviceId, Device> devices = new HashMap<>(snapshot.devices());
-    devices.put(device.id(), seen);
-    snapshot = new Snapshot(snapshot.version() + 1, devices, drained);
+    Device before = devices.put(device.id(), seen);
+    placements.replace(before, seen);
+    reachable += (seen.reachable() ? 1 : 0) - (before != null && before.reachable() ? 1 : 0);
+    version++;
   }
 
   private void tell() {

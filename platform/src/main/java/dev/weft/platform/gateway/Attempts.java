@@ -1,7 +1,6 @@
 package dev.weft.platform.gateway;
 
 import dev.weft.functions.instance.DeviceId;
-import dev.weft.platform.control.Fleet;
 import java.util.HashSet;
 import java.util.Set;
 
@@ -21,8 +20,8 @@ final class Attempts {
 
   /// Whether the next runtime is to refuse what would be late. Only where there is more than one
   /// device: on a single one a refusal could only mean waiting in another place.
-  boolean inTime(Fleet.Snapshot fleet) {
-    return !patient && fleet.statuses().size() > 1;
+  boolean inTime(int reachableDevices) {
+    return !patient && reachableDevices > 1;
   }
 
   /// Notes a refusal. Returns all devices that refused.

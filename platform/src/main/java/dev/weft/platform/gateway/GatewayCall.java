@@ -164,7 +164,7 @@ final class GatewayCall {
       return;
     }
     upstream = opened;
-    if (!progress.begun() && attempts.inTime(shared.fleet().snapshot())) {
+    if (!progress.begun() && attempts.inTime(shared.fleet().reachable())) {
       opened.putHeader(ControlApi.ADMISSION_HEADER, ControlApi.ADMISSION_IN_TIME);
     }
     opened

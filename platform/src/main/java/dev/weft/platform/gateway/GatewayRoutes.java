@@ -193,7 +193,6 @@ public final class GatewayRoutes {
       Operation operation,
       RequestHead head,
       Buffer body) {
-    ThreadLocalRandom random = ThreadLocalRandom.current();
     GatewayRequest request =
         new GatewayRequest(
             RequestIds.of(context),
@@ -206,10 +205,10 @@ public final class GatewayRoutes {
                 word(context, ControlApi.WORKFLOW_HEADER),
                 word(context, ControlApi.STAGE_HEADER),
                 word(context, ControlApi.PARENT_HEADER)),
-            operation.idPrefix() + "%016x%016x".formatted(random.nextLong(), random.nextLong()),
+            RequestIds.random(operation.idPrefix()),
             Instant.now(),
             System.nanoTime(),
-            random.nextInt(Integer.MAX_VALUE));
+            ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE));
     Context loop = context.vertx().getOrCreateContext();
     new GatewayCall(shared, loop, request, context.response()).start();
   }
@@ -260,7 +259,7 @@ public final class GatewayRoutes {
     Model.Kind declared = function.spec().model().kind();
     return declared != null
         ? Optional.of(declared)
-        : fleet.snapshot().instancesOf(function.active().id()).stream()
+        : fleet.instancesOf(function.active().id()).stream()
             .map(placed -> placed.instance().kind())
             .filter(Objects::nonNull)
             .findFirst();

@@ -15,27 +15,32 @@ import io.vertx.core.http.RequestOptions;
 import jakarta.inject.Singleton;
 import org.jspecify.annotations.Nullable;
 
-/// The one pool of connections to all runtimes.
+/// The connections to all runtimes: a pool for each event loop, so that a request and its answer
+/// stay in the loop of the client's connection. A pool that all loops shared would hand out
+/// whichever connection was used last, and most of a request's events would change threads.
+/// **thread**: event loops.
 @Singleton
 final class Upstream {
   private static final int CONNECT_TIMEOUT_MILLIS = 2_000;
   private static final int KEEP_ALIVE_SECONDS = 30;
 
-  private final HttpClient http;
+  private final ThreadLocal<HttpClient> pools;
 
   Upstream(Vertx vertx, WeftConfig config) {
-    this.http =
-        vertx.createHttpClient(
-            new HttpClientOptions()
-                .setConnectTimeout(CONNECT_TIMEOUT_MILLIS)
-                .setKeepAliveTimeout(KEEP_ALIVE_SECONDS)
-                .setMaxPoolSize(config.gateway().upstreamConnections())
-                .setTcpNoDelay(true));
+    HttpClientOptions options =
+        new HttpClientOptions()
+            .setConnectTimeout(CONNECT_TIMEOUT_MILLIS)
+            .setKeepAliveTimeout(KEEP_ALIVE_SECONDS)
+            .setMaxPoolSize(config.gateway().upstreamConnections())
+            .setTcpNoDelay(true);
+    this.pools = ThreadLocal.withInitial(() -> vertx.createHttpClient(options));
   }
 
   /// Opens a request to an instance's runtime, and tells what runtimes are told of every request.
   Future<HttpClientRequest> open(Target target, GatewayRequest request, String path) {
-    return http.request(
+    return pools
+        .get()
+        .request(
             new RequestOptions()
                 .setHost(target.address().host())
                 .setPort(target.address().port())

@@ -4,6 +4,7 @@ import io.quarkus.vertx.http.runtime.filters.Filters;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Singleton;
+import java.util.HexFormat;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 
@@ -32,14 +33,17 @@ public final class RequestIds {
 
   private static void name(RoutingContext context) {
     String asked = context.request().getHeader(HEADER);
-    ThreadLocalRandom random = ThreadLocalRandom.current();
     context
         .response()
         .putHeader(
-            HEADER,
-            asked != null && SOUND.matcher(asked).matches()
-                ? asked
-                : "req_%016x%016x".formatted(random.nextLong(), random.nextLong()));
+            HEADER, asked != null && SOUND.matcher(asked).matches() ? asked : random("req_"));
     context.next();
+  }
+
+  /// `prefix` and 128 random bits, which make an id and keep no secret.
+  public static String random(String prefix) {
+    ThreadLocalRandom random = ThreadLocalRandom.current();
+    HexFormat hex = HexFormat.of();
+    return prefix + hex.toHexDigits(random.nextLong()) + hex.toHexDigits(random.nextLong());
   }
 }

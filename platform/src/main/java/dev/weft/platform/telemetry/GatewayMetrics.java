@@ -1,5 +1,6 @@
 package dev.weft.platform.telemetry;
 
+import dev.weft.functions.FunctionName;
 import dev.weft.platform.control.Demand;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.DistributionSummary;
@@ -11,6 +12,8 @@ import io.micrometer.core.instrument.Timer;
 import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /// The gateway's meters, by the names and buckets of OpenTelemetry's conventions for generative AI
@@ -42,6 +45,11 @@ public final class GatewayMetrics {
 
   private final MeterRegistry registry;
   private final AtomicInteger active = new AtomicInteger();
+
+  /// Found once: to ask the registry costs more than to record.
+  private final Map<Subject, Timer> timers = new ConcurrentHashMap<>();
+
+  private final Map<Subject, DistributionSummary> summaries = new ConcurrentHashMap<>();
   private final Counter retries;
   private final Counter resumptions;
 
@@ -96,41 +104,66 @@ public final class GatewayMetrics {
   /// A request has ended.
   public void record(Invocation invocation) {
     active.decrementAndGet();
-    Tags tags =
-        Tags.of(
-            Tag.of("gen_ai.operation.name", invocation.operation()),
-            Tag.of("gen_ai.provider.name", "weft"),
-            Tag.of("gen_ai.request.model", invocation.function().value()));
-    timer(
-            "gen_ai.server.request.duration",
-            REQUEST_BUCKETS,
-            tags.and("error.type", errorType(invocation)))
-        .record(invocation.duration());
+    duration(invocation).record(invocation.duration());
     Duration ttft = invocation.ttft();
     Invocation.Tokens tokens = invocation.tokens();
     if (ttft != null) {
-      timer("gen_ai.server.time_to_first_token", TTFT_BUCKETS, tags).record(ttft);
+      timer("gen_ai.server.time_to_first_token", TTFT_BUCKETS, invocation).record(ttft);
     }
     if (ttft != null && tokens != null && tokens.output() > 1) {
-      timer("gen_ai.server.time_per_output_token", TPOT_BUCKETS, tags)
+      timer("gen_ai.server.time_per_output_token", TPOT_BUCKETS, invocation)
           .record(invocation.duration().minus(ttft).dividedBy(tokens.output() - 1));
     }
     if (tokens != null) {
-      tokens("input", tags).record((double) tokens.input());
-      tokens("output", tags).record((double) tokens.output());
+      tokens("input", invocation).record((double) tokens.input());
+      tokens("output", invocation).record((double) tokens.output());
     }
   }
 
-  private Timer timer(String name, Duration[] buckets, Tags tags) {
-    return Timer.builder(name).serviceLevelObjectives(buckets).tags(tags).register(registry);
+  /// What tells one meter from another.
+  ///
+  /// @param detail the value of the tag that this kind of meter has beside the others
+  private record Subject(String name, String operation, FunctionName function, String detail) {
+    static Subject of(String name, Invocation invocation, String detail) {
+      return new Subject(name, invocation.operation(), invocation.function(), detail);
+    }
+
+    Tags tags() {
+      return Tags.of(
+          Tag.of("gen_ai.operation.name", operation),
+          Tag.of("gen_ai.provider.name", "weft"),
+          Tag.of("gen_ai.request.model", function.value()));
+    }
   }
 
-  private DistributionSummary tokens(String type, Tags tags) {
-    return DistributionSummary.builder("gen_ai.client.token.usage")
-        .baseUnit("token")
-        .serviceLevelObjectives(TOKEN_BUCKETS)
-        .tags(tags.and("gen_ai.token.type", type))
+  private Timer duration(Invocation invocation) {
+    return timers.computeIfAbsent(
+        Subject.of("gen_ai.server.request.duration", invocation, errorType(invocation)),
+        subject ->
+            register(subject, REQUEST_BUCKETS, subject.tags().and("error.type", subject.detail())));
+  }
+
+  private Timer timer(String name, Duration[] buckets, Invocation invocation) {
+    return timers.computeIfAbsent(
+        Subject.of(name, invocation, ""), subject -> register(subject, buckets, subject.tags()));
+  }
+
+  private Timer register(Subject subject, Duration[] buckets, Tags tags) {
+    return Timer.builder(subject.name())
+        .serviceLevelObjectives(buckets)
+        .tags(tags)
         .register(registry);
+  }
+
+  private DistributionSummary tokens(String type, Invocation invocation) {
+    return summaries.computeIfAbsent(
+        Subject.of("gen_ai.client.token.usage", invocation, type),
+        subject ->
+            DistributionSummary.builder(subject.name())
+                .baseUnit("token")
+                .serviceLevelObjectives(TOKEN_BUCKETS)
+                .tags(subject.tags().and("gen_ai.token.type", subject.detail()))
+                .register(registry));
   }
 
   private static String errorType(Invocation invocation) {

@@ -51,9 +51,7 @@ class FleetTest {
     assertThat(fleet.snapshot().instancesOf(WANTED))
         .extracting(placed -> placed.device().id().value(), placed -> placed.instance().revision())
         .containsExactly(tuple("a", WANTED), tuple("c", WANTED));
-    assertThat(fleet.snapshot().statusesWith(WANTED))
-        .extracting(status -> status.device().value())
-        .containsExactly("a", "c");
+    assertThat(fleet.instancesOf(WANTED)).isEqualTo(fleet.snapshot().instancesOf(WANTED));
   }
 
   @Test
@@ -61,11 +59,33 @@ class FleetTest {
     publish("a", WANTED);
     publish("b", WANTED);
     fleet.away(new DeviceId("a"), "gone");
-    assertThat(fleet.snapshot().statusesWith(WANTED))
-        .extracting(status -> status.device().value())
+    assertThat(fleet.instancesOf(WANTED))
+        .extracting(placed -> placed.device().id().value())
         .containsExactly("b");
     assertThat(fleet.snapshot().instancesOf(WANTED)).hasSize(1);
+    assertThat(fleet.reachable()).isEqualTo(1);
     assertThat(fleet.snapshot().instancesOf(OTHER)).isEmpty();
+  }
+
+  @Test
+  void whatADeviceNoLongerPublishesIsForgotten() {
+    publish("a", WANTED, OTHER);
+    publish("a", OTHER, EARLIER);
+    assertThat(fleet.instancesOf(WANTED)).isEmpty();
+    assertThat(fleet.instancesOf(OTHER)).hasSize(1);
+    assertThat(fleet.instancesOf(EARLIER)).hasSize(1);
+    assertThat(fleet.reachable()).isEqualTo(1);
+  }
+
+  @Test
+  void aSnapshotStaysAsItWas() {
+    publish("a", WANTED);
+    Fleet.Snapshot before = fleet.snapshot();
+    assertThat(fleet.snapshot()).isSameAs(before);
+    publish("a", OTHER);
+    assertThat(before.instancesOf(WANTED)).hasSize(1);
+    assertThat(fleet.snapshot().instancesOf(WANTED)).isEmpty();
+    assertThat(fleet.snapshot().version()).isGreaterThan(before.version());
   }
 
   /// Routing must see that the device is drained: it is not to be asked again.
@@ -73,8 +93,8 @@ class FleetTest {
   void aDrainedDeviceSaysSo() {
     publish("a", WANTED);
     fleet.drain(new DeviceId("a"), true);
-    assertThat(fleet.snapshot().statusesWith(WANTED))
-        .extracting(DeviceStatus::phase)
+    assertThat(fleet.instancesOf(WANTED))
+        .extracting(placed -> placed.status().phase())
         .containsExactly(DeviceStatus.Phase.DRAINING);
   }
 }

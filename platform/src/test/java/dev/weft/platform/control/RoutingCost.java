@@ -103,7 +103,7 @@ public final class RoutingCost {
   private Target route(FunctionName name) {
     DeployedFunction function = directory.snapshot().find(name).orElseThrow();
     Optional<Model.Kind> kind =
-        fleet.snapshot().instancesOf(function.active().id()).stream()
+        fleet.instancesOf(function.active().id()).stream()
             .map(placed -> placed.instance().kind())
             .filter(Objects::nonNull)
             .findFirst();
@@ -114,8 +114,7 @@ public final class RoutingCost {
   }
 
   private int instancesOf(Target target) {
-    DeviceStatus status = fleet.snapshot().find(target.device()).orElseThrow().status();
-    return status == null ? 0 : status.instances().size();
+    return fleet.instancesOf(target.revision()).getFirst().status().instances().size();
   }
 
   private void publish(int device) {

@@ -159,6 +159,13 @@ class StateTest {
   }
 
   @Test
+  void whoReadsSeesWhatWasRecordedBefore() {
+    InvocationJournal journal = journal(100);
+    journal.record(invocation(1, NOW));
+    assertThat(journal.recent(NAME, 10)).containsExactly(invocation(1, NOW));
+  }
+
+  @Test
   void invocationsBeyondNumberAndAgeGo() {
     InvocationJournal journal = journal(10);
     journal.write(List.of(invocation(0, NOW.minus(Duration.ofDays(2)))));

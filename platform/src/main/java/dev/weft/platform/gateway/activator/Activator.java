@@ -279,7 +279,7 @@ public final class Activator {
   }
 
   private @Nullable LoadProgress progress(RevisionId revision) {
-    return fleet.snapshot().instancesOf(revision).stream()
+    return fleet.instancesOf(revision).stream()
         .map(Fleet.Placed::instance)
         .map(InstanceStatus::progress)
         .filter(Objects::nonNull)

@@ -7,9 +7,9 @@ import dev.weft.platform.control.DeployedFunction;
 import dev.weft.platform.control.Fleet;
 import jakarta.inject.Singleton;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Stream;
 
 /// Picks a ready instance for a function. While the active revision is being loaded, one that
 /// served before goes on serving, so a deploy does not interrupt callers. **thread**: any.
@@ -25,33 +25,38 @@ public final class InstancePicker {
   ///
   /// @param tried devices that are out of the question
   public Optional<Target> pick(DeployedFunction function, Set<DeviceId> tried) {
-    Fleet.Snapshot seen = fleet.snapshot();
-    return Stream.concat(
-            Stream.of(function.active()),
-            function.revisions().stream()
-                .filter(revision -> revision.id().number() != function.activeNumber())
-                .sorted(
-                    Comparator.comparingInt((Revision revision) -> revision.id().number())
-                        .reversed()))
-        .flatMap(revision -> pick(revision, seen, tried).stream())
+    Optional<Target> active = pick(function.active(), tried);
+    return active.isPresent() ? active : earlier(function, tried);
+  }
+
+  private Optional<Target> earlier(DeployedFunction function, Set<DeviceId> tried) {
+    return function.revisions().stream()
+        .filter(revision -> revision.id().number() != function.activeNumber())
+        .sorted(Comparator.comparingInt((Revision revision) -> revision.id().number()).reversed())
+        .flatMap(revision -> pick(revision, tried).stream())
         .findFirst();
   }
 
   /// A ready instance of one revision, and of no other.
   public Optional<Target> pick(Revision revision) {
-    Fleet.Snapshot seen = fleet.snapshot();
-    return pick(revision, seen, Set.of());
+    return pick(revision, Set.of());
   }
 
   /// Devices without an instance cannot have a ready one: nobody has to be asked about them.
-  private static Optional<Target> pick(
-      Revision revision, Fleet.Snapshot seen, Set<DeviceId> tried) {
+  private Optional<Target> pick(Revision revision, Set<DeviceId> tried) {
+    List<Fleet.Placed> placed = fleet.instancesOf(revision.id());
+    if (placed.isEmpty()) {
+      return Optional.empty();
+    }
     var request =
         new Routing.Request(
             revision.id(), revision.spec().quantization(), revision.spec().devices(), 0, 0, tried);
-    return switch (Routing.decide(request, seen.statusesWith(revision.id()))) {
+    return switch (Routing.decide(request, placed.stream().map(Fleet.Placed::status).toList())) {
       case Routing.Ready(var device, var reason) ->
-          seen.find(device)
+          placed.stream()
+              .map(Fleet.Placed::device)
+              .filter(candidate -> candidate.id().equals(device))
+              .findFirst()
               .map(Fleet.Device::address)
               .map(address -> new Target(revision.id(), device, address, reason));
       case Routing.Joins _, Routing.Loads _, Routing.Nowhere _ -> Optional.empty();
