@@ -3,6 +3,7 @@ package dev.weft.runtime.gpu;
 import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.gpu.cuda.CudaDriver;
 import dev.weft.runtime.gpu.cuda.CudaDriver.Attribute;
+import dev.weft.runtime.gpu.cuda.CudaException;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -30,7 +31,7 @@ public sealed interface GpuHost {
     CudaDriver driver;
     try {
       driver = CudaDriver.open();
-    } catch (NativeException e) {
+    } catch (NativeException | CudaException e) {
       return new NoDriver(String.valueOf(e.getMessage()));
     }
     int version = driver.driverGetVersion();
