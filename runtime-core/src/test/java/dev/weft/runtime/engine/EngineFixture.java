@@ -25,6 +25,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Engines with a small random model on some backend, and what they told.
@@ -66,6 +67,11 @@ public abstract class EngineFixture {
 
   protected Quantization quantization() {
     return Quantization.NONE;
+  }
+
+  /// Tests that need one are skipped where a backend runs none.
+  protected boolean runsEncoders() {
+    return true;
   }
 
   @AfterEach
@@ -172,6 +178,7 @@ public abstract class EngineFixture {
   }
 
   Engine.EncoderInstance encoder(DeviceLoop engine) {
+    Assumptions.assumeTrue(runsEncoders(), "the backend runs no encoders");
     var model = ModelFiles.open(TinyModels.bert(directory, 7).writeSafetensors());
     open.addFirst(model);
     var options = new CompileOptions(quantization(), 64, 0, 256, 8);

@@ -1,0 +1,306 @@
+package dev.weft.runtime.gpu;
+
+import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.DecoderMemory;
+import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.backend.PendingStep;
+import dev.weft.runtime.backend.StepBatch;
+import dev.weft.runtime.backend.StepResult;
+import dev.weft.runtime.gpu.cuda.CudaContext;
+import dev.weft.runtime.gpu.cuda.CudaException;
+import dev.weft.runtime.gpu.cuda.CudaStream;
+import dev.weft.runtime.model.DecoderSpec;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/// A decoder on a GPU. A step is submitted as a whole; the host waits for it once, in
+/// [PendingStep#await]. What is sampled is chosen on the host, but for the largest logit, which is
+/// all that comes back where nothing else is asked for.
+final class GpuDecoder implements DecoderExecutable {
+  /// Up to so many rows, each split of a row's tokens has a block of its own.
+  static final int FEW_ROWS = 16;
+
+  private final DecoderSpec spec;
+  private final CompileOptions options;
+  private final GpuDevice device;
+  private final GpuWeights weights;
+  private final GpuKvLayout kv;
+  private final DecoderMemory memory;
+  private final Arena arena = Arena.ofShared();
+  private final StepTables tables;
+  private final StepOutputs outputs;
+  private final DecoderKernels kernels;
+  private final StepGraphs graphs;
+
+  /// The step whose result nobody has asked for yet.
+  private @Nullable Pending pending;
+
+  /// Takes weights and memory over when it returns.
+  GpuDecoder(
+      DecoderSpec spec,
+      CompileOptions options,
+      GpuDevice device,
+      GpuWeights weights,
+      GpuKvLayout kv,
+      DecoderMemory memory) {
+    this.spec = spec;
+    this.options = options;
+    this.device = device;
+    this.weights = weights;
+    this.kv = kv;
+    this.memory = memory;
+    CudaContext context = device.context();
+    try {
+      tables = new StepTables(context, options, kv, memory.kv().address());
+      try {
+        outputs = new StepOutputs(device, spec, options);
+      } catch (RuntimeException | Error e) {
+        tables.close();
+        throw e;
+      }
+    } catch (RuntimeException | Error e) {
+      arena.close();
+      throw e;
+    }
+    kernels = new DecoderKernels(spec, device, weights, kv, tables, arena);
+    graphs = new StepGraphs(device.stream());
+  }
+
+  /// What a step of so many rows computes in, when sequences may be as long as the context.
+  private static ScratchLayout scratch(DecoderSpec spec, CompileOptions options, int rows) {
+    int logitRows = Math.min(rows, options.maxSequences());
+    return new ScratchLayout(
+        spec, rows, logitRows, splits(rows, options.contextLength(), options.contextLength()));
+  }
+
+  /// Rounded up to a power of two, so that a step seldom has another shape than the one before.
+  private static int splits(int rows, int longest, int contextLength) {
+    int splits = Math.ceilDiv(longest, ScratchLayout.SPLIT_TOKENS);
+    if (rows > FEW_ROWS || splits <= 1) {
+      return 0;
+    }
+    int rounded = Integer.highestOneBit(splits - 1) << 1;
+    return Math.min(rounded, Math.ceilDiv(contextLength, ScratchLayout.SPLIT_TOKENS));
+  }
+
+  @Override
+  public KvLayout kvLayout() {
+    return kv.layout();
+  }
+
+  @Override
+  public void prepare(int rows) {
+    if (rows > 0) {
+      device.context().bind();
+      memory.scratch().acquire(scratchBytes(spec, options, rows));
+    }
+  }
+
+  /// What a step of so many rows takes, or of a few more, so that a row more seldom needs more.
+  static long scratchBytes(DecoderSpec spec, CompileOptions options, int rows) {
+    int rounded = Integer.highestOneBit(Math.max(1, rows - 1)) << 1;
+    int most = Math.min(options.maxBatchTokens(), Math.max(rows, rounded));
+    long few = scratch(spec, options, Math.min(most, FEW_ROWS)).byteSize();
+    return Math.max(few, scratch(spec, options, most).byteSize());
+  }
+
+  @Override
+  public PendingStep forward(StepBatch batch) {
+    check(batch);
+    return guarded(() -> submit(batch));
+  }
+
+  private void check(StepBatch batch) {
+    int rows = batch.rowCount();
+    if (rows > options.maxBatchTokens() || batch.entries().size() > options.maxSequences()) {
+      throw new IllegalArgumentException(
+          "a step of %d rows and %d sequences; compiled for %d and %d"
+              .formatted(
+                  rows, batch.entries().size(), options.maxBatchTokens(), options.maxSequences()));
+    }
+    var bounds =
+        new StepBatch.Bounds(
+            options.contextLength(), spec.vocabularySize(), blockCount(), kv.layout());
+    for (StepBatch.Entry entry : batch.entries()) {
+      entry.requireWithin(bounds);
+      if (entry.adapter() != StepBatch.Entry.NO_ADAPTER) {
+        throw new IllegalArgumentException("there is no adapter " + entry.adapter());
+      }
+    }
+  }
+
+  /// Blocks whose memory is there.
+  private int blockCount() {
+    int mapped = kv.layout().tiling(memory.kv().chunkBytes()).blocksIn(memory.kv().mappedChunks());
+    return Math.min(mapped, options.kvBlockCount());
+  }
+
+  private PendingStep submit(StepBatch batch) {
+    device.context().bind();
+    finishPending();
+    if (batch.entries().isEmpty()) {
+      return () -> new StepResult(List.of());
+    }
+    long at = memory.scratch().acquire(scratchBytes(spec, options, batch.rowCount()));
+    CudaStream stream = device.stream();
+    tables.fill(batch);
+    tables.copy(stream);
+    int rows = tables.rowCount();
+    var scratch =
+        new ScratchLayout(
+            spec,
+            rows,
+            tables.logitRowCount(),
+            splits(rows, tables.longest(), options.contextLength()));
+    long logits = scratch.logitRows() > 0 ? outputs.place(scratch, at) : 0;
+    Runnable work =
+        () -> {
+          kernels.layers(scratch, at);
+          if (scratch.logitRows() > 0) {
+            kernels.logits(scratch, at, logits);
+          }
+        };
+    if (rows <= FEW_ROWS && scratch.logitRows() <= options.maxSequences()) {
+      graphs.launch(new StepGraphs.Shape(scratch, at, logits), work);
+    } else {
+      work.run();
+    }
+    if (scratch.logitRows() > 0) {
+      outputs.copy(batch, scratch, at, logits);
+    }
+    var submitted = new Pending(batch);
+    pending = submitted;
+    return submitted;
+  }
+
+  /// A step under way: its result is taken when it is asked for, or when the next is submitted,
+  /// which writes where this one's lies.
+  private final class Pending implements PendingStep {
+    private final StepBatch batch;
+    private @Nullable StepResult result;
+
+    Pending(StepBatch batch) {
+      this.batch = batch;
+    }
+
+    @Override
+    public StepResult await() {
+      StepResult known = result;
+      if (known == null) {
+        known = guarded(this::take);
+        result = known;
+      }
+      return known;
+    }
+
+    private StepResult take() {
+      device.context().bind();
+      if (pending == this) {
+        pending = null;
+      }
+      device.stream().synchronize();
+      return outputs.result(batch);
+    }
+  }
+
+  private void finishPending() {
+    Pending before = pending;
+    if (before != null) {
+      before.await();
+    }
+  }
+
+  private <T> T guarded(Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (CudaException e) {
+      pending = null;
+      device.failed(e);
+      throw e;
+    }
+  }
+
+  @Override
+  public void moveBlocks(int[] from, int[] to) {
+    if (from.length != to.length) {
+      throw new IllegalArgumentException(
+          "%d blocks are to move to %d".formatted(from.length, to.length));
+    }
+    requireMapped(from);
+    requireMapped(to);
+    guarded(() -> {
+      device.context().bind();
+      for (int i = 0; i < from.length; i++) {
+        device.stream()
+            .copyOnDevice(tables.address(from[i]), tables.address(to[i]), kv.layout().blockBytes());
+      }
+      return true;
+    });
+  }
+
+  @Override
+  public void saveBlocks(int[] blocks, MemorySegment target) {
+    requireMapped(blocks);
+    requireRoom(blocks, target);
+    guarded(() -> {
+      device.context().bind();
+      for (int i = 0; i < blocks.length; i++) {
+        device.stream().copyToHost(tables.address(blocks[i]), saved(target, i));
+      }
+      device.stream().synchronize();
+      return true;
+    });
+  }
+
+  @Override
+  public void loadBlocks(int[] blocks, MemorySegment source) {
+    requireMapped(blocks);
+    requireRoom(blocks, source);
+    guarded(() -> {
+      device.context().bind();
+      for (int i = 0; i < blocks.length; i++) {
+        device.stream().copyToDevice(saved(source, i), tables.address(blocks[i]));
+      }
+      device.stream().synchronize();
+      return true;
+    });
+  }
+
+  private MemorySegment saved(MemorySegment all, int index) {
+    return all.asSlice(index * kv.layout().blockBytes(), kv.layout().blockBytes());
+  }
+
+  private void requireMapped(int[] blocks) {
+    int count = blockCount();
+    for (int block : blocks) {
+      if (block < 0 || block >= count) {
+        throw new IllegalArgumentException(
+            "block %d is outside the cache of %d".formatted(block, count));
+      }
+    }
+  }
+
+  private void requireRoom(int[] blocks, MemorySegment saved) {
+    if (saved.byteSize() < blocks.length * kv.layout().blockBytes()) {
+      throw new IllegalArgumentException(
+          "%d bytes do not hold %d blocks of %d"
+              .formatted(saved.byteSize(), blocks.length, kv.layout().blockBytes()));
+    }
+  }
+
+  @Override
+  public void close() {
+    device.context().bind();
+    device.stream().synchronize();
+    graphs.close();
+    outputs.close();
+    tables.close();
+    weights.close();
+    memory.close();
+    arena.close();
+  }
+}

@@ -1,0 +1,135 @@
+package dev.weft.runtime.gpu;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.backend.StepBatch;
+import dev.weft.runtime.gpu.cuda.CudaContext;
+import dev.weft.runtime.gpu.cuda.CudaStream;
+import dev.weft.runtime.gpu.cuda.DeviceBuffer;
+import dev.weft.runtime.gpu.cuda.PinnedBuffer;
+import java.lang.foreign.MemorySegment;
+
+/// What kernels are told about a step: of each row its token, position and sequence; of each
+/// sequence its blocks; which rows need logits. Written in pinned memory, and copied to the device
+/// in one go; each array is at the same place in every step.
+final class StepTables implements AutoCloseable {
+  private final GpuKvLayout layout;
+  private final long kvAddress;
+  private final PinnedBuffer pinned;
+  private final DeviceBuffer device;
+  private final long positions;
+  private final long sequences;
+  private final long logitRows;
+  private final long firstBlocks;
+  private final long blocks;
+  private int rowCount;
+  private int logitRowCount;
+  private int longest;
+  private long end;
+
+  /// @param kvAddress where the first block lies
+  StepTables(CudaContext context, CompileOptions options, GpuKvLayout layout, long kvAddress) {
+    this.layout = layout;
+    this.kvAddress = kvAddress;
+    long rows = (long) options.maxBatchTokens() * Integer.BYTES;
+    positions = rows;
+    sequences = 2 * rows;
+    logitRows = 3 * rows;
+    firstBlocks = 4 * rows;
+    blocks = Math.ceilDiv(firstBlocks + (long) options.maxSequences() * Integer.BYTES, 16L) * 16L;
+    long most = (long) options.maxSequences() * layout.layout().blocksFor(options.contextLength());
+    long bytes = blocks + most * Long.BYTES;
+    pinned = new PinnedBuffer(context, bytes);
+    try {
+      device = new DeviceBuffer(context, bytes);
+    } catch (RuntimeException e) {
+      pinned.close();
+      throw e;
+    }
+  }
+
+  /// Describes a batch whose entries are within the bounds of the options.
+  void fill(StepBatch batch) {
+    MemorySegment to = pinned.segment();
+    rowCount = 0;
+    logitRowCount = 0;
+    longest = 0;
+    int sequence = 0;
+    int block = 0;
+    for (StepBatch.Entry entry : batch.entries()) {
+      int[] tokens = entry.tokens();
+      to.set(JAVA_INT, firstBlocks + sequence * 4L, block);
+      for (int i = 0; i < tokens.length; i++, rowCount++) {
+        to.set(JAVA_INT, rowCount * 4L, tokens[i]);
+        to.set(JAVA_INT, positions + rowCount * 4L, entry.position() + i);
+        to.set(JAVA_INT, sequences + rowCount * 4L, sequence);
+      }
+      int length = entry.position() + tokens.length;
+      int needed = layout.layout().blocksFor(length);
+      for (int i = 0; i < needed; i++, block++) {
+        to.set(JAVA_LONG, blocks + block * 8L, address(entry.blocks()[i]));
+      }
+      for (int i = entry.logitRows(); i > 0; i--) {
+        to.set(JAVA_INT, logitRows + logitRowCount++ * 4L, rowCount - i);
+      }
+      longest = Math.max(longest, length);
+      sequence++;
+    }
+    end = blocks + block * 8L;
+  }
+
+  /// Where a block of the cache begins.
+  long address(int block) {
+    return kvAddress + layout.offset(block);
+  }
+
+  /// Copies it; the tables must not be filled again before that is done.
+  void copy(CudaStream stream) {
+    stream.copyToDevice(pinned.segment().asSlice(0, end), device.address());
+  }
+
+  int rowCount() {
+    return rowCount;
+  }
+
+  int logitRowCount() {
+    return logitRowCount;
+  }
+
+  /// Tokens of the longest sequence.
+  int longest() {
+    return longest;
+  }
+
+  long tokens() {
+    return device.address();
+  }
+
+  long positions() {
+    return device.address() + positions;
+  }
+
+  long sequences() {
+    return device.address() + sequences;
+  }
+
+  long logitRows() {
+    return device.address() + logitRows;
+  }
+
+  long firstBlocks() {
+    return device.address() + firstBlocks;
+  }
+
+  long blocks() {
+    return device.address() + blocks;
+  }
+
+  @Override
+  public void close() {
+    device.close();
+    pinned.close();
+  }
+}

@@ -1,0 +1,81 @@
+package dev.weft.runtime.gpu;
+
+import dev.weft.runtime.foreign.NativeLibrary;
+import dev.weft.runtime.gpu.cuda.CudaDriver;
+import dev.weft.runtime.gpu.kernels.KernelSource;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+
+/// A driver whose device is this machine's processor: the kernels' own source as ordinary
+/// functions, compiled by g++, a block's threads as fibers. What has to do with indices, with the
+/// order of operations and with the driver's calls is tested with it where there is no GPU; speed
+/// is not, nor what the device's compiler makes of the source.
+final class EmulatedGpu {
+  private static final Path DIRECTORY = Path.of("target", "emulator").toAbsolutePath();
+  private static final int COMPILE_SECONDS = 300;
+
+  private EmulatedGpu() {}
+
+  /// Compiled once a process.
+  private static final class Compiled {
+    static final CudaDriver DRIVER = CudaDriver.open(NativeLibrary.open(compile()));
+  }
+
+  static CudaDriver driver() {
+    return Compiled.DRIVER;
+  }
+
+  static GpuBackend backend() {
+    return new GpuBackend(driver(), 0, _ -> new byte[] {0}, _ -> {});
+  }
+
+  private static Path compile() {
+    try {
+      Files.createDirectories(DIRECTORY);
+      for (String part : new String[] {"emulator.hpp", "emulator.cpp"}) {
+        try (InputStream from =
+            Objects.requireNonNull(EmulatedGpu.class.getResourceAsStream("/emulator/" + part))) {
+          Files.copy(from, DIRECTORY.resolve(part), StandardCopyOption.REPLACE_EXISTING);
+        }
+      }
+      Files.writeString(DIRECTORY.resolve("kernels.inc"), KernelSource.text());
+      Path library = DIRECTORY.resolve("libcuda-emulated.so");
+      // The same rounding as the device's: nothing is fused but what says so.
+      Process process =
+          new ProcessBuilder(
+                  "g++",
+                  "-std=c++17",
+                  "-O2",
+                  "-ffp-contract=off",
+                  "-fno-strict-aliasing",
+                  "-mfma",
+                  "-mf16c",
+                  "-fPIC",
+                  "-shared",
+                  "-w",
+                  "emulator.cpp",
+                  "-o",
+                  library.toString())
+              .directory(DIRECTORY.toFile())
+              .redirectErrorStream(true)
+              .start();
+      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      if (!process.waitFor(COMPILE_SECONDS, TimeUnit.SECONDS) || process.exitValue() != 0) {
+        throw new IllegalStateException("the emulator does not compile: " + output);
+      }
+      return library;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(e);
+    }
+  }
+}

@@ -1,0 +1,408 @@
+// The functions of libcuda.so.1 that the runtime calls, on the host's own processor and memory: a
+// device address is a host address, a stream runs what is submitted at once, and a captured graph
+// is a list of what was submitted. It checks what a device would fail on: sizes of launches, ranges
+// that are not mapped, chunks that are mapped twice.
+#include "emulator.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+#include <vector>
+
+#include "kernels.inc"
+
+namespace emulator {
+Index block, blocks, thread, threads;
+unsigned char* shared;
+
+std::map<std::string, Kernel>& kernels() {
+  static std::map<std::string, Kernel> all;
+  return all;
+}
+
+namespace {
+constexpr int LANES = 32;
+constexpr int MOST_THREADS = 1024;
+constexpr size_t STACK_BYTES = 128 << 10;
+constexpr int MOST_SHARED_BYTES = 48 << 10;
+
+struct Fiber {
+  void* stack;
+  void* top;
+  bool done;
+};
+
+struct Warp {
+  int arrived;
+  long exchanges;
+  unsigned words[2][LANES];
+};
+
+Fiber fibers[MOST_THREADS];
+Warp warps[MOST_THREADS / LANES];
+void* schedulerTop;
+int current;
+int alive;
+int arrived;
+long barriers;
+Kernel* running;
+void** arguments;
+
+extern "C" void weft_switch(void** from, void* to);
+asm(R"(
+.text
+.type weft_switch, @function
+weft_switch:
+  pushq %rbp
+  pushq %rbx
+  pushq %r12
+  pushq %r13
+  pushq %r14
+  pushq %r15
+  movq %rsp, (%rdi)
+  movq %rsi, %rsp
+  popq %r15
+  popq %r14
+  popq %r13
+  popq %r12
+  popq %rbx
+  popq %rbp
+  ret
+)");
+
+int count() {
+  return threads.x;
+}
+
+void runNext() {
+  int from = current;
+  do {
+    current = current + 1 == count() ? 0 : current + 1;
+  } while (fibers[current].done);
+  thread.x = current;
+  if (current != from) {
+    weft_switch(&fibers[from].top, fibers[current].top);
+  }
+}
+
+void entry() {
+  (*running)(arguments);
+  fibers[current].done = true;
+  alive--;
+  if (alive == 0) {
+    weft_switch(&fibers[current].top, schedulerTop);
+  }
+  // Threads that have left count as having arrived.
+  runNext();
+  abort();
+}
+
+void start(Fiber& fiber) {
+  if (fiber.stack == nullptr) {
+    fiber.stack = mmap(nullptr, STACK_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  }
+  fiber.done = false;
+  void** top = (void**)((char*)fiber.stack + STACK_BYTES);
+  *--top = nullptr;
+  *--top = (void*)&entry;
+  for (int i = 0; i < 6; i++) {
+    *--top = nullptr;
+  }
+  fiber.top = top;
+}
+
+void runBlock() {
+  alive = count();
+  arrived = 0;
+  for (int i = 0; i < count(); i++) {
+    start(fibers[i]);
+  }
+  for (Warp& warp : warps) {
+    warp.arrived = 0;
+  }
+  current = 0;
+  thread = {0, 0, 0};
+  weft_switch(&schedulerTop, fibers[0].top);
+}
+}  // namespace
+
+void barrier() {
+  long mine = barriers;
+  if (++arrived == count()) {
+    arrived = 0;
+    barriers++;
+    return;
+  }
+  while (barriers == mine) {
+    runNext();
+  }
+}
+
+unsigned exchange(unsigned word, int distance) {
+  Warp& warp = warps[thread.x / LANES];
+  int lane = thread.x % LANES;
+  long mine = warp.exchanges;
+  warp.words[mine & 1][lane] = word;
+  if (++warp.arrived == LANES) {
+    warp.arrived = 0;
+    warp.exchanges++;
+  } else {
+    while (warp.exchanges == mine) {
+      runNext();
+    }
+  }
+  return warp.words[mine & 1][lane ^ distance];
+}
+
+void launch(Kernel* kernel, const unsigned* config, void** parameters) {
+  running = kernel;
+  arguments = parameters;
+  blocks = {(int)config[0], (int)config[1], (int)config[2]};
+  threads = {(int)config[3], 1, 1};
+  // Filled with what no kernel wrote: not a number.
+  std::vector<unsigned char> memory(config[6] + 16, 0xff);
+  shared = (unsigned char*)(((uintptr_t)memory.data() + 15) / 16 * 16);
+  for (int z = 0; z < blocks.z; z++) {
+    for (int y = 0; y < blocks.y; y++) {
+      for (int x = 0; x < blocks.x; x++) {
+        block = {x, y, z};
+        runBlock();
+      }
+    }
+  }
+}
+}  // namespace emulator
+
+namespace {
+constexpr int INVALID_VALUE = 1;
+constexpr int NOT_FOUND = 500;
+constexpr long CHUNK = 2l << 20;
+
+std::recursive_mutex lock;
+using Locked = std::lock_guard<std::recursive_mutex>;
+
+struct Recorded {
+  std::function<void()> work;
+};
+using Graph = std::vector<Recorded>;
+
+Graph* capturing;
+
+int submit(std::function<void()> work) {
+  if (capturing != nullptr) {
+    capturing->push_back({work});
+  } else {
+    work();
+  }
+  return 0;
+}
+
+std::map<long, long> ranges;             // address, bytes
+std::map<long, std::pair<long, int>> mapped;  // address, (bytes, file)
+std::set<long> accessible;
+
+long handleOf(int file) {
+  return file + 1l;
+}
+}  // namespace
+
+#define API extern "C" int
+
+API cuInit(unsigned) { return 0; }
+API cuDriverGetVersion(int* version) { return *version = 13000, 0; }
+API cuDeviceGetCount(int* count) { return *count = 1, 0; }
+API cuDeviceGet(int* device, int ordinal) { return *device = 0, ordinal == 0 ? 0 : 101; }
+API cuDeviceGetName(char* name, int size, int) { return strncpy(name, "emulated", size), 0; }
+API cuDeviceTotalMem_v2(size_t* bytes, int) { return *bytes = 1l << 32, 0; }
+API cuDeviceGetAttribute(int* value, int attribute, int) {
+  *value = attribute == 75 ? 9 : attribute == 76 ? 0 : attribute == 16 ? 8 : 1;
+  return 0;
+}
+API cuDevicePrimaryCtxRetain(long* context, int) { return *context = 1, 0; }
+API cuDevicePrimaryCtxRelease_v2(int) { return 0; }
+API cuCtxSetCurrent(long) { return 0; }
+API cuCtxSynchronize() { return 0; }
+API cuModuleLoadData(long* module, const void*) { return *module = 1, 0; }
+API cuModuleUnload(long) { return 0; }
+API cuModuleGetFunction(emulator::Kernel** function, long, const char* name) {
+  auto found = emulator::kernels().find(name);
+  if (found == emulator::kernels().end()) {
+    return NOT_FOUND;
+  }
+  *function = &found->second;
+  return 0;
+}
+API cuFuncSetAttribute(long, int, int) { return 0; }
+
+API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** parameters, void**) {
+  Locked locked(lock);
+  for (int i = 0; i < 6; i++) {
+    if (config[i] == 0) {
+      return INVALID_VALUE;
+    }
+  }
+  if (config[1] > 65535 || config[2] > 65535 || config[3] > emulator::MOST_THREADS ||
+      config[3] % 32 != 0 || config[6] > emulator::MOST_SHARED_BYTES) {
+    return INVALID_VALUE;
+  }
+  std::vector<unsigned> launch(config, config + 7);
+  if (capturing == nullptr) {
+    emulator::launch(kernel, launch.data(), parameters);
+    return 0;
+  }
+  // Parameters are copied when a launch is submitted; they lie one after the other.
+  char* first = (char*)parameters[0];
+  std::vector<char> values(first, first + 512);
+  std::vector<long> offsets;
+  for (int i = 0; i < 16; i++) {
+    offsets.push_back((char*)parameters[i] - first);
+  }
+  return submit([=]() {
+    void* pointers[16];
+    for (int i = 0; i < 16; i++) {
+      pointers[i] = (char*)values.data() + offsets[i];
+    }
+    emulator::launch(kernel, launch.data(), pointers);
+  });
+}
+
+API cuStreamCreate(long* stream, int) { return *stream = 1, 0; }
+API cuStreamDestroy_v2(long) { return 0; }
+API cuStreamSynchronize(long) { return capturing == nullptr ? 0 : 900; }
+API cuStreamWaitEvent(long, long, int) { return 0; }
+API cuStreamBeginCapture_v2(long, int) {
+  Locked locked(lock);
+  capturing = new Graph();
+  return 0;
+}
+API cuStreamEndCapture(long, Graph** graph) {
+  Locked locked(lock);
+  *graph = capturing;
+  capturing = nullptr;
+  return 0;
+}
+API cuGraphInstantiateWithFlags(Graph** executable, Graph* graph, long) {
+  *executable = new Graph(*graph);
+  return 0;
+}
+API cuGraphLaunch(Graph* executable, long) {
+  Locked locked(lock);
+  for (Recorded& each : *executable) {
+    each.work();
+  }
+  return 0;
+}
+API cuGraphDestroy(Graph* graph) { return delete graph, 0; }
+API cuGraphExecDestroy(Graph* executable) { return delete executable, 0; }
+
+API cuEventCreate(long* event, int) { return *event = 1, 0; }
+API cuEventDestroy_v2(long) { return 0; }
+API cuEventRecord(long, long) { return 0; }
+API cuEventSynchronize(long) { return 0; }
+API cuEventQuery(long) { return 0; }
+API cuEventElapsedTime(float* millis, long, long) { return *millis = 1, 0; }
+
+API cuMemAlloc_v2(void** address, size_t bytes) {
+  if (bytes == 0) {
+    return INVALID_VALUE;
+  }
+  *address = aligned_alloc(256, (bytes + 255) / 256 * 256);
+  memset(*address, 0xff, bytes);
+  return 0;
+}
+API cuMemFree_v2(void* address) { return free(address), 0; }
+API cuMemHostAlloc(void** address, size_t bytes, int) {
+  return bytes == 0 ? INVALID_VALUE : (*address = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096), 0);
+}
+API cuMemFreeHost(void* address) { return free(address), 0; }
+API cuMemGetInfo_v2(size_t* free, size_t* total) { return *free = *total = 1l << 32, 0; }
+API cuMemcpyHtoD_v2(void* to, const void* from, size_t bytes) { return memcpy(to, from, bytes), 0; }
+API cuMemcpyDtoH_v2(void* to, const void* from, size_t bytes) { return memcpy(to, from, bytes), 0; }
+API cuMemcpyHtoDAsync_v2(void* to, const void* from, size_t bytes, long) {
+  return submit([=]() { memcpy(to, from, bytes); });
+}
+API cuMemcpyDtoHAsync_v2(void* to, const void* from, size_t bytes, long) {
+  return submit([=]() { memcpy(to, from, bytes); });
+}
+API cuMemcpyDtoDAsync_v2(void* to, const void* from, size_t bytes, long) {
+  return submit([=]() { memmove(to, from, bytes); });
+}
+API cuMemsetD8Async(void* at, unsigned char value, size_t bytes, long) {
+  return submit([=]() { memset(at, value, bytes); });
+}
+
+API cuMemCreate(long* handle, size_t bytes, const int* properties, long) {
+  if (bytes % CHUNK != 0 || properties[0] != 1 || properties[2] != 1 || properties[3] != 0) {
+    return INVALID_VALUE;
+  }
+  int file = memfd_create("chunk", 0);
+  if (file < 0 || ftruncate(file, (long)bytes) != 0) {
+    return 2;
+  }
+  return *handle = handleOf(file), 0;
+}
+API cuMemRelease(long handle) { return close((int)handle - 1), 0; }
+
+API cuMemAddressReserve(long* address, size_t bytes, size_t alignment, long, long) {
+  Locked locked(lock);
+  if (bytes % CHUNK != 0) {
+    return INVALID_VALUE;
+  }
+  char* whole = (char*)mmap(nullptr, bytes + alignment, PROT_NONE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  long at = ((long)whole + (long)alignment - 1) / (long)alignment * (long)alignment;
+  ranges[at] = (long)bytes;
+  return *address = at, 0;
+}
+API cuMemAddressFree(long address, size_t bytes) {
+  Locked locked(lock);
+  auto found = ranges.find(address);
+  auto inside = mapped.lower_bound(address);
+  if (found == ranges.end() || found->second != (long)bytes ||
+      (inside != mapped.end() && inside->first < address + (long)bytes)) {
+    return INVALID_VALUE;
+  }
+  ranges.erase(found);
+  return munmap((void*)address, bytes);
+}
+API cuMemMap(long address, size_t bytes, size_t, long handle, long) {
+  Locked locked(lock);
+  for (auto& each : mapped) {
+    if (each.first == address || each.second.second == (int)handle - 1) {
+      return INVALID_VALUE;
+    }
+  }
+  mapped[address] = {(long)bytes, (int)handle - 1};
+  return 0;
+}
+API cuMemSetAccess(long address, size_t bytes, const int* access, long count) {
+  Locked locked(lock);
+  if (access[0] != 1 || access[2] != 3 || count != 1) {
+    return INVALID_VALUE;
+  }
+  for (long at = address; at < address + (long)bytes; at += CHUNK) {
+    auto found = mapped.find(at);
+    if (found == mapped.end()) {
+      return INVALID_VALUE;
+    }
+    mmap((void*)at, CHUNK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, found->second.second, 0);
+  }
+  return 0;
+}
+API cuMemUnmap(long address, size_t bytes) {
+  Locked locked(lock);
+  for (long at = address; at < address + (long)bytes; at += CHUNK) {
+    if (mapped.erase(at) == 0) {
+      return INVALID_VALUE;
+    }
+    mmap((void*)at, CHUNK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  }
+  return 0;
+}
+
+API cuGetErrorName(int, const char** text) { return *text = "CUDA_ERROR_EMULATED", 0; }
+API cuGetErrorString(int, const char** text) { return *text = "refused by the emulator", 0; }
