@@ -74,6 +74,11 @@ public abstract class EngineFixture {
     return true;
   }
 
+  /// As [#runsEncoders].
+  protected boolean runsAdapters() {
+    return true;
+  }
+
   @AfterEach
   final void closeAll() throws Exception {
     for (AutoCloseable closeable : open.reversed()) {

@@ -61,17 +61,18 @@ public final class DecodeBench {
   }
 
   private static double copyCeiling(GpuDevice device) {
-    try (var from = new DeviceBuffer(device.context(), COPIED_BYTES);
-        var to = new DeviceBuffer(device.context(), COPIED_BYTES);
+    long bytes = Math.min(COPIED_BYTES, device.context().driver().memGetInfoFree() / 16);
+    try (var from = new DeviceBuffer(device.context(), bytes);
+        var to = new DeviceBuffer(device.context(), bytes);
         var start = CudaEvent.timed(device.context());
         var end = CudaEvent.timed(device.context())) {
       double best = 0;
       for (int i = 0; i < 10; i++) {
         start.record(device.stream());
-        device.stream().copyOnDevice(from.address(), to.address(), COPIED_BYTES);
+        device.stream().copyOnDevice(from.address(), to.address(), bytes);
         end.record(device.stream());
         end.await();
-        best = Math.max(best, 2.0 * COPIED_BYTES / end.millisSince(start) / 1e9);
+        best = Math.max(best, 2.0 * bytes / end.millisSince(start) / 1e9);
       }
       return best;
     }
@@ -81,7 +82,11 @@ public final class DecodeBench {
     var rope = new DecoderSpec.Rope(10_000, 128, false, List.of());
     var halfRope = new DecoderSpec.Rope(500_000, 64, false, List.of());
     var silu = DecoderSpec.Activation.SILU;
+    var smallRope = new DecoderSpec.Rope(10_000, 32, false, List.of());
     return switch (name) {
+      case "tiny" ->
+          new DecoderSpec(
+              "llama", 512, 2048, 2, 128, 256, 4, 2, 32, 1e-5, smallRope, silu, false, true, 0);
       case "1B" ->
           new DecoderSpec(
               "llama", 128_256, 8192, 16, 2048, 8192, 32, 8, 64, 1e-5, halfRope, silu, false, true,

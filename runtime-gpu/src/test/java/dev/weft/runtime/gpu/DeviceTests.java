@@ -4,15 +4,19 @@ import static org.junit.platform.engine.discovery.DiscoverySelectors.selectPacka
 
 import java.util.Arrays;
 import java.util.Locale;
+import org.junit.platform.engine.FilterResult;
+import org.junit.platform.engine.TestDescriptor;
 import org.junit.platform.engine.TestExecutionResult;
 import org.junit.platform.engine.discovery.ClassNameFilter;
+import org.junit.platform.launcher.PostDiscoveryFilter;
 import org.junit.platform.launcher.TestExecutionListener;
 import org.junit.platform.launcher.TestIdentifier;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 
-/// Runs this module's tests where there is no Maven, such as on a lent machine with a GPU: each
-/// with its time, failures with the beginning of their trace; exits with 1 when one failed.
+/// Runs this module's tests, but for those in the emulator, where there is no Maven, such as on a
+/// lent machine with a GPU: each with its time, failures with the beginning of their trace; exits
+/// with 1 when one failed.
 public final class DeviceTests {
   private static final int TRACE_LINES = 14;
   private static final int MESSAGE_CHARACTERS = 900;
@@ -22,10 +26,13 @@ public final class DeviceTests {
   /// @param arguments a pattern of class names; all tests without
   public static void main(String[] arguments) {
     String pattern = arguments.length == 0 ? ".*Test" : arguments[0];
+    System.out.println("device: " + RealGpu.describe());
     var request =
         LauncherDiscoveryRequestBuilder.request()
             .selectors(selectPackage("dev.weft.runtime.gpu"))
-            .filters(ClassNameFilter.includeClassNamePatterns(pattern))
+            .filters(
+                ClassNameFilter.includeClassNamePatterns(pattern),
+                (PostDiscoveryFilter) DeviceTests::needsNoEmulator)
             .build();
     var listener = new Printing();
     LauncherFactory.create().execute(request, listener);
@@ -36,6 +43,10 @@ public final class DeviceTests {
         listener.failed,
         listener.skipped);
     System.exit(listener.failed == 0 ? 0 : 1);
+  }
+
+  private static FilterResult needsNoEmulator(TestDescriptor test) {
+    return FilterResult.includedIf(!test.getUniqueId().toString().contains(":Emulated]"));
   }
 
   private static final class Printing implements TestExecutionListener {

@@ -18,4 +18,9 @@ class GpuEngineContractTest extends EngineContractTest {
   protected boolean runsEncoders() {
     return false;
   }
+
+  @Override
+  protected boolean runsAdapters() {
+    return false;
+  }
 }

@@ -7,6 +7,9 @@ import dev.weft.runtime.gpu.kernels.CachedKernels;
 import dev.weft.runtime.gpu.kernels.KernelCompiler;
 import dev.weft.runtime.gpu.nvrtc.Nvrtc;
 import java.nio.file.Path;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// The first GPU of this machine, for tests that need one.
 public final class RealGpu {
@@ -14,20 +17,39 @@ public final class RealGpu {
 
   /// Whether there is one that can be used. A test that asks is skipped otherwise.
   public static boolean isThere() {
-    try {
-      return CudaDriver.open().deviceGetCount() > 0 && Held.NVRTC != null;
-    } catch (NativeException | CudaException | ExceptionInInitializerError e) {
-      return false;
-    }
+    return Held.MISSING.isEmpty();
+  }
+
+  /// What there is, or what is missing.
+  static String describe() {
+    return Held.MISSING.orElseGet(
+        () -> "%s, NVRTC %s".formatted(GpuHost.probe(), Held.nvrtc().version()));
   }
 
   private static final class Held {
-    static final Nvrtc NVRTC = Nvrtc.find(System.getenv());
+    static final Optional<String> MISSING = missing();
+    private static @Nullable Nvrtc nvrtc;
+
+    private static Optional<String> missing() {
+      try {
+        if (CudaDriver.open().deviceGetCount() == 0) {
+          return Optional.of("the driver has no device");
+        }
+        nvrtc = Nvrtc.find(System.getenv());
+        return Optional.empty();
+      } catch (NativeException | CudaException e) {
+        return Optional.of(String.valueOf(e.getMessage()));
+      }
+    }
+
+    static Nvrtc nvrtc() {
+      return Objects.requireNonNull(nvrtc);
+    }
   }
 
   /// Kept beside the build's other results.
   static KernelCompiler kernels() {
-    return new CachedKernels(Path.of("target", "kernels"), () -> Held.NVRTC);
+    return new CachedKernels(Path.of("target", "kernels"), Held::nvrtc);
   }
 
   static GpuBackend backend() {

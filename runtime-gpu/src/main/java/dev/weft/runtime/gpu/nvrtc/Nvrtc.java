@@ -1,14 +1,19 @@
 package dev.weft.runtime.gpu.nvrtc;
 
 import static dev.weft.runtime.foreign.NativeFunction.address;
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.foreign.NativeFunction;
 import dev.weft.runtime.foreign.NativeLibrary;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,6 +26,7 @@ public final class Nvrtc {
   public static final String VARIABLE = "WEFT_NVRTC";
 
   private static final int SUCCESS = 0;
+  private static final String BUILTINS = "libnvrtc-builtins.so*";
 
   /// Names that the system may find, the newest first.
   private static final List<String> NAMES =
@@ -61,7 +67,7 @@ public final class Nvrtc {
   public static Nvrtc find(Map<String, String> environment) {
     String named = environment.get(VARIABLE);
     if (named != null) {
-      return new Nvrtc(NativeLibrary.open(Path.of(named)));
+      return open(Path.of(named));
     }
     List<NativeException> failures = new ArrayList<>();
     for (String name : NAMES) {
@@ -86,6 +92,20 @@ public final class Nvrtc {
                 + VARIABLE);
     failures.forEach(failure::addSuppressed);
     throw failure;
+  }
+
+  /// Opens a library file, after the builtins beside it: it asks for them by name when it compiles,
+  /// and the system's loader then finds those that are there already.
+  public static Nvrtc open(Path library) {
+    Path directory = library.toAbsolutePath().getParent();
+    if (directory != null && Files.isDirectory(directory)) {
+      try (DirectoryStream<Path> builtins = Files.newDirectoryStream(directory, BUILTINS)) {
+        builtins.forEach(NativeLibrary::open);
+      } catch (IOException e) {
+        throw new NativeException(directory.toString(), "cannot be listed", e);
+      }
+    }
+    return new Nvrtc(NativeLibrary.open(library));
   }
 
   /// Its version, such as `13.0`.
@@ -136,7 +156,7 @@ public final class Nvrtc {
   private String log(long program) {
     try (Arena scratch = Arena.ofConfined()) {
       byte[] bytes = bytes(program, logSize, log, scratch);
-      return new String(bytes, java.nio.charset.StandardCharsets.UTF_8).replace("\0", "");
+      return new String(bytes, StandardCharsets.UTF_8).replace("\0", "");
     }
   }
 
@@ -145,7 +165,7 @@ public final class Nvrtc {
     check(size, (int) size.call(program, address(count)));
     MemorySegment bytes = scratch.allocate(Math.max(1, count.get(JAVA_LONG, 0)));
     check(get, (int) get.call(program, address(bytes)));
-    return bytes.toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);
+    return bytes.toArray(JAVA_BYTE);
   }
 
   private void check(NativeFunction function, int status) {
