@@ -4,6 +4,8 @@ import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.config.WeftHome;
 import dev.weft.platform.control.FunctionController;
 import dev.weft.platform.control.RuntimeSupervision;
+import dev.weft.platform.following.ControllerFollower;
+import dev.weft.platform.following.InvocationSpool;
 import dev.weft.platform.gateway.activator.Activator;
 import dev.weft.platform.management.FunctionService;
 import dev.weft.platform.management.KeyService;
@@ -25,12 +27,17 @@ public final class PlatformLifecycle {
   /// How long answers may be on their way once the runtimes have ended.
   private static final Duration LAST_BYTES = Duration.ofSeconds(2);
 
+  /// How long a gateway, which ends no runtime, lets its requests run.
+  private static final Duration RUNNING_REQUESTS = Duration.ofSeconds(25);
+
   private final WeftConfig config;
   private final KeyService keys;
   private final FunctionService functions;
   private final InvocationJournal journal;
   private final FunctionController controller;
   private final RuntimeSupervision runtimes;
+  private final ControllerFollower follower;
+  private final InvocationSpool spool;
   private final Activator activator;
   private final GatewayMetrics metrics;
   private boolean drained;
@@ -42,6 +49,8 @@ public final class PlatformLifecycle {
       InvocationJournal journal,
       FunctionController controller,
       RuntimeSupervision runtimes,
+      ControllerFollower follower,
+      InvocationSpool spool,
       Activator activator,
       GatewayMetrics metrics) {
     this.config = config;
@@ -50,6 +59,8 @@ public final class PlatformLifecycle {
     this.journal = journal;
     this.controller = controller;
     this.runtimes = runtimes;
+    this.follower = follower;
+    this.spool = spool;
     this.activator = activator;
     this.metrics = metrics;
   }
@@ -57,6 +68,11 @@ public final class PlatformLifecycle {
   /// The database has been migrated by now, and HTTP is not yet open.
   void onStart(@Observes StartupEvent event) {
     new WeftHome(config.home()).prepare();
+    if (!config.role().controller()) {
+      follower.start();
+      spool.open();
+      return;
+    }
     keys.open();
     functions.open();
     journal.open();
@@ -77,12 +93,17 @@ public final class PlatformLifecycle {
     drained = true;
     activator.close();
     controller.stop();
+    follower.stop();
     try {
-      runtimes.stop();
-      Instant giveUp = Instant.now().plus(LAST_BYTES);
+      if (config.role().controller()) {
+        runtimes.stop();
+      }
+      Instant giveUp =
+          Instant.now().plus(config.role().controller() ? LAST_BYTES : RUNNING_REQUESTS);
       while (metrics.activeRequests() > 0 && Instant.now().isBefore(giveUp)) {
         Thread.sleep(10);
       }
+      spool.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

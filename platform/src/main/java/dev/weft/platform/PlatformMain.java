@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.weft.functions.Json;
 import dev.weft.platform.config.BuildVersion;
+import dev.weft.platform.config.Role;
 import dev.weft.platform.config.WeftHome;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
@@ -17,6 +18,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -46,7 +48,7 @@ public final class PlatformMain implements QuarkusApplication {
   }
 
   /// What `run/platform.json` says.
-  public record Announcement(long pid, long startedAt, int port, String version) {}
+  public record Announcement(long pid, long startedAt, int port, String version, Role role) {}
 
   public static void main(String... arguments) throws IOException {
     WeftHome home = WeftHome.locate(System.getProperty("weft.home"));
@@ -59,6 +61,9 @@ public final class PlatformMain implements QuarkusApplication {
         fail(EXIT_ALREADY_UP, alreadyUp(home));
       }
       requireFreePort();
+      if (role() == Role.GATEWAY) {
+        System.setProperty("quarkus.datasource.active", "false");
+      }
       Quarkus.run(PlatformMain.class, PlatformMain::exit, arguments);
     }
   }
@@ -72,7 +77,8 @@ public final class PlatformMain implements QuarkusApplication {
             self.pid(),
             self.info().startInstant().map(Instant::toEpochMilli).orElse(0L),
             server.getPort(),
-            build.version());
+            build.version(),
+            role());
     WeftHome.writePrivately(home.platformFile(), JSON.writeValueAsString(announcement));
     Quarkus.waitForExit();
     lifecycle.drain();
@@ -115,6 +121,17 @@ public final class PlatformMain implements QuarkusApplication {
           "port %s on %s cannot be used (%s): stop what listens there, or choose another with --port"
               .formatted(port, host, e.getMessage()));
     }
+  }
+
+  private static Role role() {
+    String role = setting("weft.role", "WEFT_ROLE", "all");
+    return Arrays.stream(Role.values())
+        .filter(known -> known.name().equalsIgnoreCase(role))
+        .findFirst()
+        .orElseGet(() -> {
+          fail(EXIT_FAILED, "'%s' is not a role: it is all, gateway or controller".formatted(role));
+          return Role.ALL;
+        });
   }
 
   private static String setting(String property, String variable, String otherwise) {

@@ -1,17 +1,20 @@
 package dev.weft.platform.cli;
 
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
+import dev.weft.platform.config.Role;
 import dev.weft.platform.config.WeftHome;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// What a process of ours wrote about itself once it listened.
 ///
+/// @param role of a platform; `null` for a runtime
 /// @param startedAt when the process started, in milliseconds since 1970
 @JsonIgnoreProperties(ignoreUnknown = true)
-record Announcement(long pid, long startedAt, int port) {
+record Announcement(long pid, long startedAt, int port, @Nullable Role role) {
   /// Start times are compared with this tolerance: the system counts them in ticks.
   private static final Duration START_TIME_TOLERANCE = Duration.ofSeconds(1);
 

@@ -1,5 +1,6 @@
 package dev.weft.platform.cli;
 
+import dev.weft.platform.config.Role;
 import dev.weft.platform.config.WeftHome;
 import java.io.PrintWriter;
 import java.util.Optional;
@@ -22,7 +23,12 @@ final class DownCommand implements Runnable {
     WeftHome home = weft.home();
     Optional<Announcement> platform = Announcement.platform(home);
     if (platform.isPresent()) {
-      new LocalPlatform(home).stop(platform.get(), weft.api());
+      var local = new LocalPlatform(home);
+      if (platform.get().role() == Role.GATEWAY) {
+        local.stopGateway(platform.get());
+      } else {
+        local.stop(platform.get(), weft.api());
+      }
       out.println("Weft is down.");
     } else {
       int orphans = Orphans.end(home);

@@ -27,11 +27,13 @@ record LocalPlatform(WeftHome home) {
   private static final int LOG_TAIL_LINES = 12;
 
   /// Starts the platform and returns once it listens.
-  Announcement start(int port) {
+  ///
+  /// @param settings as environment variables, beside those of this process
+  Announcement start(int port, Map<String, String> settings) {
     createHome();
     requirePort(port);
     Path log = home.logs().resolve("platform.log");
-    Process process = launch(port, log);
+    Process process = launch(port, settings, log);
     Instant deadline = Instant.now().plus(START_TIMEOUT);
     while (Instant.now().isBefore(deadline)) {
       var announced =
@@ -57,6 +59,12 @@ record LocalPlatform(WeftHome home) {
   void stop(Announcement platform, ApiClient api) {
     api.post(ManagementApi.SHUTDOWN, Map.of());
     awaitEnd(platform);
+  }
+
+  /// Asks a gateway, which has no key of its own, to let what runs finish and to end.
+  void stopGateway(Announcement gateway) {
+    ProcessHandle.of(gateway.pid()).ifPresent(ProcessHandle::destroy);
+    awaitEnd(gateway);
   }
 
   /// Waits until a device takes work; says why none does when that takes too long.
@@ -98,7 +106,7 @@ record LocalPlatform(WeftHome home) {
     }
   }
 
-  private Process launch(int port, Path log) {
+  private Process launch(int port, Map<String, String> settings, Path log) {
     Path dist = Path.of(System.getProperty("weft.dist"));
     Path java = Path.of(System.getProperty("java.home"), "bin/java");
     var builder =
@@ -116,6 +124,7 @@ record LocalPlatform(WeftHome home) {
     builder.environment().put("WEFT_HOME", home.root().toString());
     builder.environment().put("WEFT_DIST", dist.toString());
     builder.environment().put("WEFT_HTTP_PORT", Integer.toString(port));
+    builder.environment().putAll(settings);
     builder.redirectErrorStream(true).redirectOutput(log.toFile());
     try {
       return builder.start();

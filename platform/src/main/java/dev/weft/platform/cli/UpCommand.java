@@ -3,13 +3,20 @@ package dev.weft.platform.cli;
 import dev.weft.functions.Catalog;
 import dev.weft.functions.Function;
 import dev.weft.functions.Manifests;
+import dev.weft.platform.config.Role;
 import dev.weft.platform.config.WeftHome;
 import dev.weft.platform.management.ManagementApi;
 import java.io.PrintWriter;
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -43,6 +50,26 @@ final class UpCommand implements Runnable {
       description = "Start with the functions that are deployed already, and no others.")
   private boolean noQuickstart;
 
+  @Option(
+      names = "--role",
+      paramLabel = "ROLE",
+      defaultValue = "all",
+      description =
+          "all; or controller and gateway as processes of their own, each with a home of its own.")
+  private Role role;
+
+  @Option(
+      names = "--controller",
+      paramLabel = "URL",
+      description = "Of a gateway: where its controller listens.")
+  private @Nullable URI controller;
+
+  @Option(
+      names = "--controller-key",
+      paramLabel = "FILE",
+      description = "Of a gateway: a file with an API key of the scope gateway.")
+  private @Nullable Path controllerKey;
+
   @Override
   public void run() {
     WeftHome home = weft.home();
@@ -54,12 +81,14 @@ final class UpCommand implements Runnable {
       return;
     }
     var local = new LocalPlatform(home);
-    Announcement platform = local.start(port);
+    Announcement platform = local.start(port, settings());
     if (!detach) {
-      stopWhenInterrupted(local, platform, weft.api(), out);
+      stopWhenInterrupted(local, platform, out);
     }
-    local.awaitDevice(weft.api());
-    if (!noQuickstart) {
+    if (role.controller()) {
+      local.awaitDevice(weft.api());
+    }
+    if (quickstart()) {
       deployQuickstart();
     }
     out.print(greeting(home, platform));
@@ -67,6 +96,30 @@ final class UpCommand implements Runnable {
     if (!detach) {
       waitFor(platform);
     }
+  }
+
+  /// A process that is all is what somebody tries first; the others are for who knows what to
+  /// deploy.
+  private boolean quickstart() {
+    return !noQuickstart && role == Role.ALL;
+  }
+
+  private Map<String, String> settings() {
+    Map<String, String> settings = new HashMap<>();
+    settings.put("WEFT_ROLE", role.name().toLowerCase(Locale.ROOT));
+    if (role != Role.GATEWAY) {
+      return settings;
+    }
+    URI url = controller;
+    Path key = controllerKey;
+    if (url == null || key == null) {
+      throw new CliException(
+          "a gateway needs its controller and a key for it",
+          "Run:  weft up --role gateway --controller http://HOST:PORT --controller-key FILE");
+    }
+    settings.put("WEFT_CONTROLLER_URL", url.toString());
+    settings.put("WEFT_CONTROLLER_KEY_FILE", key.toAbsolutePath().toString());
+    return settings;
   }
 
   /// Deploys what the catalog has and the installation has not, and waits until all answer.
@@ -88,10 +141,14 @@ final class UpCommand implements Runnable {
   private String greeting(WeftHome home, Announcement platform) {
     String url = platform.url();
     String key = "$(cat %s)".formatted(home.defaultKeyFile());
+    if (role == Role.GATEWAY) {
+      return "The gateway is up at %s, for the functions and keys of %s.%n"
+          .formatted(url, controller);
+    }
     String status =
         "Weft is up at %1$s (console: %1$s/console).  The API key is in %2$s.%n"
             .formatted(url, home.defaultKeyFile());
-    if (noQuickstart) {
+    if (!quickstart()) {
       return status;
     }
     return status
@@ -110,8 +167,7 @@ final class UpCommand implements Runnable {
                 detach ? "Stop it:  weft down" : "Ctrl-C stops it; weft up -d leaves it running.");
   }
 
-  private static void stopWhenInterrupted(
-      LocalPlatform local, Announcement platform, ApiClient api, PrintWriter out) {
+  private void stopWhenInterrupted(LocalPlatform local, Announcement platform, PrintWriter out) {
     Runtime.getRuntime()
         .addShutdownHook(
             new Thread(
@@ -119,7 +175,11 @@ final class UpCommand implements Runnable {
                   if (platform.alive()) {
                     out.println("\nStopping: letting what runs finish ...");
                     out.flush();
-                    local.stop(platform, api);
+                    if (role == Role.GATEWAY) {
+                      local.stopGateway(platform);
+                    } else {
+                      local.stop(platform, weft.api());
+                    }
                   }
                 },
                 "stop"));

@@ -3,6 +3,7 @@ package dev.weft.platform.config;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
@@ -18,6 +19,13 @@ public interface WeftConfig {
   /// The root of the software, where the runtimes' class paths are found.
   Optional<Path> dist();
 
+  /// Which part of the platform this process is.
+  @WithDefault("all")
+  Role role();
+
+  /// The controller that a gateway follows.
+  Controller controller();
+
   /// Where the platform listens.
   Http http();
 
@@ -32,6 +40,15 @@ public interface WeftConfig {
 
   /// What is remembered of finished invocations.
   Invocations invocations();
+
+  /// The controller that a gateway follows.
+  interface Controller {
+    /// Where it listens, such as `http://127.0.0.1:8080`.
+    Optional<URI> url();
+
+    /// A file with an API key that has the scope `gateway`.
+    Optional<Path> keyFile();
+  }
 
   /// Where the platform listens.
   interface Http {

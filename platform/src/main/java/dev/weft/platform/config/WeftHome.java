@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
 /// run/platform.lock          held while a platform runs
 /// run/runtimes/<device>.*    the runtime of a device: announcement, launch record, secret
 /// db/                        functions, keys, invocations
+/// run/controller.json        what a gateway learned last from its controller
+/// spool/                     a gateway's invocations that its controller has not got yet
 /// keys/default               the API key made at the first start
 /// logs/                      platform.jsonl, platform.log, runtime-<device>.log
 /// ```
@@ -75,6 +77,16 @@ public record WeftHome(Path root) {
 
   public Path platformFile() {
     return run().resolve("platform.json");
+  }
+
+  /// What a gateway learned last from its controller.
+  public Path controllerFile() {
+    return run().resolve("controller.json");
+  }
+
+  /// Where a gateway keeps what its controller has not got yet.
+  public Path spool() {
+    return directory(root.resolve("spool"));
   }
 
   public Path lockFile() {

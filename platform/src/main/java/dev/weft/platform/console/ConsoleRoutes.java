@@ -1,5 +1,7 @@
 package dev.weft.platform.console;
 
+import dev.weft.platform.config.Role;
+import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.http.Authentication;
 import io.vertx.core.buffer.Buffer;
 import io.vertx.ext.web.Router;
@@ -28,7 +30,17 @@ public final class ConsoleRoutes {
           "console.css", "text/css; charset=utf-8",
           "console.js", "text/javascript; charset=utf-8");
 
+  private final Role role;
+
+  ConsoleRoutes(WeftConfig config) {
+    role = config.role();
+  }
+
+  /// A gateway alone has no management API to ask.
   void register(@Observes Router router) {
+    if (!role.controller()) {
+      return;
+    }
     serve(router, Authentication.CONSOLE, "console.html");
     serve(router, Authentication.CONSOLE + "/console.css", "console.css");
     serve(router, Authentication.CONSOLE + "/console.js", "console.js");

@@ -6,19 +6,61 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Collectors;
 
 /// Which functions somebody waits for: the number of requests held for an instance, and which have
-/// instances that could not take a request in time. **thread**: any.
+/// instances that could not take a request in time. What other gateways report counts as long as
+/// they go on reporting. **thread**: any.
 @Singleton
 public final class Demand {
   /// So long after a request found no room a function is taken to need more.
   private static final Duration CROWDED_FOR = Duration.ofSeconds(10);
 
+  /// A gateway that has not reported for so long is not there any more.
+  private static final Duration REPORT_COUNTS_FOR = Duration.ofSeconds(5);
+
+  private final Map<String, Report> reports = new ConcurrentHashMap<>();
   private final Map<FunctionName, Integer> held = new ConcurrentHashMap<>();
   private final Map<FunctionName, Instant> crowded = new ConcurrentHashMap<>();
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+
+  /// What another gateway said last.
+  private record Report(Map<FunctionName, Integer> held, Instant at) {}
+
+  /// Takes what another gateway holds, instead of what it held before.
+  public void report(
+      String gateway, Map<FunctionName, Integer> held, Set<FunctionName> crowded, Instant now) {
+    reports.values().removeIf(report -> now.isAfter(report.at().plus(REPORT_COUNTS_FOR)));
+    reports.put(gateway, new Report(Map.copyOf(held), now));
+    crowded.forEach(function -> this.crowded.put(function, now));
+    if (!held.isEmpty() || !crowded.isEmpty()) {
+      listeners.forEach(Runnable::run);
+    }
+  }
+
+  /// Whether a request is held for the function, here or at another gateway.
+  public boolean waitedFor(FunctionName function, Instant now) {
+    return held(function) > 0
+        || reports.values().stream()
+            .anyMatch(report ->
+                report.held().containsKey(function)
+                    && !now.isAfter(report.at().plus(REPORT_COUNTS_FOR)));
+  }
+
+  /// The numbers of requests that are held here.
+  public Map<FunctionName, Integer> heldHere() {
+    return Map.copyOf(held);
+  }
+
+  /// The functions of which a request found no room a moment ago.
+  public Set<FunctionName> crowdedHere(Instant now) {
+    return crowded.keySet().stream()
+        .filter(function -> crowded(function, now))
+        .collect(Collectors.toUnmodifiableSet());
+  }
 
   /// Counts one more held request, unless `limit` are held already.
   public boolean tryHold(FunctionName function, int limit) {

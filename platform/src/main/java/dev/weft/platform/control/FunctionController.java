@@ -362,7 +362,7 @@ public final class FunctionController {
 
     @Override
     public boolean held(DeployedFunction function) {
-      return demand.held(function.name()) > 0;
+      return demand.waitedFor(function.name(), now);
     }
 
     @Override

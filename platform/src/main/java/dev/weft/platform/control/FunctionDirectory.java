@@ -12,10 +12,15 @@ import java.util.function.Consumer;
 
 /// The latest snapshot of all deployed functions, for everyone who decides on them without asking a
 /// database. **thread**: any; a reader sees one whole snapshot.
+///
+/// It is current unless somebody says otherwise: a gateway that has lost its controller knows the
+/// functions of a moment ago, and none that was deployed since.
 @Singleton
 public final class FunctionDirectory {
   private final List<Consumer<Snapshot>> listeners = new CopyOnWriteArrayList<>();
   private volatile Snapshot snapshot = new Snapshot(0, Map.of());
+
+  private volatile boolean current = true;
 
   /// All functions at one moment; `version` grows with every change.
   public record Snapshot(long version, Map<FunctionName, DeployedFunction> functions) {
@@ -35,6 +40,15 @@ public final class FunctionDirectory {
 
   public Snapshot snapshot() {
     return snapshot;
+  }
+
+  /// Whether a function that is not found does not exist.
+  public boolean current() {
+    return current;
+  }
+
+  public void current(boolean known) {
+    current = known;
   }
 
   /// Makes `functions` the snapshot and tells the listeners, in the caller's thread.

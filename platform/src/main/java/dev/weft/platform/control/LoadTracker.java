@@ -93,6 +93,20 @@ public final class LoadTracker {
     deaths.remove(revision);
   }
 
+  /// Why the last loads failed, of all revisions of which [#failure] says so.
+  public synchronized Map<RevisionId, Failed> failures() {
+    Map<RevisionId, Failed> known = new HashMap<>(failures);
+    known.keySet().removeAll(attempts.keySet());
+    return known;
+  }
+
+  /// Takes what another process knows of failures instead of what is known here.
+  public synchronized void learn(Map<RevisionId, Failed> known) {
+    failures.clear();
+    failures.putAll(known);
+    listeners.forEach(Runnable::run);
+  }
+
   synchronized boolean underWay(RevisionId revision) {
     return attempts.containsKey(revision);
   }

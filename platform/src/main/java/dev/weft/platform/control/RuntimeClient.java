@@ -33,11 +33,12 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/// Speaks the control API to a runtime. **thread**: the calls block; only virtual threads use them.
+/// Speaks the control API to a runtime, and a gateway's part of it to the controller. **thread**:
+/// the calls block; only virtual threads use them.
 @Singleton
 public final class RuntimeClient {
   private static final Duration QUICK = Duration.ofSeconds(5);
-  private static final int MAX_FRAME_BYTES = 8 << 20;
+  private static final int MAX_FRAME_BYTES = 64 << 20;
 
   /// Longer than the pause between two comments of the status stream.
   private static final int STREAM_IDLE_SECONDS = 15;
@@ -105,28 +106,37 @@ public final class RuntimeClient {
   /// Follows the status stream: `listener` gets each status, on an event loop. The future ends when
   /// the stream does.
   Future<Void> follow(RuntimeAddress runtime, Consumer<DeviceStatus> listener) {
+    return follow(runtime, ControlApi.STATUS_STREAM, DeviceStatus.class, listener);
+  }
+
+  /// Follows any stream of JSON frames in the same way.
+  public <T> Future<Void> follow(
+      RuntimeAddress peer, String path, Class<T> type, Consumer<T> listener) {
     RequestOptions options =
-        options(runtime, HttpMethod.GET, ControlApi.STATUS_STREAM)
+        options(peer, HttpMethod.GET, path)
             .putHeader("Accept", "text/event-stream")
             .setIdleTimeout(STREAM_IDLE_SECONDS * 1_000L);
     return http.request(options)
         .compose(HttpClientRequest::send)
-        .compose(response -> frames(response, listener));
+        .compose(response -> frames(response, type, listener));
   }
 
-  private Future<Void> frames(HttpClientResponse response, Consumer<DeviceStatus> listener) {
+  /// Gives a peer something; throws [RuntimeUnavailableException] unless it says that it has it.
+  public void send(RuntimeAddress peer, String path, Object body) {
+    expect(call(peer, HttpMethod.POST, path, write(body), QUICK), 204);
+  }
+
+  private <T> Future<Void> frames(
+      HttpClientResponse response, Class<T> type, Consumer<T> listener) {
     if (response.statusCode() != 200) {
-      return Future.failedFuture("the status stream answers " + response.statusCode());
+      return Future.failedFuture("the stream answers " + response.statusCode());
     }
     Promise<Void> ended = Promise.promise();
     RecordParser lines = RecordParser.newDelimited("\n", response).maxRecordSize(MAX_FRAME_BYTES);
     lines.handler(line -> {
       String text = line.toString(StandardCharsets.UTF_8);
       if (text.startsWith(DATA)) {
-        listener.accept(
-            read(
-                text.substring(DATA.length()).getBytes(StandardCharsets.UTF_8),
-                DeviceStatus.class));
+        listener.accept(read(text.substring(DATA.length()).getBytes(StandardCharsets.UTF_8), type));
       }
     });
     lines.exceptionHandler(failure -> {

@@ -390,8 +390,9 @@ final class GatewayCall {
                 : Duration.ofNanos(firstTokenNanos - request.arrivedNanos()),
             Duration.ofNanos(now - request.arrivedNanos()),
             counted);
-    shared.metrics().record(invocation);
+    // First, since a process that goes down waits for requests that the metrics know as running.
     shared.journal().record(invocation);
+    shared.metrics().record(invocation);
   }
 
   private static ApiError unexpected(Throwable failure) {

@@ -7,6 +7,7 @@ import dev.weft.functions.Json;
 import dev.weft.functions.Model;
 import dev.weft.functions.ModelName;
 import dev.weft.functions.instance.ControlApi;
+import dev.weft.platform.config.Role;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.control.Decisions;
 import dev.weft.platform.control.Demand;
@@ -30,6 +31,7 @@ import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Singleton;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
 import java.util.Objects;
@@ -41,9 +43,11 @@ import org.jspecify.annotations.Nullable;
 @Singleton
 public final class GatewayRoutes {
   private static final int MAX_WORKFLOW_WORD = 128;
+  private static final Duration AGAIN = Duration.ofSeconds(1);
   private static final int AFTER_ALL_ROUTES = 1_000_000;
 
   private final WeftConfig.Gateway config;
+  private final Role role;
   private final FunctionDirectory directory;
   private final Fleet fleet;
   private final GatewayCall.Shared shared;
@@ -62,6 +66,7 @@ public final class GatewayRoutes {
       GatewayMetrics metrics,
       InvocationSink journal) {
     this.config = config.gateway();
+    this.role = config.role();
     this.directory = directory;
     this.fleet = fleet;
     this.scanner = new RequestHead.Scanner(this.config.maxDepth());
@@ -80,6 +85,22 @@ public final class GatewayRoutes {
   }
 
   void register(@Observes Router router) {
+    if (role.gateway()) {
+      registerCalls(router);
+    }
+    router
+        .route()
+        .order(AFTER_ALL_ROUTES)
+        .handler(context ->
+            ApiError.notFound(
+                    "unknown_url",
+                    "there is nothing at %s %s; this process is %s"
+                        .formatted(
+                            context.request().method(), context.normalizedPath(), role.said()))
+                .send(context.response()));
+  }
+
+  private void registerCalls(Router router) {
     BodyHandler body = BodyHandler.create(false).setBodyLimit(config.maxBody().asLongValue());
     for (Operation operation : Operation.values()) {
       router
@@ -95,15 +116,6 @@ public final class GatewayRoutes {
         .failureHandler(this::bodyFailed);
     router.get("/v1/models").handler(this::models);
     router.get("/v1/models/:name").handler(context -> guarded(context, () -> model(context)));
-    router
-        .route()
-        .order(AFTER_ALL_ROUTES)
-        .handler(context ->
-            ApiError.notFound(
-                    "unknown_url",
-                    "there is nothing at %s %s"
-                        .formatted(context.request().method(), context.normalizedPath()))
-                .send(context.response()));
   }
 
   private void guarded(RoutingContext context, Runnable handler) {
@@ -248,7 +260,14 @@ public final class GatewayRoutes {
         .orElseThrow(() -> new ApiException(unknown(name)));
   }
 
-  private static ApiError unknown(String name) {
+  /// Only who is current can say that there is no such function.
+  private ApiError unknown(String name) {
+    if (!directory.current()) {
+      return ApiError.unavailable(
+          "controller_unreachable",
+          "this gateway cannot reach its controller and does not know '%s'".formatted(name),
+          AGAIN);
+    }
     return ApiError.notFound(
         "model_not_found",
         "there is no function '%s', or this key may not call it".formatted(name));

@@ -6,6 +6,7 @@ import io.quarkus.vertx.http.runtime.filters.Filters;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Singleton;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 
@@ -30,6 +31,7 @@ public final class Authentication {
           CONSOLE + "/console.css",
           CONSOLE + "/console.js");
 
+  private static final Duration AGAIN = Duration.ofSeconds(1);
   private static final int BEFORE_ALL_ROUTES = 10_000;
   private static final String KEY = "weft.key";
 
@@ -65,21 +67,32 @@ public final class Authentication {
       return;
     }
     Optional<ApiKey> key = keys.findByAuthorization(header);
+    if (key.isEmpty() && !keys.current()) {
+      ApiError.unavailable(
+              "controller_unreachable",
+              "this gateway cannot reach its controller and does not know the key",
+              AGAIN)
+          .send(context.response());
+      return;
+    }
     if (key.isEmpty()) {
       ApiError.unauthenticated("the API key is not known, or was revoked").send(context.response());
       return;
     }
-    boolean allowed =
-        isForCallers(path)
-            ? key.get().mayInvoke() || key.get().mayAdminister()
-            : key.get().mayAdminister();
-    if (!allowed) {
+    if (!allowed(key.get(), path)) {
       ApiError.forbidden("the API key '%s' has no scope for this".formatted(key.get().name()))
           .send(context.response());
       return;
     }
     context.put(KEY, key.get());
     context.next();
+  }
+
+  private static boolean allowed(ApiKey key, String path) {
+    if (path.startsWith("/gateways/")) {
+      return key.mayBeGateway();
+    }
+    return key.mayAdminister() || (isForCallers(path) && key.mayInvoke());
   }
 
   private static boolean isForCallers(String path) {

@@ -26,6 +26,11 @@ public record ApiKey(
     return scopes.contains(Scope.ADMIN);
   }
 
+  /// Whether a gateway may follow its controller with it.
+  public boolean mayBeGateway() {
+    return scopes.contains(Scope.GATEWAY);
+  }
+
   /// Whether the key may call functions at all.
   public boolean mayInvoke() {
     return scopes.contains(Scope.INVOKE);

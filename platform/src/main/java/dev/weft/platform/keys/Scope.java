@@ -5,5 +5,8 @@ public enum Scope {
   /// Calling functions and listing the models that may be called.
   INVOKE,
   /// Everything else: deploying, keys, devices, metrics. It does not include [#INVOKE].
-  ADMIN
+  ADMIN,
+  /// Being a gateway: following what the controller knows, the runtimes' secrets included, and
+  /// telling it of requests.
+  GATEWAY
 }

@@ -1,7 +1,7 @@
 /// API keys: who may call what.
 ///
 /// A secret is shown once, when it is made, and kept only as its SHA-256. A key has scopes
-/// (`invoke`, `admin`) and, for `invoke`, optionally the functions that it is good for.
+/// (`invoke`, `admin`, `gateway`) and, for `invoke`, optionally the functions that it is good for.
 @NullMarked
 package dev.weft.platform.keys;
 

@@ -10,6 +10,8 @@ import dev.weft.functions.Manifests;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.Tier;
+import dev.weft.platform.config.Role;
+import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.control.Decisions;
 import dev.weft.platform.control.DeployedFunction;
 import dev.weft.platform.control.FunctionController;
@@ -50,6 +52,7 @@ public final class ManagementRoutes {
   private static final int MAX_BODY_BYTES = 1 << 20;
   private static final int MAX_INVOCATIONS = 1_000;
 
+  private final Role role;
   private final FunctionService functions;
   private final FunctionViews views;
   private final FunctionController controller;
@@ -62,6 +65,7 @@ public final class ManagementRoutes {
   private final ObjectMapper json = Json.mapper();
 
   public ManagementRoutes(
+      WeftConfig config,
       FunctionService functions,
       FunctionViews views,
       FunctionController controller,
@@ -71,6 +75,7 @@ public final class ManagementRoutes {
       StatusStream statusStream,
       InvocationJournal journal,
       Shutdown shutdown) {
+    this.role = config.role();
     this.functions = functions;
     this.views = views;
     this.controller = controller;
@@ -82,7 +87,22 @@ public final class ManagementRoutes {
     this.shutdown = shutdown;
   }
 
+  /// A gateway has no functions to manage: it says what it is and what it decided.
   void register(@Observes Router router) {
+    on(
+        router,
+        HttpMethod.GET,
+        ManagementApi.DECISIONS,
+        context -> list(decisions.latest(decisionLimit(context))));
+    on(router, HttpMethod.GET, ManagementApi.DECISIONS + "/:subject", this::explain);
+    on(router, HttpMethod.POST, ManagementApi.SHUTDOWN, this::shutDown);
+    on(router, HttpMethod.GET, ManagementApi.VERSION, _ -> ok(shutdown.version()));
+    if (role.controller()) {
+      registerManagement(router);
+    }
+  }
+
+  private void registerManagement(Router router) {
     String function = ManagementApi.FUNCTIONS + "/:name";
     on(router, HttpMethod.POST, ManagementApi.FUNCTIONS, context -> deploy(context, null));
     on(router, HttpMethod.PUT, function, context -> deploy(context, name(context)));
@@ -109,18 +129,10 @@ public final class ManagementRoutes {
           drain(context, false);
           return new Reply.Empty();
         });
-    on(
-        router,
-        HttpMethod.GET,
-        ManagementApi.DECISIONS,
-        context -> list(decisions.latest(decisionLimit(context))));
-    on(router, HttpMethod.GET, ManagementApi.DECISIONS + "/:subject", this::explain);
     on(router, HttpMethod.GET, ManagementApi.STATUS_STREAM, this::writeStatus);
     on(router, HttpMethod.POST, ManagementApi.KEYS, this::createKey);
     on(router, HttpMethod.GET, ManagementApi.KEYS, _ -> ok(new KeyList(keys.list())));
     on(router, HttpMethod.DELETE, ManagementApi.KEYS + "/:id", this::revokeKey);
-    on(router, HttpMethod.POST, ManagementApi.SHUTDOWN, this::shutDown);
-    on(router, HttpMethod.GET, ManagementApi.VERSION, _ -> ok(shutdown.version()));
   }
 
   private static void on(Router router, HttpMethod method, String path, BlockingHandler.Body body) {

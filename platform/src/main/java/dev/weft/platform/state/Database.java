@@ -1,5 +1,8 @@
 package dev.weft.platform.state;
 
+import io.quarkus.arc.InjectableInstance;
+import jakarta.enterprise.inject.Any;
+import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -8,16 +11,23 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Supplier;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
-/// Runs transactions. **thread**: blocks; never an event loop.
+/// Runs transactions. A gateway has no database: there the first use fails, and nothing uses it.
+/// **thread**: blocks; never an event loop.
 @Singleton
 public final class Database {
-  private final DataSource source;
+  private final Supplier<DataSource> source;
 
-  public Database(DataSource source) {
-    this.source = source;
+  @Inject
+  public Database(@Any InjectableInstance<DataSource> sources) {
+    this.source = () -> sources.getActive();
+  }
+
+  Database(DataSource source) {
+    this.source = () -> source;
   }
 
   /// What is done within one transaction.
@@ -34,7 +44,7 @@ public final class Database {
 
   /// Runs `work`; what it did is kept when it returns and undone when it throws.
   <T> T inTransaction(Work<T> work) {
-    try (Connection connection = source.getConnection()) {
+    try (Connection connection = source.get().getConnection()) {
       connection.setAutoCommit(false);
       try {
         T result = work.run(connection);

@@ -1,6 +1,7 @@
 package dev.weft.platform.state;
 
 import static dev.weft.platform.state.Database.query;
+import static dev.weft.platform.state.Database.queryOne;
 import static dev.weft.platform.state.Database.update;
 
 import dev.weft.functions.FunctionName;
@@ -11,6 +12,7 @@ import dev.weft.platform.telemetry.Invocation;
 import dev.weft.platform.telemetry.InvocationSink;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
+import jakarta.enterprise.inject.Typed;
 import jakarta.inject.Singleton;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -36,10 +38,15 @@ import org.slf4j.LoggerFactory;
 /// queue is full, an invocation is counted as lost rather than held up. Rows beyond the configured
 /// number and age go.
 @Singleton
+@Typed(InvocationJournal.class)
 public final class InvocationJournal implements InvocationSink {
   static final int QUEUE_CAPACITY = 10_000;
   static final int BATCH_SIZE = 500;
   private static final Duration GATHER = Duration.ofMillis(100);
+
+  /// Much longer than a gateway goes on sending one that was taken and not answered.
+  private static final Duration BATCHES_KEPT = Duration.ofDays(30);
+
   private static final Duration PRUNE_EVERY = Duration.ofMinutes(1);
   private static final Logger LOG = LoggerFactory.getLogger(InvocationJournal.class);
 
@@ -65,6 +72,25 @@ public final class InvocationJournal implements InvocationSink {
     if (!queue.offer(invocation)) {
       lost.increment();
     }
+  }
+
+  /// Takes what another process recorded, and returns when it is written. A batch that has been
+  /// taken is not taken again, so that whoever is not sure may send it once more.
+  public void take(String batch, List<Invocation> invocations, Instant now) {
+    database.inTransaction(connection -> {
+      boolean known =
+          queryOne(connection, "SELECT 1 FROM invocation_batch WHERE id = ?", row -> true, batch)
+              .isPresent();
+      if (known) {
+        return 0;
+      }
+      update(
+          connection,
+          "INSERT INTO invocation_batch (id, taken_at) VALUES (?, ?)",
+          batch,
+          FunctionStore.utc(now));
+      return insert(connection, invocations);
+    });
   }
 
   /// Starts the writing thread.
@@ -160,7 +186,11 @@ public final class InvocationJournal implements InvocationSink {
             + update(
                 connection,
                 "DELETE FROM invocation WHERE id <= (SELECT MAX(id) FROM invocation) - ?",
-                retention.maxRows()));
+                retention.maxRows())
+            + update(
+                connection,
+                "DELETE FROM invocation_batch WHERE taken_at < ?",
+                FunctionStore.utc(now.minus(BATCHES_KEPT))));
   }
 
   private static int insert(Connection connection, List<Invocation> batch) throws SQLException {

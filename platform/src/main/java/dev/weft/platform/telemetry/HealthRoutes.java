@@ -1,5 +1,7 @@
 package dev.weft.platform.telemetry;
 
+import dev.weft.platform.config.Role;
+import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.control.FunctionController;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
@@ -10,15 +12,18 @@ import java.time.Instant;
 
 /// Liveness and readiness, at the paths where tools of the field look. The platform says DOWN when
 /// its control loop has stopped turning, even if it still answers HTTP. A runtime that is away does
-/// not count: its requests are held and it is started again.
+/// not count: its requests are held and it is started again. Nor does a gateway's controller that
+/// is away: the gateway serves what it knows.
 @Singleton
 public final class HealthRoutes {
   /// Longer than one round that waits for a runtime to inspect or unload.
   private static final Duration LIMIT = Duration.ofSeconds(60);
 
+  private final Role role;
   private final FunctionController controller;
 
-  public HealthRoutes(FunctionController controller) {
+  public HealthRoutes(WeftConfig config, FunctionController controller) {
+    this.role = config.role();
     this.controller = controller;
   }
 
@@ -32,7 +37,7 @@ public final class HealthRoutes {
   }
 
   private void answer(RoutingContext context) {
-    boolean turns = controller.lastRound().plus(LIMIT).isAfter(Instant.now());
+    boolean turns = !role.controller() || controller.lastRound().plus(LIMIT).isAfter(Instant.now());
     context
         .response()
         .setStatusCode(turns ? 200 : 503)

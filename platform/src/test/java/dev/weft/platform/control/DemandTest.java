@@ -3,6 +3,9 @@ package dev.weft.platform.control;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.functions.FunctionName;
+import java.time.Instant;
+import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class DemandTest {
@@ -21,5 +24,18 @@ class DemandTest {
     demand.release(F);
     assertThat(demand.total()).isZero();
     assertThat(demand.tryHold(F, 0)).isFalse();
+  }
+
+  @Test
+  void anotherGatewaysWaitersCountWhileItGoesOnReporting() {
+    Demand demand = new Demand();
+    Instant now = Instant.EPOCH;
+    demand.report("one", Map.of(F, 2), Set.of(), now);
+    assertThat(demand.waitedFor(F, now.plusSeconds(5))).isTrue();
+    assertThat(demand.waitedFor(F, now.plusSeconds(6))).isFalse();
+    assertThat(demand.held(F)).as("limits are each gateway's own").isZero();
+    demand.report("one", Map.of(), Set.of(F), now.plusSeconds(1));
+    assertThat(demand.waitedFor(F, now.plusSeconds(1))).isFalse();
+    assertThat(demand.crowded(F, now.plusSeconds(2))).isTrue();
   }
 }

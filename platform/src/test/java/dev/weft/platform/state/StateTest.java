@@ -159,6 +159,16 @@ class StateTest {
   }
 
   @Test
+  void aBatchThatComesTwiceIsWrittenOnce() {
+    InvocationJournal journal = journal(100);
+    journal.take("a", List.of(invocation(1, NOW), invocation(2, NOW)), NOW);
+    journal.take("a", List.of(invocation(1, NOW), invocation(2, NOW)), NOW);
+    journal.take("b", List.of(invocation(3, NOW)), NOW);
+    assertThat(journal.recent(NAME, 10))
+        .containsExactly(invocation(3, NOW), invocation(2, NOW), invocation(1, NOW));
+  }
+
+  @Test
   void whoReadsSeesWhatWasRecordedBefore() {
     InvocationJournal journal = journal(100);
     journal.record(invocation(1, NOW));

@@ -1,0 +1,85 @@
+package dev.weft.platform.control;
+
+import dev.weft.functions.instance.DeviceId;
+import dev.weft.functions.instance.DeviceStatus;
+import jakarta.inject.Singleton;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Follows the status of runtimes that another process starts and ends: a gateway's way to fill its
+/// [Fleet]. It goes on while the controller is away; a runtime that has moved meanwhile is found
+/// again when the controller says where. One virtual thread a runtime.
+@Singleton
+public final class RuntimeFollowers {
+  private static final Logger LOG = LoggerFactory.getLogger(RuntimeFollowers.class);
+  private static final Duration PAUSE = Duration.ofMillis(200);
+  private static final Duration LOOK_PERIOD = Duration.ofMillis(500);
+  private static final Duration TIMEOUT = Duration.ofSeconds(2);
+
+  private final RuntimeClient client;
+  private final Fleet fleet;
+  private final Map<DeviceId, RuntimeAddress> addresses = new ConcurrentHashMap<>();
+
+  public RuntimeFollowers(RuntimeClient client, Fleet fleet) {
+    this.client = client;
+    this.fleet = fleet;
+  }
+
+  /// Follows these runtimes, and goes on following those that are not named: a controller that has
+  /// just started knows of none yet.
+  public void follow(Map<DeviceId, RuntimeAddress> runtimes, Set<DeviceId> drained) {
+    runtimes.forEach((device, address) -> {
+      if (!address.equals(addresses.put(device, address))) {
+        Thread.ofVirtual().name("follower-" + device).start(() -> run(device, address));
+      }
+      boolean wasDrained = fleet.snapshot().drained().contains(device);
+      if (wasDrained != drained.contains(device)) {
+        fleet.drain(device, !wasDrained);
+      }
+    });
+  }
+
+  private void run(DeviceId device, RuntimeAddress address) {
+    try {
+      while (address.equals(addresses.get(device))) {
+        CountDownLatch ended = new CountDownLatch(1);
+        client
+            .follow(address, status -> publish(device, address, status))
+            .onComplete(_ -> ended.countDown());
+        while (!ended.await(LOOK_PERIOD.toMillis(), TimeUnit.MILLISECONDS)) {
+          clearSuspicion(device, address);
+        }
+        if (address.equals(addresses.get(device))) {
+          fleet.away(device, "its runtime does not answer");
+        }
+        Thread.sleep(PAUSE);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /// A runtime that a request could not reach is taken back when it answers.
+  private void clearSuspicion(DeviceId device, RuntimeAddress address) {
+    boolean away = fleet.snapshot().find(device).map(known -> known.address() == null).orElse(true);
+    if (away) {
+      try {
+        publish(device, address, client.status(address, TIMEOUT));
+      } catch (RuntimeUnavailableException e) {
+        LOG.atDebug().addKeyValue("device", device).setCause(e).log("no status yet");
+      }
+    }
+  }
+
+  private void publish(DeviceId device, RuntimeAddress address, DeviceStatus status) {
+    if (address.equals(addresses.get(device))) {
+      fleet.update(status, address);
+    }
+  }
+}

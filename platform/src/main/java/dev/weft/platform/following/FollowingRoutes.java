@@ -1,0 +1,148 @@
+package dev.weft.platform.following;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.weft.functions.FunctionName;
+import dev.weft.functions.Json;
+import dev.weft.platform.config.Role;
+import dev.weft.platform.config.WeftConfig;
+import dev.weft.platform.control.Demand;
+import dev.weft.platform.control.FunctionController;
+import dev.weft.platform.following.ControllerState.DemandReport;
+import dev.weft.platform.following.ControllerState.InvocationBatch;
+import dev.weft.platform.http.ApiError;
+import dev.weft.platform.http.ApiException;
+import dev.weft.platform.http.BlockingHandler;
+import dev.weft.platform.http.BlockingHandler.Reply;
+import dev.weft.platform.state.InvocationJournal;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import io.vertx.ext.web.handler.BodyHandler;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Singleton;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+
+/// The controller's side: what gateways call, with a key of the scope `gateway`.
+@Singleton
+public final class FollowingRoutes {
+  private static final int MAX_BODY_BYTES = 16 << 20;
+  private static final Duration LOOK_PERIOD = Duration.ofMillis(20);
+  private static final Duration HEARTBEAT = Duration.ofSeconds(5);
+
+  private final Role role;
+  private final StateSource source;
+  private final Demand demand;
+  private final InvocationJournal journal;
+  private final FunctionController controller;
+  private final ObjectMapper json = Json.mapper();
+
+  FollowingRoutes(
+      WeftConfig config,
+      StateSource source,
+      Demand demand,
+      InvocationJournal journal,
+      FunctionController controller) {
+    this.role = config.role();
+    this.source = source;
+    this.demand = demand;
+    this.journal = journal;
+    this.controller = controller;
+  }
+
+  void register(@Observes Router router) {
+    if (role.controller()) {
+      on(router, HttpMethod.GET, ControllerState.STREAM, this::stream);
+      on(router, HttpMethod.POST, ControllerState.DEMAND, this::demand);
+      on(router, HttpMethod.POST, ControllerState.INVOCATIONS, this::invocations);
+    }
+  }
+
+  private static void on(Router router, HttpMethod method, String path, BlockingHandler.Body body) {
+    router
+        .route(method, path)
+        .handler(BodyHandler.create(false).setBodyLimit(MAX_BODY_BYTES))
+        .handler(new BlockingHandler(body, FollowingRoutes::error));
+  }
+
+  /// Writes until the gateway leaves or the platform goes down. A gateway that reads slowly gets
+  /// the next state instead of all.
+  private Reply stream(RoutingContext context) throws InterruptedException {
+    HttpServerResponse response = context.response();
+    Semaphore left = new Semaphore(0);
+    response.closeHandler(_ -> left.release());
+    response.exceptionHandler(_ -> left.release());
+    response
+        .setChunked(true)
+        .putHeader("Content-Type", "text/event-stream")
+        .putHeader("Cache-Control", "no-cache");
+    ControllerState told = ControllerState.NONE;
+    long silentSince = System.nanoTime();
+    do {
+      ControllerState now = source.state();
+      ControllerState news = now.since(told);
+      boolean slow = response.writeQueueFull();
+      if (!slow && !news.empty()) {
+        response.write("data: " + text(news) + "\n\n");
+        told = now;
+        silentSince = System.nanoTime();
+      } else if (!slow && System.nanoTime() - silentSince > HEARTBEAT.toNanos()) {
+        response.write(": still here\n\n");
+        silentSince = System.nanoTime();
+      }
+      if (controller.stopped()) {
+        response.end();
+        return new Reply.Written();
+      }
+    } while (!left.tryAcquire(LOOK_PERIOD.toMillis(), TimeUnit.MILLISECONDS));
+    return new Reply.Written();
+  }
+
+  private Reply demand(RoutingContext context) {
+    DemandReport report = read(context, DemandReport.class);
+    Map<FunctionName, Integer> held =
+        report.held().entrySet().stream()
+            .collect(
+                Collectors.toMap(each -> new FunctionName(each.getKey()), Map.Entry::getValue));
+    demand.report(report.gateway(), held, report.crowded(), Instant.now());
+    return new Reply.Empty();
+  }
+
+  /// Answered once they are written, so that a gateway may forget them.
+  private Reply invocations(RoutingContext context) {
+    InvocationBatch batch = read(context, InvocationBatch.class);
+    journal.take(batch.id(), batch.invocations(), Instant.now());
+    return new Reply.Empty();
+  }
+
+  private <T> T read(RoutingContext context, Class<T> type) {
+    String text = context.body().asString();
+    try {
+      return json.readValue(text == null ? "" : text, type);
+    } catch (JsonProcessingException e) {
+      throw new ApiException(
+          ApiError.invalid(
+              null, "invalid_body", "the body cannot be read: " + e.getOriginalMessage()));
+    }
+  }
+
+  private String text(ControllerState state) {
+    try {
+      return json.writeValueAsString(state);
+    } catch (JsonProcessingException e) {
+      throw new AssertionError("the state can be written", e);
+    }
+  }
+
+  private static ApiError error(RuntimeException failure) {
+    return failure instanceof ApiException known
+        ? known.error()
+        : ApiError.broken(500, "internal_error", "the call failed; the log says why");
+  }
+}
