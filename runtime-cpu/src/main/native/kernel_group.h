@@ -34,8 +34,8 @@ INLINE int group_bytes(enum kind kind) {
 }
 INLINE int super_head_bytes(enum kind kind) { return kind == KIND_Q6_K ? 32 : 64; }
 
-// What is asked for ahead (AHEAD): a stream near its panel's end, one of `panels` that are read at once, goes on where the panels after
-// them begin.
+// How far ahead weights are asked for: a stream near its panel's end, one of `panels` that are read
+// at once, goes on where the panels after them begin.
 INLINE int64_t ahead(int64_t left, int panels, int64_t panel_bytes) {
   return left <= AHEAD ? AHEAD + (panels - 1) * panel_bytes : AHEAD;
 }

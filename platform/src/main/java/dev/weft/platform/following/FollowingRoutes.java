@@ -14,9 +14,9 @@ import dev.weft.platform.http.ApiError;
 import dev.weft.platform.http.ApiException;
 import dev.weft.platform.http.BlockingHandler;
 import dev.weft.platform.http.BlockingHandler.Reply;
+import dev.weft.platform.http.ChangeFeed;
 import dev.weft.platform.state.InvocationJournal;
 import io.vertx.core.http.HttpMethod;
-import io.vertx.core.http.HttpServerResponse;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
@@ -25,8 +25,8 @@ import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Map;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 
 /// The controller's side: what gateways call, with a key of the scope `gateway`.
@@ -34,7 +34,6 @@ import java.util.stream.Collectors;
 public final class FollowingRoutes {
   private static final int MAX_BODY_BYTES = 16 << 20;
   private static final Duration LOOK_PERIOD = Duration.ofMillis(20);
-  private static final Duration HEARTBEAT = Duration.ofSeconds(5);
 
   private final Role role;
   private final StateSource source;
@@ -71,36 +70,17 @@ public final class FollowingRoutes {
         .handler(new BlockingHandler(body, FollowingRoutes::error));
   }
 
-  /// Writes until the gateway leaves or the platform goes down. A gateway that reads slowly gets
-  /// the next state instead of all.
   private Reply stream(RoutingContext context) throws InterruptedException {
-    HttpServerResponse response = context.response();
-    Semaphore left = new Semaphore(0);
-    response.closeHandler(_ -> left.release());
-    response.exceptionHandler(_ -> left.release());
-    response
-        .setChunked(true)
-        .putHeader("Content-Type", "text/event-stream")
-        .putHeader("Cache-Control", "no-cache");
-    ControllerState told = ControllerState.NONE;
-    long silentSince = System.nanoTime();
-    do {
-      ControllerState now = source.state();
-      ControllerState news = now.since(told);
-      boolean slow = response.writeQueueFull();
-      if (!slow && !news.empty()) {
-        response.write("data: " + text(news) + "\n\n");
-        told = now;
-        silentSince = System.nanoTime();
-      } else if (!slow && System.nanoTime() - silentSince > HEARTBEAT.toNanos()) {
-        response.write(": still here\n\n");
-        silentSince = System.nanoTime();
-      }
-      if (controller.stopped()) {
-        response.end();
-        return new Reply.Written();
-      }
-    } while (!left.tryAcquire(LOOK_PERIOD.toMillis(), TimeUnit.MILLISECONDS));
+    AtomicReference<ControllerState> told = new AtomicReference<>(ControllerState.NONE);
+    ChangeFeed.write(
+        context.response(),
+        LOOK_PERIOD,
+        () -> {
+          ControllerState now = source.state();
+          ControllerState news = now.since(told.getAndSet(now));
+          return news.empty() ? Optional.empty() : Optional.of(text(news));
+        },
+        controller::stopped);
     return new Reply.Written();
   }
 

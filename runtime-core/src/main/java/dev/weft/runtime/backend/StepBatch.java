@@ -91,12 +91,7 @@ public record StepBatch(List<Entry> entries) {
               "token %d is outside the vocabulary of %d".formatted(token, bounds.vocabularySize()));
         }
       }
-      for (int block : blocks) {
-        if (block < 0 || block >= bounds.blockCount()) {
-          throw new IllegalArgumentException(
-              "block %d is outside the cache of %d".formatted(block, bounds.blockCount()));
-        }
-      }
+      KvLayout.requireWithin(blocks, bounds.blockCount());
     }
   }
 

@@ -223,41 +223,23 @@ final class CpuDecoder implements DecoderExecutable {
       throw new IllegalArgumentException(
           "%d blocks are to move to %d".formatted(from.length, to.length));
     }
-    requireMapped(from);
-    requireMapped(to);
+    KvLayout.requireWithin(from, blockCount());
+    KvLayout.requireWithin(to, blockCount());
     decoder.moveBlocks(from, to);
   }
 
   @Override
   public void saveBlocks(int[] blocks, MemorySegment target) {
-    requireMapped(blocks);
-    requireRoom(blocks, target);
+    KvLayout.requireWithin(blocks, blockCount());
+    kvLayout.requireRoom(blocks.length, target);
     decoder.saveBlocks(blocks, target, kvLayout.blockBytes());
   }
 
   @Override
   public void loadBlocks(int[] blocks, MemorySegment source) {
-    requireMapped(blocks);
-    requireRoom(blocks, source);
+    KvLayout.requireWithin(blocks, blockCount());
+    kvLayout.requireRoom(blocks.length, source);
     decoder.loadBlocks(blocks, source, kvLayout.blockBytes());
-  }
-
-  private void requireMapped(int[] blocks) {
-    int count = blockCount();
-    for (int block : blocks) {
-      if (block < 0 || block >= count) {
-        throw new IllegalArgumentException(
-            "block %d is outside the cache of %d".formatted(block, count));
-      }
-    }
-  }
-
-  private void requireRoom(int[] blocks, MemorySegment saved) {
-    if (saved.byteSize() < blocks.length * kvLayout.blockBytes()) {
-      throw new IllegalArgumentException(
-          "%d bytes do not hold %d blocks of %d"
-              .formatted(saved.byteSize(), blocks.length, kvLayout.blockBytes()));
-    }
   }
 
   /// Packed matrices, and the products of a step's rows with the inner ones.

@@ -230,8 +230,8 @@ final class GpuDecoder implements DecoderExecutable {
       throw new IllegalArgumentException(
           "%d blocks are to move to %d".formatted(from.length, to.length));
     }
-    requireMapped(from);
-    requireMapped(to);
+    KvLayout.requireWithin(from, blockCount());
+    KvLayout.requireWithin(to, blockCount());
     guarded(() -> {
       device.context().bind();
       for (int i = 0; i < from.length; i++) {
@@ -244,8 +244,8 @@ final class GpuDecoder implements DecoderExecutable {
 
   @Override
   public void saveBlocks(int[] blocks, MemorySegment target) {
-    requireMapped(blocks);
-    requireRoom(blocks, target);
+    KvLayout.requireWithin(blocks, blockCount());
+    kv.layout().requireRoom(blocks.length, target);
     guarded(() -> {
       device.context().bind();
       for (int i = 0; i < blocks.length; i++) {
@@ -258,8 +258,8 @@ final class GpuDecoder implements DecoderExecutable {
 
   @Override
   public void loadBlocks(int[] blocks, MemorySegment source) {
-    requireMapped(blocks);
-    requireRoom(blocks, source);
+    KvLayout.requireWithin(blocks, blockCount());
+    kv.layout().requireRoom(blocks.length, source);
     guarded(() -> {
       device.context().bind();
       for (int i = 0; i < blocks.length; i++) {
@@ -272,24 +272,6 @@ final class GpuDecoder implements DecoderExecutable {
 
   private MemorySegment saved(MemorySegment all, int index) {
     return all.asSlice(index * kv.layout().blockBytes(), kv.layout().blockBytes());
-  }
-
-  private void requireMapped(int[] blocks) {
-    int count = blockCount();
-    for (int block : blocks) {
-      if (block < 0 || block >= count) {
-        throw new IllegalArgumentException(
-            "block %d is outside the cache of %d".formatted(block, count));
-      }
-    }
-  }
-
-  private void requireRoom(int[] blocks, MemorySegment saved) {
-    if (saved.byteSize() < blocks.length * kv.layout().blockBytes()) {
-      throw new IllegalArgumentException(
-          "%d bytes do not hold %d blocks of %d"
-              .formatted(saved.byteSize(), blocks.length, kv.layout().blockBytes()));
-    }
   }
 
   @Override
