@@ -15,7 +15,7 @@ import java.util.List;
 final class OverheadPart implements GatewayPart {
   private static final List<Integer> RATES = List.of(1_000, 2_000);
   private static final int CONNECTIONS = 64;
-  private static final int WARM_UP_SECONDS = 15;
+  private static final int WARM_UP_SECONDS = 40;
   private static final double P50_TARGET_MILLIS = 0.5;
   private static final double P99_TARGET_MILLIS = 3;
   private static final String STUB = "stub alone";
@@ -37,7 +37,7 @@ final class OverheadPart implements GatewayPart {
     recorder.remark(
         "Platform, stub and load generator share the machine's processors. Requests are due"
             + " evenly and count from when they are due; what is added is the difference of two"
-            + " percentiles of one round.");
+            + " percentiles of one round. Each was warmed up for %d s.".formatted(WARM_UP_SECONDS));
     try (StubbedPlatform platform =
         StubbedPlatform.start(
             setting.platform(),

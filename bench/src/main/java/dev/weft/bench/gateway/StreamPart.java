@@ -20,7 +20,10 @@ import java.util.regex.Pattern;
 final class StreamPart implements GatewayPart {
   private static final List<Integer> RATES = List.of(1_000, 2_000);
   private static final int PAUSE_MILLIS = 50;
-  private static final int WARM_UP_SECONDS = 10;
+  private static final int BEGIN_SECONDS = 2;
+  private static final int WARM_UP_SECONDS = 20;
+  private static final int WARM_UP_RATE = 1_000;
+  private static final int CONNECTIONS = 64;
   private static final double P99_TARGET_MILLIS = 1;
   private static final Pattern STAMP = Pattern.compile("\"content\":\" ?(\\d+)\"");
   private static final String STUB = "stub alone";
@@ -51,7 +54,13 @@ final class StreamPart implements GatewayPart {
             setting.work().resolve("stream.log"))) {
       platform.target();
       for (Endpoint endpoint : List.of(platform.stub(), platform.gateway())) {
-        delays(endpoint, RATES.getLast(), WARM_UP_SECONDS);
+        OpenLoop.run(
+            endpoint.port(),
+            endpoint.request(StubbedPlatform.chat("words 16", true)),
+            Schedule.lasting(WARM_UP_RATE, WARM_UP_SECONDS),
+            CONNECTIONS,
+            (_, _) -> {});
+        delays(endpoint, RATES.getLast(), setting.seconds());
       }
       for (int round = 0; round < setting.rounds(); round++) {
         for (int rate : RATES) {
@@ -86,7 +95,7 @@ final class StreamPart implements GatewayPart {
     OpenLoop.run(
         endpoint.port(),
         request,
-        new Schedule(streams * 1_000.0 / PAUSE_MILLIS, streams),
+        new Schedule((double) streams / BEGIN_SECONDS, streams),
         streams,
         (line, nanos) -> stamp(line).ifPresent(written -> delays.add((nanos - written) / 1e6)));
     if (delays.size() != streams * chunks) {

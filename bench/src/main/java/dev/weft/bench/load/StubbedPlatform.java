@@ -46,9 +46,7 @@ public final class StubbedPlatform extends BenchServer {
   public static StubbedPlatform start(Path build, Path home, Path log) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(Subprocess.javaCommand());
-    command.addAll(List.of("-Xmx512m", "-XX:+UseSerialGC"));
-    command.addAll(
-        List.of("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"));
+    command.add("@" + build.resolve("app/platform.options"));
     command.addAll(List.of("-Dweft.home=" + home, "-Dweft.http.port=0"));
     command.addAll(List.of("-Dweft.runtime.heap=256m", "-Dweft.runtime.main-class=" + STUB));
     command.add("-Dweft.runtime.classpath=" + testClassPath(build));

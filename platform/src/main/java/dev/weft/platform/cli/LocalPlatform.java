@@ -108,19 +108,16 @@ record LocalPlatform(WeftHome home) {
 
   private Process launch(int port, Map<String, String> settings, Path log) {
     Path dist = Path.of(System.getProperty("weft.dist"));
+    Path built = dist.resolve("platform/target");
     Path java = Path.of(System.getProperty("java.home"), "bin/java");
     var builder =
         new ProcessBuilder(
             List.of(
                 "setsid",
                 java.toString(),
-                "-Xmx512m",
-                "-XX:+UseSerialGC",
-                "-XX:+ExitOnOutOfMemoryError",
-                "--enable-native-access=ALL-UNNAMED",
-                "--sun-misc-unsafe-memory-access=allow",
+                "@" + built.resolve("app/platform.options"),
                 "-jar",
-                dist.resolve("platform/target/quarkus-app/quarkus-run.jar").toString()));
+                built.resolve("quarkus-app/quarkus-run.jar").toString()));
     builder.environment().put("WEFT_HOME", home.root().toString());
     builder.environment().put("WEFT_DIST", dist.toString());
     builder.environment().put("WEFT_HTTP_PORT", Integer.toString(port));

@@ -176,12 +176,17 @@ public final class InvocationJournal implements InvocationSink {
     database.inTransaction(connection -> insert(connection, batch));
   }
 
-  /// Drops rows beyond the number and age that are kept.
+  /// Drops rows beyond the number and age that are kept. Rows are read from the oldest on, up to
+  /// the first that is kept.
   void prune(Instant now) {
     database.inTransaction(connection ->
         update(
                 connection,
-                "DELETE FROM invocation WHERE started_at < ?",
+                """
+                DELETE FROM invocation WHERE id < COALESCE(
+                  (SELECT id FROM invocation WHERE started_at >= ? ORDER BY id LIMIT 1),
+                  (SELECT MAX(id) + 1 FROM invocation))
+                """,
                 FunctionStore.utc(now.minus(retention.maxAge())))
             + update(
                 connection,

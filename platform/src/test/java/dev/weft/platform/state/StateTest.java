@@ -189,6 +189,17 @@ class StateTest {
   }
 
   @Test
+  void invocationsGoByAge() {
+    InvocationJournal journal = journal(10);
+    Instant old = NOW.minus(Duration.ofDays(2));
+    journal.write(List.of(invocation(1, old), invocation(2, old), invocation(3, NOW)));
+    journal.prune(NOW);
+    assertThat(journal.recent(NAME, 10)).containsExactly(invocation(3, NOW));
+    journal.prune(NOW.plus(Duration.ofDays(2)));
+    assertThat(journal.recent(NAME, 10)).isEmpty();
+  }
+
+  @Test
   void closingWritesWhatIsQueued() {
     InvocationJournal journal = journal(100);
     journal.open();
