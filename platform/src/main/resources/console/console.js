@@ -38,6 +38,11 @@ function bytes(count) {
   return (unit === 0 ? count : count.toFixed(1)) + " " + units[unit];
 }
 
+// Left out where there is none.
+function seconds(millis) {
+  return millis === undefined ? "-" : (millis / 1000).toFixed(1) + " s";
+}
+
 // The same function has the same colour on every device.
 function hue(name) {
   let hash = 7;
@@ -74,16 +79,18 @@ function bar(device) {
   return element("div", {class: "bar", role: "img", "aria-label": told.join("; ")}, ...parts);
 }
 
-const INSTANCE_LABELS = ["Instance", "Tier", "Running", "Waiting", "Weights", "KV", "Room, tokens"];
+const INSTANCE_LABELS = ["Instance", "Tier", "Running", "Waiting", "Headroom", "Weights", "KV", "Room, tokens"];
+const HEADROOM = INSTANCE_LABELS.indexOf("Headroom");
 
 function instanceRow(device, instance) {
   const blocks = instance.blocks, name = functionOf(instance.revision);
   const made = row(INSTANCE_LABELS, [
     "", instance.tier, instance.runningRequests, instance.waitingRequests,
-    bytes(instance.weightBytes),
+    seconds(instance.headroomMillis), bytes(instance.weightBytes),
     bytes(kvBytes(device, instance)) + " in " + blocks.chunks + " chunks",
     blocks.capacity > 0 ? Math.max(0, blocks.capacity - blocks.planned) * blocks.tokensPerBlock : "-",
   ]);
+  if (instance.headroomMillis < 0) made.cells[HEADROOM].className = "bad";
   const key = element("span", {class: "key weights", "aria-hidden": "true"});
   key.style.setProperty("--hue", hue(name));
   made.cells[0].append(key, instance.revision);

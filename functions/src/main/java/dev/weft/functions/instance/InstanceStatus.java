@@ -18,6 +18,9 @@ import org.jspecify.annotations.Nullable;
 /// @param workers threads that take its small steps, as many as were found to be fastest; 0 where
 ///   there is nothing to choose
 /// @param profile how long its steps take on this device; `null` until that has been measured
+/// @param headroomMillis how much later its device could turn to it and yet be in time with all of
+///   its requests; negative when it is too late for one; `null` when it has none, or while nothing
+///   is known of how long its steps take
 public record InstanceStatus(
     RevisionId revision,
     @Nullable Kind kind,
@@ -33,7 +36,8 @@ public record InstanceStatus(
     @Nullable Failure failure,
     List<String> adapters,
     int workers,
-    @Nullable PerformanceTable profile) {
+    @Nullable PerformanceTable profile,
+    @Nullable Long headroomMillis) {
   public InstanceStatus {
     adapters = List.copyOf(adapters);
   }

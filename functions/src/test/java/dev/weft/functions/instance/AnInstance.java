@@ -25,6 +25,7 @@ public final class AnInstance {
   private @Nullable LoadProgress progress;
   private @Nullable Failure failure;
   private int workers;
+  private @Nullable Long headroomMillis;
 
   private AnInstance(RevisionId revision) {
     this.revision = revision;
@@ -91,6 +92,11 @@ public final class AnInstance {
     return this;
   }
 
+  public AnInstance headroomMillis(long millis) {
+    headroomMillis = millis;
+    return this;
+  }
+
   public InstanceStatus status() {
     return new InstanceStatus(
         revision,
@@ -107,6 +113,7 @@ public final class AnInstance {
         failure,
         List.of(),
         workers,
-        null);
+        null,
+        headroomMillis);
   }
 }

@@ -10,6 +10,8 @@ import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -84,6 +86,7 @@ final class TopCommand implements Runnable {
             "TIER",
             "RUNNING",
             "WAITING",
+            "HEADROOM",
             "WEIGHTS",
             "KV",
             "CHUNKS",
@@ -122,6 +125,10 @@ final class TopCommand implements Runnable {
         "%d/%d".formatted(chunks.held(), chunks.total()));
   }
 
+  private static String seconds(@Nullable Long millis) {
+    return millis == null ? "-" : String.format(Locale.ROOT, "%.1f s", millis / 1e3);
+  }
+
   private static List<String> row(DeviceStatus device, InstanceStatus instance) {
     InstanceStatus.Blocks blocks = instance.blocks();
     return List.of(
@@ -130,6 +137,7 @@ final class TopCommand implements Runnable {
         ListCommand.lower(instance.tier()),
         Integer.toString(instance.runningRequests()),
         Integer.toString(instance.waitingRequests()),
+        seconds(instance.headroomMillis()),
         Terminal.bytes(instance.weightBytes()),
         Terminal.bytes(blocks.chunks() * device.memory().chunks().bytes()),
         Integer.toString(blocks.chunks()),

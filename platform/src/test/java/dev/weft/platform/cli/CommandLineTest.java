@@ -170,7 +170,9 @@ final class CommandLineTest {
             .blocks(blocks)
             .loadCount(1)
             .workers(2)
+            .headroomMillis(-340)
             .status();
+    var idle = AnInstance.of(new RevisionId(new FunctionName("idle"), 1)).status();
     var cpu = new DeviceId("cpu-0");
     var status =
         new DeviceStatus(
@@ -186,7 +188,7 @@ final class CommandLineTest {
                 new DeviceStatus.Chunks(2 * mebibyte, 512, 10, 3)),
             Set.of(),
             Set.of(DeviceStatus.Capability.GROWS_KV),
-            List.of(instance));
+            List.of(instance, idle));
     var away = new ManagementApi.DeviceView(new DeviceId("cpu-1"), null, "it is starting");
 
     assertThat(
@@ -199,8 +201,9 @@ final class CommandLineTest {
             cpu-0    cpu     ready                  1.0 GiB   112.0 MiB   114.0 MiB   14.0 MiB   6.0 MiB       10/512
             cpu-1    -       away: it is starting   -         -           -           -          -             -
 
-            INSTANCE     DEVICE   TIER    RUNNING   WAITING   WEIGHTS     KV         CHUNKS   BLOCKS   WORKERS
-            chat-00002   cpu-0    ready   3         1         100.0 MiB   12.0 MiB   6        33/900   2
+            INSTANCE     DEVICE   TIER    RUNNING   WAITING   HEADROOM   WEIGHTS     KV         CHUNKS   BLOCKS   WORKERS
+            chat-00002   cpu-0    ready   3         1         -0.3 s     100.0 MiB   12.0 MiB   6        33/900   2
+            idle-00001   cpu-0    ready   0         0         -          0 B         0 B        0        0/0      -
             """);
   }
 

@@ -1,6 +1,7 @@
 package dev.weft.platform.console;
 
 import static dev.weft.platform.stub.PlatformClient.chat;
+import static dev.weft.platform.stub.PlatformClient.chatStream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -105,6 +106,23 @@ class ConsolePageTest extends PlatformTest {
     browser.await("document.querySelector('#decisions').innerText.includes('routed')");
     assertThat(browser.text("#decisions")).contains("shown", why);
     assertThat(browser.complaints()).isEmpty();
+  }
+
+  @Test
+  void showsHowMuchTimeAnInstanceHasLeft() throws IOException {
+    client().warm("hurried", "quick");
+    enter(client().key());
+    String headroom =
+        "[...document.querySelectorAll('#devices tbody tr')]"
+            + ".find((row) => row.innerText.includes('hurried')).cells[4].innerText";
+    browser.await("document.querySelector('#devices tbody') !== null && " + headroom + " === '-'");
+    try (var _ =
+        client()
+            .open("/v1/chat/completions", chatStream("hurried", "words 600 every 100"))
+            .body()) {
+      browser.await(headroom + " === '1.5 s'");
+    }
+    browser.await(headroom + " === '-'");
   }
 
   @Test

@@ -166,6 +166,7 @@ public final class RoutingCost {
         null,
         List.of(),
         0,
+        null,
         null);
   }
 }

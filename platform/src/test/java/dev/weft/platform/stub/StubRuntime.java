@@ -48,6 +48,10 @@ import org.jspecify.annotations.Nullable;
 public final class StubRuntime {
   private static final long CAPACITY = 1L << 30;
   private static final long STATUS_INTERVAL_MILLIS = 20;
+
+  /// Of an instance that answers somebody.
+  private static final long HEADROOM_MILLIS = 1_500;
+
   private static final ObjectMapper JSON = Json.mapper();
 
   private final Vertx vertx;
@@ -371,7 +375,8 @@ public final class StubRuntime {
         slot.failure,
         List.of(),
         0,
-        null);
+        null,
+        slot.running == 0 ? null : HEADROOM_MILLIS);
   }
 
   private static void answer(HttpServerResponse response, int status, Object value) {

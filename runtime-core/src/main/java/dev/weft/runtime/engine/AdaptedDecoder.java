@@ -20,7 +20,8 @@ final class AdaptedDecoder implements Engine.DecoderInstance {
     return entrance.revision();
   }
 
-  /// Its own requests; the blocks are the decoder's, which all share.
+  /// Its own requests; the blocks are the decoder's, which all share, and so is the headroom: all
+  /// run in the same steps.
   @Override
   public Engine.Load load() {
     Engine.Load shared = base.load();
@@ -31,7 +32,8 @@ final class AdaptedDecoder implements Engine.DecoderInstance {
         shared.blocksPlanned(),
         shared.blocksActual(),
         shared.blockCapacity(),
-        shared.tokensPerBlock());
+        shared.tokensPerBlock(),
+        entrance.outstanding() == 0 ? null : shared.headroom());
   }
 
   @Override

@@ -43,6 +43,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   private final CacheReport report;
   private final LatencyWatch latency;
   private final Deadlines deadlines;
+  private final Headroom headroom;
   private final Generations generations;
   private final StepProbe probe;
   private final InTime inTime;
@@ -53,6 +54,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
 
   private @Nullable ElasticKv elastic;
   private volatile Engine.Load load;
+  private volatile long latestStart = Headroom.NONE;
 
   DecoderLoop(
       RevisionId revision,
@@ -73,6 +75,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     report = new CacheReport(revision, observer);
     latency = new LatencyWatch(options.serviceLevel());
     deadlines = new Deadlines(options.serviceLevel());
+    headroom = new Headroom(deadlines, options.profile());
 
     swap = new SwapStore(executable, space, pace::nanos, report, device::nanoTime);
     blocks =
@@ -91,14 +94,14 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
                 settings.maxScoredRows()),
             blocks);
     generations =
-        new Generations(revision, planner, latency, deadlines, observer, device, this::publish);
+        new Generations(revision, planner, latency, deadlines, observer, device, this::freed);
     runner =
         new StepRunner(
             revision, executable, observer, device, pace, options.profile(), generations);
     probe = new StepProbe(revision, executable, blocks, this::makeFree, device::nanoTime, options);
     var kv = new InTime.Kv(blocks, executable.kvLayout(), supply);
     inTime = new InTime(this, deadlines, kv, observer, device);
-    admission = new Admission(options, tokenizer, planner, kv, inTime, device, generations::add);
+    admission = new Admission(options, tokenizer, planner, kv, inTime, device, this::admitted);
     plain = admission.open(revision, StepBatch.Entry.NO_ADAPTER, options.maxWaiting());
     load = measure();
   }
@@ -117,13 +120,21 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   @Override
   public Engine.Load load() {
     Engine.Load last = load;
+    long latest = latestStart;
     return new Engine.Load(
         last.running(),
         Math.max(0, admission.outstanding() - last.running()),
         last.blocksPlanned(),
         last.blocksActual(),
         last.blockCapacity(),
-        last.tokensPerBlock());
+        last.tokensPerBlock(),
+        latest == Headroom.NONE ? null : Duration.ofNanos(latest - device.nanoTime()));
+  }
+
+  private void admitted(Generation generation) {
+    generations.add(generation);
+    headroom.add(generation);
+    latestStart = headroom.latestStart();
   }
 
   @Override
@@ -222,6 +233,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     } else if (!device.othersHaveWork(this)) {
       swap.await(LONGEST_WAIT);
     }
+    lookAhead();
     publish();
   }
 
@@ -250,6 +262,19 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     load = measure();
   }
 
+  /// The next turn looks anew; one that is the last leaves nothing to look at.
+  private void freed() {
+    if (generations.all().isEmpty()) {
+      lookAhead();
+    }
+    publish();
+  }
+
+  private void lookAhead() {
+    headroom.look(generations.all());
+    latestStart = headroom.latestStart();
+  }
+
   private Engine.Load measure() {
     return new Engine.Load(
         planner.runningCount(),
@@ -257,7 +282,8 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
         blocks.planned(),
         blocks.actual(),
         blocks.capacity(),
-        executable.kvLayout().blockTokens());
+        executable.kvLayout().blockTokens(),
+        null);
   }
 
   @Override

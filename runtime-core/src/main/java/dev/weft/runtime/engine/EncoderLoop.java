@@ -70,7 +70,7 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
 
   @Override
   public Engine.Load load() {
-    return new Engine.Load(0, outstandingJobs.get(), 0, 0, 0, 0);
+    return new Engine.Load(0, outstandingJobs.get(), 0, 0, 0, 0, null);
   }
 
   @Override

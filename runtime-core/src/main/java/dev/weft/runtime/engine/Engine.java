@@ -10,6 +10,7 @@ import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /// The device's loop: one platform thread that picks an instance, runs one step of it, and emits.
 /// Every method may be called from any thread.
@@ -77,13 +78,23 @@ public interface Engine extends AutoCloseable {
   }
 
   /// What an instance is doing now.
+  ///
+  /// @param headroom how much later the device could turn to it and yet be in time with all of its
+  ///   requests; negative when it is too late for one; `null` when it has none, or nothing is known
+  ///   of how long its steps take
   record Load(
       int running,
       int waiting,
       int blocksPlanned,
       int blocksActual,
       int blockCapacity,
-      int tokensPerBlock) {
+      int tokensPerBlock,
+      @Nullable Duration headroom) {
+    /// Of an instance that does nothing, and has no blocks.
+    public static Load idle(int tokensPerBlock) {
+      return new Load(0, 0, 0, 0, 0, tokensPerBlock, null);
+    }
+
     public boolean busy() {
       return running > 0 || waiting > 0;
     }

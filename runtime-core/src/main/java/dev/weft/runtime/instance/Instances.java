@@ -243,7 +243,7 @@ final class Instances {
   @SuppressWarnings("NullAway")
   synchronized InstanceStatus status(Slot slot) {
     Resident resident = slot.resident;
-    Engine.Load load = resident == null ? new Engine.Load(0, 0, 0, 0, 0, 0) : resident.load();
+    Engine.Load load = resident == null ? Engine.Load.idle(0) : resident.load();
     // A request that is being tokenised has a lease and no sequence yet: it waits, too.
     int waiting = Math.max(load.waiting(), slot.leases - load.running());
     return new InstanceStatus(
@@ -265,7 +265,8 @@ final class Instances {
             .sorted()
             .toList(),
         resident == null ? 0 : resident.workers(),
-        resident == null ? null : resident.profile());
+        resident == null ? null : resident.profile(),
+        load.headroom() == null ? null : load.headroom().toMillis());
   }
 
   private static Model.@Nullable Kind declaredKind(Revision revision) {

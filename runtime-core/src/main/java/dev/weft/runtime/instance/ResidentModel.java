@@ -128,7 +128,7 @@ final class ResidentModel implements Resident {
   public Engine.Load load() {
     Engine.Instance serving = instance;
     return serving == null
-        ? new Engine.Load(0, 0, 0, 0, 0, parts.footprint().kv().blockTokens())
+        ? Engine.Load.idle(parts.footprint().kv().blockTokens())
         : serving.load();
   }
 

@@ -86,6 +86,10 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
                 "Requests waiting for a place in the batch",
                 InstanceStatus::waitingRequests),
             gauge(
+                "weft.instance.headroom",
+                "Seconds by which its device could come later and still be in time with all of its requests",
+                RuntimeMetrics::headroomSeconds),
+            gauge(
                 "weft.instance.kv_cache.chunks",
                 "Chunks of the device's memory that the instance holds",
                 instance -> instance.blocks().chunks()),
@@ -156,6 +160,7 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
           .gauge()
           .register(
               status.instances().stream()
+                  .filter(instance -> !Double.isNaN(gauge.value().applyAsDouble(instance)))
                   .<MultiGauge.Row<?>>map(instance ->
                       MultiGauge.Row.of(
                           Tags.of(
@@ -212,6 +217,12 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
   private static double kvUsage(InstanceStatus instance) {
     int capacity = instance.blocks().capacity();
     return capacity == 0 ? 0 : (double) instance.blocks().actual() / capacity;
+  }
+
+  /// Not a number where there is none: it has no row then.
+  private static double headroomSeconds(InstanceStatus instance) {
+    Long millis = instance.headroomMillis();
+    return millis == null ? Double.NaN : millis / 1e3;
   }
 
   private InstanceGauge gauge(
