@@ -3,6 +3,7 @@ package dev.weft.autoscaler.admission;
 import dev.weft.autoscaler.memory.KvWatermark;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 /// Whether an instance can take a request without its device breaking a promise: the request is
 /// added on paper, and three things must hold (LLM-Mesh, arXiv 2507.00507).
@@ -128,6 +129,15 @@ public final class ShadowValidation {
   ///
   /// @param gap what is missing: bytes, a share of the device's time, or nanoseconds
   public record Refused(Code code, double gap) implements Outcome {
+    /// What is missing, as data.
+    public Map<String, Double> values() {
+      return switch (code) {
+        case MEMORY, CANNOT_GROW -> Map.of("missingBytes", gap);
+        case DECODE_SHARE -> Map.of("missingShare", gap);
+        case PROMPTS -> Map.of("lateSeconds", gap / 1e9);
+      };
+    }
+
     /// The reason as a sentence.
     public String describe() {
       return switch (code) {

@@ -9,10 +9,12 @@ import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.functions.instance.Tier;
+import dev.weft.functions.instance.Why;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
@@ -94,16 +96,22 @@ public final class Routing {
             .map(warm ->
                 new Ready(
                     warm.device(),
-                    "the fullest batch with room, %d running"
-                        .formatted(warm.instance().runningRequests())));
+                    new Why(
+                        "fullest_batch",
+                        "the fullest batch with room, %d running"
+                            .formatted(warm.instance().runningRequests()),
+                        warm.load())));
     return runsAtOnce.or(() ->
         ready.stream()
             .min(SHORTEST_QUEUE.thenComparing(FULLEST_BATCH).thenComparing(BY_ID))
             .map(warm ->
                 new Ready(
                     warm.device(),
-                    "the shortest queue, %d waiting"
-                        .formatted(warm.instance().waitingRequests()))));
+                    new Why(
+                        "shortest_queue",
+                        "the shortest queue, %d waiting"
+                            .formatted(warm.instance().waitingRequests()),
+                        warm.load()))));
   }
 
   private static boolean hasRoom(Request request, InstanceStatus instance) {
@@ -166,7 +174,13 @@ public final class Routing {
     return value.name().toLowerCase(Locale.ROOT);
   }
 
-  private record Warm(DeviceId device, InstanceStatus instance) {}
+  private record Warm(DeviceId device, InstanceStatus instance) {
+    Map<String, Double> load() {
+      return Map.of(
+          "running", (double) instance.runningRequests(),
+          "waiting", (double) instance.waitingRequests());
+    }
+  }
 
   /// What is asked for.
   ///
@@ -197,7 +211,7 @@ public final class Routing {
   public sealed interface Outcome {}
 
   /// An instance there is ready.
-  public record Ready(DeviceId device, String reason) implements Outcome {}
+  public record Ready(DeviceId device, Why why) implements Outcome {}
 
   /// An instance there is being loaded.
   public record Joins(DeviceId device, String reason) implements Outcome {}

@@ -5,6 +5,7 @@ import dev.weft.functions.FunctionName;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.Scaling;
 import dev.weft.functions.instance.DeviceId;
+import dev.weft.functions.instance.Why;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -71,18 +72,23 @@ public final class KeepAlive {
 
   private static Unload superseded(Loaded loaded) {
     return new Unload(
-        loaded.device(), loaded.revision(), Reason.SUPERSEDED, "a newer revision is ready");
+        loaded.device(), loaded.revision(), new Why("superseded", "a newer revision is ready"));
   }
 
   private static Unload idle(Loaded loaded, Instant now) {
+    long idleSeconds = Duration.between(loaded.lastUsedAt(), now).toSeconds();
+    Duration keepAlive = loaded.scaling().keepAlive();
     return new Unload(
         loaded.device(),
         loaded.revision(),
-        Reason.IDLE,
-        "idle for %ds, keep-alive is %s"
-            .formatted(
-                Duration.between(loaded.lastUsedAt(), now).toSeconds(),
-                DurationText.format(loaded.scaling().keepAlive())));
+        new Why(
+            "idle",
+            "idle for %ds, keep-alive is %s".formatted(idleSeconds, DurationText.format(keepAlive)),
+            Map.of(
+                "idleSeconds",
+                (double) idleSeconds,
+                "keepAliveSeconds",
+                (double) keepAlive.toSeconds())));
   }
 
   /// One loaded instance.
@@ -106,12 +112,6 @@ public final class KeepAlive {
     }
   }
 
-  /// One instance that goes.
-  public record Unload(DeviceId device, RevisionId revision, Reason reason, String detail) {}
-
-  /// Why an instance goes.
-  public enum Reason {
-    IDLE,
-    SUPERSEDED
-  }
+  /// One instance that goes, and why: `idle` or `superseded`.
+  public record Unload(DeviceId device, RevisionId revision, Why why) {}
 }

@@ -160,6 +160,7 @@ class ShadowValidationTest {
   void everyRefusalCanBeRead() {
     for (Code code : Code.values()) {
       assertThat(new Refused(code, 0.5).describe()).isNotBlank();
+      assertThat(new Refused(code, 0.5).values()).hasSize(1);
     }
   }
 }

@@ -22,12 +22,14 @@ import dev.weft.functions.instance.InstanceStatus.Blocks;
 import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress;
 import dev.weft.functions.instance.Tier;
+import dev.weft.functions.instance.Why;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -50,7 +52,13 @@ class RoutingTest {
                     cpu("cpu-0", ready(MINE, 1, 0)),
                     cpu("cpu-1", ready(MINE, 5, 0)),
                     cpu("cpu-2", ready(MINE, 9, 3)))))
-        .isEqualTo(new Ready(new DeviceId("cpu-1"), "the fullest batch with room, 5 running"));
+        .isEqualTo(
+            new Ready(
+                new DeviceId("cpu-1"),
+                new Why(
+                    "fullest_batch",
+                    "the fullest batch with room, 5 running",
+                    Map.of("running", 5.0, "waiting", 0.0))));
   }
 
   @Test
@@ -70,7 +78,13 @@ class RoutingTest {
     assertThat(
             Routing.decide(
                 ANY, List.of(cpu("cpu-0", ready(MINE, 8, 4)), cpu("cpu-1", ready(MINE, 8, 2)))))
-        .isEqualTo(new Ready(new DeviceId("cpu-1"), "the shortest queue, 2 waiting"));
+        .isEqualTo(
+            new Ready(
+                new DeviceId("cpu-1"),
+                new Why(
+                    "shortest_queue",
+                    "the shortest queue, 2 waiting",
+                    Map.of("running", 8.0, "waiting", 2.0))));
   }
 
   @Test

@@ -4,15 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.autoscaler.scaling.KeepAlive.Loaded;
 import dev.weft.autoscaler.scaling.KeepAlive.Plan;
-import dev.weft.autoscaler.scaling.KeepAlive.Reason;
 import dev.weft.autoscaler.scaling.KeepAlive.Unload;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.Scaling;
 import dev.weft.functions.instance.DeviceId;
+import dev.weft.functions.instance.Why;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 
@@ -31,7 +32,14 @@ class KeepAliveTest {
     assertThat(plan)
         .isEqualTo(
             new Plan(
-                List.of(new Unload(CPU_0, NEW, Reason.IDLE, "idle for 300s, keep-alive is 5m")),
+                List.of(
+                    new Unload(
+                        CPU_0,
+                        NEW,
+                        new Why(
+                            "idle",
+                            "idle for 300s, keep-alive is 5m",
+                            Map.of("idleSeconds", 300.0, "keepAliveSeconds", 300.0)))),
                 Optional.empty()));
   }
 
@@ -74,7 +82,8 @@ class KeepAliveTest {
 
     assertThat(KeepAlive.decide(List.of(older), NOW).unloads()).isEmpty();
     assertThat(KeepAlive.decide(List.of(older, newest), NOW).unloads())
-        .containsExactly(new Unload(CPU_0, OLD, Reason.SUPERSEDED, "a newer revision is ready"));
+        .containsExactly(
+            new Unload(CPU_0, OLD, new Why("superseded", "a newer revision is ready")));
   }
 
   @Test

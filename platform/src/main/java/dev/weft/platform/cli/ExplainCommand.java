@@ -8,6 +8,9 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -58,7 +61,7 @@ final class ExplainCommand implements Runnable {
 
   static String text(DecisionList list) {
     List<List<String>> rows = new ArrayList<>();
-    rows.add(List.of("AT", "DECISION", "DEVICE", "REQUEST", "REASON"));
+    rows.add(List.of("AT", "DECISION", "DEVICE", "REQUEST", "REASON", "VALUES"));
     for (DecisionView decision : list.decisions()) {
       rows.add(
           List.of(
@@ -66,8 +69,21 @@ final class ExplainCommand implements Runnable {
               decision.kind().replace('_', ' '),
               decision.device() == null ? "-" : decision.device().value(),
               decision.requestId() == null ? "-" : decision.requestId(),
-              decision.reason()));
+              decision.reason(),
+              values(decision)));
     }
     return Terminal.table(rows);
+  }
+
+  private static String values(DecisionView decision) {
+    return new TreeMap<>(decision.values())
+        .entrySet().stream()
+            .map(value -> value.getKey() + "=" + number(value.getValue()))
+            .collect(Collectors.joining(" "));
+  }
+
+  /// A count as a whole number, anything else to three places.
+  private static String number(double value) {
+    return String.format(Locale.ROOT, value == Math.rint(value) ? "%.0f" : "%.3f", value);
   }
 }

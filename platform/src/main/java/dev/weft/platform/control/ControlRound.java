@@ -10,9 +10,11 @@ import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.functions.instance.Tier;
+import dev.weft.functions.instance.Why;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -58,7 +60,7 @@ final class ControlRound {
   sealed interface Act {
     /// @param base of an adapter: what to load it onto; `null` for a model of its own
     record Load(
-        Revision revision, boolean pinned, DeviceId device, String reason, @Nullable Revision base)
+        Revision revision, boolean pinned, DeviceId device, Why why, @Nullable Revision base)
         implements Act {}
 
     /// A ready instance that is to be pinned, or no longer.
@@ -66,8 +68,7 @@ final class ControlRound {
         implements Act {}
 
     /// @param must whether it goes however long it stays busy
-    record Unload(RevisionId revision, DeviceId device, boolean must, String reason)
-        implements Act {}
+    record Unload(RevisionId revision, DeviceId device, boolean must, Why why) implements Act {}
   }
 
   List<Act> decide() {
@@ -75,7 +76,7 @@ final class ControlRound {
     functions.sorted().forEach(function -> load(function).ifPresent(acts::add));
     fleet.instances().forEach(placed -> release(placed).ifPresent(acts::add));
     KeepAlive.decide(loaded(), now).unloads().stream()
-        .map(unload -> new Act.Unload(unload.revision(), unload.device(), false, unload.detail()))
+        .map(unload -> new Act.Unload(unload.revision(), unload.device(), false, unload.why()))
         .forEach(acts::add);
     return acts;
   }
@@ -87,16 +88,14 @@ final class ControlRound {
             .filter(placed -> !drained(placed))
             .filter(placed -> placed.instance().tier() == Tier.READY || loading(placed.instance()))
             .toList();
-    Optional<String> reason =
+    Optional<Why> why =
         present.isEmpty() ? reasonToLoad(function) : reasonForMore(function, present);
-    if (reason.isEmpty() || wishes.underWay(active.id()) || wishes.blocked(active.id())) {
+    if (why.isEmpty() || wishes.underWay(active.id()) || wishes.blocked(active.id())) {
       return Optional.empty();
     }
     FunctionName baseName = active.spec().adapterOf();
     if (baseName != null) {
-      return functions
-          .find(baseName)
-          .flatMap(base -> loadOnto(base.active(), active, reason.get()));
+      return functions.find(baseName).flatMap(base -> loadOnto(base.active(), active, why.get()));
     }
     // An earlier failure has been weighed by now; it must not keep the device out.
     Set<DeviceId> taken =
@@ -109,28 +108,36 @@ final class ControlRound {
     boolean pinned = present.size() < active.spec().scaling().min();
     return switch (Routing.decide(Routing.Request.of(active.id(), active.spec()), devices)) {
       case Routing.Loads(var device, _) ->
-          Optional.of(new Act.Load(active, pinned, device, reason.get(), null));
+          Optional.of(new Act.Load(active, pinned, device, why.get(), null));
       case Routing.Ready _, Routing.Joins _, Routing.Nowhere _ -> Optional.empty();
     };
   }
 
   /// One after the other, each on a device of its own. What an adapter needs is its base's.
-  private Optional<String> reasonForMore(DeployedFunction function, List<Fleet.Placed> present) {
+  private Optional<Why> reasonForMore(DeployedFunction function, List<Fleet.Placed> present) {
     Scaling scaling = function.spec().scaling();
     boolean ready = present.stream().allMatch(placed -> placed.instance().tier() == Tier.READY);
     if (!ready || present.size() >= scaling.max() || function.spec().adapterOf() != null) {
       return Optional.empty();
     }
     if (present.size() < scaling.min()) {
-      return Optional.of("its minimum of instances is %d".formatted(scaling.min()));
+      return Optional.of(
+          new Why(
+              "minimum",
+              "its minimum of instances is %d".formatted(scaling.min()),
+              Map.of("instances", (double) present.size(), "minimum", (double) scaling.min())));
     }
     return wishes.crowded(function)
-        ? Optional.of("its %d instances cannot take all requests in time".formatted(present.size()))
+        ? Optional.of(
+            new Why(
+                "crowded",
+                "its %d instances cannot take all requests in time".formatted(present.size()),
+                Map.of("instances", (double) present.size())))
         : Optional.empty();
   }
 
   /// An adapter goes where its base is, or where that would go; the runtime loads both.
-  private Optional<Act> loadOnto(Revision base, Revision adapter, String reason) {
+  private Optional<Act> loadOnto(Revision base, Revision adapter, Why why) {
     Optional<DeviceId> device =
         switch (Routing.decide(Routing.Request.of(base.id(), base.spec()), fleet.statuses())) {
           case Routing.Ready(var warm, _) -> Optional.of(warm);
@@ -139,7 +146,7 @@ final class ControlRound {
           case Routing.Nowhere _ -> Optional.empty();
         };
     return device.map(
-        place -> new Act.Load(adapter, adapter.spec().scaling().pinned(), place, reason, base));
+        place -> new Act.Load(adapter, adapter.spec().scaling().pinned(), place, why, base));
   }
 
   private @Nullable Revision baseOf(Revision revision) {
@@ -147,21 +154,26 @@ final class ControlRound {
     return base == null ? null : functions.find(base).map(DeployedFunction::active).orElse(null);
   }
 
-  private Optional<String> reasonToLoad(DeployedFunction function) {
+  private Optional<Why> reasonToLoad(DeployedFunction function) {
     if (wishes.held(function)) {
-      return Optional.of("requests wait for it");
+      return Optional.of(new Why("held", "requests wait for it"));
     }
     if (function.spec().scaling().pinned()) {
-      return Optional.of("its minimum of instances is more than zero");
+      return Optional.of(
+          new Why(
+              "minimum",
+              "its minimum of instances is more than zero",
+              Map.of("minimum", (double) function.spec().scaling().min())));
     }
     if (wishes.wanted(function.active().id())) {
-      return Optional.of("it was asked for, or was there before its runtime ended");
+      return Optional.of(
+          new Why("wanted", "it was asked for, or was there before its runtime ended"));
     }
     boolean leaves =
         fleet.instancesOf(function.active().id()).stream()
             .anyMatch(placed -> drained(placed) && placed.instance().tier() == Tier.READY);
     if (leaves) {
-      return Optional.of("the device that has it is drained");
+      return Optional.of(new Why("drained", "the device that has it is drained"));
     }
     boolean previousServes =
         fleet.instances().stream()
@@ -169,7 +181,9 @@ final class ControlRound {
             .anyMatch(instance ->
                 instance.revision().function().equals(function.name())
                     && instance.tier() == Tier.READY);
-    return previousServes ? Optional.of("it replaces a revision that serves") : Optional.empty();
+    return previousServes
+        ? Optional.of(new Why("replaces", "it replaces a revision that serves"))
+        : Optional.empty();
   }
 
   /// Orphans go; the active revision is pinned as it says, and no other is.
@@ -179,12 +193,17 @@ final class ControlRound {
     Optional<DeployedFunction> function = functions.find(instance.revision().function());
     if (drained(placed) && (instance.tier().atLeast(Tier.DEVICE) || loading(instance))) {
       return Optional.of(
-          new Act.Unload(instance.revision(), device, true, "its device is drained"));
+          new Act.Unload(
+              instance.revision(), device, true, new Why("drained", "its device is drained")));
     }
     if (function.isEmpty()) {
       return instance.tier().atLeast(Tier.DEVICE) || loading(instance)
           ? Optional.of(
-              new Act.Unload(instance.revision(), device, true, "its function was deleted"))
+              new Act.Unload(
+                  instance.revision(),
+                  device,
+                  true,
+                  new Why("deleted", "its function was deleted")))
           : Optional.empty();
     }
     boolean pinned =

@@ -2,6 +2,7 @@ package dev.weft.platform.control;
 
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.instance.DeviceId;
+import dev.weft.functions.instance.Why;
 import jakarta.inject.Singleton;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -27,14 +28,14 @@ public final class Decisions {
   ///
   /// @param requestId of the request that it was about; `null` for one about an instance
   /// @param device that was chosen, or that refused; `null` when none was
-  /// @param reason as a sentence; for a refusal also its code
+  /// @param why with the figures that it was decided on
   public record Decision(
       Instant at,
       FunctionName function,
       @Nullable String requestId,
       Kind kind,
       @Nullable DeviceId device,
-      String reason) {}
+      Why why) {}
 
   /// What was decided.
   public enum Kind {
@@ -60,23 +61,19 @@ public final class Decisions {
 
   /// Notes a decision about a request.
   public void request(
-      FunctionName function,
-      String requestId,
-      Kind kind,
-      @Nullable DeviceId device,
-      String reason) {
+      FunctionName function, String requestId, Kind kind, @Nullable DeviceId device, Why why) {
     add(
         ofRequests,
         KEPT_OF_REQUESTS,
-        new Decision(Instant.now(), function, requestId, kind, device, reason));
+        new Decision(Instant.now(), function, requestId, kind, device, why));
   }
 
   /// Notes a decision about an instance.
-  public void instance(FunctionName function, Kind kind, DeviceId device, String reason) {
+  public void instance(FunctionName function, Kind kind, DeviceId device, Why why) {
     add(
         ofInstances,
         KEPT_OF_INSTANCES,
-        new Decision(Instant.now(), function, null, kind, device, reason));
+        new Decision(Instant.now(), function, null, kind, device, why));
   }
 
   private synchronized void add(Deque<Decision> decisions, int kept, Decision decision) {

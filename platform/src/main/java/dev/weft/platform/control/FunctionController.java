@@ -13,6 +13,7 @@ import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.Tier;
+import dev.weft.functions.instance.Why;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.control.RuntimeClient.Outcome;
 import io.micrometer.core.instrument.Counter;
@@ -261,11 +262,11 @@ public final class FunctionController {
         case Outcome.Done<InstanceStatus> _ -> {
           loadCount.increment();
           decisions.instance(
-              revision.function(), Decisions.Kind.LOADING, load.device(), load.reason());
+              revision.function(), Decisions.Kind.LOADING, load.device(), load.why());
           LOG.atInfo()
               .addKeyValue("revision", revision)
               .addKeyValue("device", load.device())
-              .addKeyValue("reason", load.reason())
+              .addKeyValue("reason", load.why().text())
               .log("loading");
         }
         case Outcome.Refused<InstanceStatus>(var rejection) -> {
@@ -274,9 +275,13 @@ public final class FunctionController {
               .addKeyValue("device", load.device())
               .addKeyValue("reason", rejection.message())
               .log("a load was refused");
+          Failure failure = failure(rejection);
           decisions.instance(
-              revision.function(), Decisions.Kind.LOAD_REFUSED, load.device(), rejection.message());
-          loads.fail(revision, failure(rejection), now);
+              revision.function(),
+              Decisions.Kind.LOAD_REFUSED,
+              load.device(),
+              new Why(failure.code(), failure.message()));
+          loads.fail(revision, failure, now);
         }
       }
     } catch (RuntimeUnavailableException e) {
@@ -332,11 +337,11 @@ public final class FunctionController {
           leaving.remove(instance);
           unloadCount.increment();
           decisions.instance(
-              revision.function(), Decisions.Kind.UNLOADED, unload.device(), unload.reason());
+              revision.function(), Decisions.Kind.UNLOADED, unload.device(), unload.why());
           LOG.atInfo()
               .addKeyValue("revision", revision)
               .addKeyValue("device", unload.device())
-              .addKeyValue("reason", unload.reason())
+              .addKeyValue("reason", unload.why().text())
               .log("unloaded");
         }
         case Outcome.Refused<InstanceStatus>(var rejection) ->

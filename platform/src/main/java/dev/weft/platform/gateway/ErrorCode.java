@@ -2,11 +2,14 @@ package dev.weft.platform.gateway;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.weft.functions.instance.Why;
 import io.vertx.core.buffer.Buffer;
 import java.io.IOException;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// Reads the `code` of an error in OpenAI's shape.
+/// Reads errors in OpenAI's shape.
 final class ErrorCode {
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final int MAX_BYTES = 64 << 10;
@@ -19,12 +22,18 @@ final class ErrorCode {
     return code == null ? "" : code;
   }
 
-  /// What an error says; empty when that cannot be read.
-  static String readMessage(Buffer body) {
+  /// Why a runtime refused, with the figures beside the error; the code alone when the rest cannot
+  /// be read.
+  static Why readWhy(String code, Buffer body) {
     try {
-      return JSON.readTree(body.getBytes()).at("/error/message").asText("");
+      JsonNode read = JSON.readTree(body.getBytes());
+      Map<String, Double> values = new HashMap<>();
+      for (Map.Entry<String, JsonNode> value : read.path("values").properties()) {
+        values.put(value.getKey(), value.getValue().asDouble());
+      }
+      return new Why(code, code + ": " + read.at("/error/message").asText(""), values);
     } catch (IOException e) {
-      return "";
+      return new Why(code, code);
     }
   }
 

@@ -1,6 +1,8 @@
 package dev.weft.platform.gateway;
 
 import dev.weft.functions.instance.ControlApi;
+import dev.weft.functions.instance.DeviceId;
+import dev.weft.functions.instance.Why;
 import dev.weft.platform.control.Decisions;
 import dev.weft.platform.control.Demand;
 import dev.weft.platform.control.Fleet;
@@ -22,8 +24,10 @@ import io.vertx.core.http.HttpHeaders;
 import io.vertx.core.http.HttpServerResponse;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -112,7 +116,7 @@ final class GatewayCall {
         : new Activator.Wish(request.function(), seam, before.revision());
   }
 
-  private void decided(Decisions.Kind kind, @Nullable Target where, String reason) {
+  private void decided(Decisions.Kind kind, @Nullable Target where, Why why) {
     shared
         .decisions()
         .request(
@@ -120,11 +124,11 @@ final class GatewayCall {
             request.requestId(),
             kind,
             where == null ? null : where.device(),
-            reason);
+            why);
   }
 
   private void hold(Activator.Waiter waiter) {
-    decided(Decisions.Kind.HELD, null, "no instance is ready");
+    decided(Decisions.Kind.HELD, null, new Why("no_instance", "no instance is ready"));
     hold.begin(waiter, this::released);
     if (streamed) {
       client.beginStream();
@@ -150,7 +154,7 @@ final class GatewayCall {
 
   private void send(Target chosen) {
     target = chosen;
-    decided(Decisions.Kind.ROUTED, chosen, chosen.reason());
+    decided(Decisions.Kind.ROUTED, chosen, chosen.why());
     shared
         .upstream()
         .open(chosen, request, progress.begun() ? ControlApi.CONTINUE : request.operation().path())
@@ -208,9 +212,9 @@ final class GatewayCall {
     int status = answer.statusCode();
     String code = status < 400 ? null : ErrorCode.read(body);
     switch (Verdict.of(status, code, progress.begun())) {
-      case NOT_IN_TIME ->
-          notInTime(chosen, Objects.requireNonNull(code), ErrorCode.readMessage(body));
-      case AGAIN -> again("its instance is no longer there, or refused it");
+      case NOT_IN_TIME -> notInTime(chosen, ErrorCode.readWhy(Objects.requireNonNull(code), body));
+      case AGAIN ->
+          again(new Why("instance_gone", "its instance is no longer there, or refused it"));
       case SECRET_REFUSED -> {
         LOG.atError()
             .addKeyValue("device", chosen.device())
@@ -229,24 +233,30 @@ final class GatewayCall {
 
   /// Another device may be in time. When none is, the request waits for its turn, and the
   /// controller hears that the function could do with another instance.
-  private void notInTime(Target chosen, String code, String message) {
-    shared.metrics().refuse(code);
-    decided(Decisions.Kind.REFUSED, chosen, code + ": " + message);
-    Optional<Target> other =
-        shared.activator().elsewhere(request.function(), attempts.refused(chosen.device()));
+  private void notInTime(Target chosen, Why why) {
+    shared.metrics().refuse(why.code());
+    decided(Decisions.Kind.REFUSED, chosen, why);
+    Set<DeviceId> refused = attempts.refused(chosen.device());
+    Optional<Target> other = shared.activator().elsewhere(request.function(), refused);
     if (other.isPresent()) {
       send(other.get());
       return;
     }
     attempts.becomePatient();
     shared.demand().crowd(request.function().name(), Instant.now());
-    decided(Decisions.Kind.QUEUED, null, "no device is in time, so it waits for its turn");
+    decided(
+        Decisions.Kind.QUEUED,
+        null,
+        new Why(
+            "no_device_in_time",
+            "no device is in time, so it waits for its turn",
+            Map.of("refusals", (double) refused.size())));
     admit();
   }
 
   /// A moment later the gateway's snapshot is no longer behind the runtime.
-  private void again(String reason) {
-    decided(Decisions.Kind.MOVED, target, reason);
+  private void again(Why why) {
+    decided(Decisions.Kind.MOVED, target, why);
     if (progress.begun()) {
       shared.metrics().resume();
     } else {
@@ -312,7 +322,7 @@ final class GatewayCall {
       broken(chosen, failure);
     } else if (Verdict.moves(error) && progress.known() && attempts.moved()) {
       seamAt = Instant.now();
-      again("its instance leaves the device");
+      again(new Why("instance_leaves", "its instance leaves the device"));
     } else {
       client.end(error);
       finish(502, "stream_error");
@@ -337,7 +347,7 @@ final class GatewayCall {
       seamAt = Instant.now();
     }
     if (attempts.broke() && (!progress.begun() || progress.known())) {
-      again("its runtime failed");
+      again(new Why("runtime_failed", "its runtime failed"));
     } else {
       fail(
           ApiError.broken(
@@ -361,7 +371,10 @@ final class GatewayCall {
     if (finished) {
       return;
     }
-    decided(Decisions.Kind.TURNED_AWAY, target, error.code() + ": " + error.message());
+    decided(
+        Decisions.Kind.TURNED_AWAY,
+        target,
+        new Why(error.code(), error.code() + ": " + error.message()));
     client.end(error);
     finish(error.status(), error.code());
   }

@@ -176,13 +176,22 @@ public final class ManagementApi {
   /// @param kind `routed`, `refused`, `queued`, `held`, `turned_away`, `moved`, `loading`,
   ///   `load_refused` or `unloaded`
   /// @param device that was chosen or refused; `null` when none was
+  /// @param reason as a sentence
+  /// @param code of the reason, to count and to compare by
+  /// @param values the figures that it was decided on
   public record DecisionView(
       Instant at,
       FunctionName function,
       @Nullable String requestId,
       String kind,
       @Nullable DeviceId device,
-      String reason) {}
+      String reason,
+      String code,
+      Map<String, Double> values) {
+    public DecisionView {
+      values = Map.copyOf(values);
+    }
+  }
 
   public record DecisionList(List<DecisionView> decisions) {}
 

@@ -217,7 +217,9 @@ public final class ManagementRoutes {
                         decision.requestId(),
                         decision.kind().name().toLowerCase(Locale.ROOT),
                         decision.device(),
-                        decision.reason()))
+                        decision.why().text(),
+                        decision.why().code(),
+                        decision.why().values()))
                 .toList()));
   }
 

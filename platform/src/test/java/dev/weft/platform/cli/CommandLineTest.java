@@ -14,7 +14,9 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -204,6 +206,27 @@ final class CommandLineTest {
             INSTANCE     DEVICE   TIER    RUNNING   WAITING   HEADROOM   WEIGHTS     KV         CHUNKS   BLOCKS   WORKERS
             chat-00002   cpu-0    ready   3         1         -0.3 s     100.0 MiB   12.0 MiB   6        33/900   2
             idle-00001   cpu-0    ready   0         0         -          0 B         0 B        0        0/0      -
+            """);
+  }
+
+  @Test
+  void explainShowsTheFiguresThatDecisionsWereMadeOn() {
+    var late =
+        new ManagementApi.DecisionView(
+            Instant.EPOCH,
+            new FunctionName("chat"),
+            "r1",
+            "refused",
+            new DeviceId("cpu-0"),
+            "a first token would be late",
+            "not_in_time_prompts",
+            Map.of("waiting", 3.0, "lateSeconds", 1.25));
+
+    assertThat(ExplainCommand.text(new ManagementApi.DecisionList(List.of(late))))
+        .isEqualTo(
+            """
+            AT                     DECISION   DEVICE   REQUEST   REASON                        VALUES
+            1970-01-01T00:00:00Z   refused    cpu-0    r1        a first token would be late   lateSeconds=1.250 waiting=3
             """);
   }
 

@@ -5,6 +5,7 @@ import static dev.weft.platform.stub.PlatformClient.chatStream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import dev.weft.platform.stub.PlatformTest;
 import io.quarkus.test.junit.QuarkusTest;
 import java.io.IOException;
@@ -100,9 +101,11 @@ class ConsolePageTest extends PlatformTest {
             .headers()
             .firstValue("x-request-id")
             .orElseThrow();
-    String why =
-        client().get("/api/v1/decisions/" + request).json().at("/decisions/0/reason").asText();
+    JsonNode routed = client().get("/api/v1/decisions/" + request).json().at("/decisions/0");
+    String why = routed.path("reason").asText();
     assertThat(why).isNotBlank();
+    assertThat(routed.path("code").asText()).isEqualTo("fullest_batch");
+    assertThat(routed.at("/values/running").asDouble()).isZero();
     browser.await("document.querySelector('#decisions').innerText.includes('routed')");
     assertThat(browser.text("#decisions")).contains("shown", why);
     assertThat(browser.complaints()).isEmpty();

@@ -167,7 +167,7 @@ class ControlRoundTest {
     assertThat(decide()).as("one is its most").isEmpty();
 
     max = 2;
-    assertThat(loadOn(OTHER).reason()).contains("in time");
+    assertThat(loadOn(OTHER).why().values()).isEqualTo(Map.of("instances", 1.0));
     twoDevices = false;
     assertThat(decide()).as("there is no other device").isEmpty();
     twoDevices = true;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.instance.DeviceId;
+import dev.weft.functions.instance.Why;
 import dev.weft.platform.control.Decisions.Decision;
 import dev.weft.platform.control.Decisions.Kind;
 import org.junit.jupiter.api.Test;
@@ -17,9 +18,10 @@ class DecisionsTest {
 
   @Test
   void findsWhatWasDecidedAboutAFunctionOrARequest() {
-    decisions.instance(ONE, Kind.LOADING, DEVICE, "requests wait for it");
-    decisions.request(ONE, "r1", Kind.ROUTED, DEVICE, "the fullest batch");
-    decisions.request(TWO, "r2", Kind.HELD, null, "no instance is ready");
+    decisions.instance(ONE, Kind.LOADING, DEVICE, new Why("held", "requests wait for it"));
+    decisions.request(
+        ONE, "r1", Kind.ROUTED, DEVICE, new Why("fullest_batch", "the fullest batch"));
+    decisions.request(TWO, "r2", Kind.HELD, null, new Why("no_instance", "no instance is ready"));
 
     assertThat(decisions.of("one", 10))
         .extracting(Decision::kind)
@@ -34,9 +36,10 @@ class DecisionsTest {
 
   @Test
   void manyRequestsDoNotPushOutWhyAnInstanceCame() {
-    decisions.instance(ONE, Kind.LOADING, DEVICE, "requests wait for it");
+    decisions.instance(ONE, Kind.LOADING, DEVICE, new Why("held", "requests wait for it"));
     for (int i = 0; i < Decisions.KEPT_OF_REQUESTS + 10; i++) {
-      decisions.request(ONE, "r" + i, Kind.ROUTED, DEVICE, "the fullest batch");
+      decisions.request(
+          ONE, "r" + i, Kind.ROUTED, DEVICE, new Why("fullest_batch", "the fullest batch"));
     }
 
     assertThat(decisions.of("one", 1_000_000))

@@ -163,6 +163,10 @@ final class DevicesIT {
     assertThat(decisions.findValuesAsText("reason"))
         .anyMatch(reason -> reason.startsWith("not_in_time"))
         .anyMatch(reason -> reason.contains("cannot take all requests in time"));
+    assertThat(decisions)
+        .filteredOn(decision -> decision.path("kind").asText().equals("refused"))
+        .allMatch(decision -> decision.path("code").asText().startsWith("not_in_time"))
+        .allMatch(decision -> decision.path("values").size() == 1);
     String request = answers.getFirst().join().headers().firstValue("x-request-id").orElseThrow();
     assertThat(WEFT.succeed("explain", request)).contains("routed", "cpu-");
   }

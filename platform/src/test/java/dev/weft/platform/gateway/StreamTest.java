@@ -132,8 +132,8 @@ class StreamTest extends PlatformTest {
         .allMatch(each -> each.path("outputTokens").asInt() == 6);
     assertThat(client().get("/api/v1/decisions/snapped").json().path("decisions"))
         .filteredOn(decision -> decision.path("kind").asText().equals("moved"))
-        .extracting(decision -> decision.path("reason").asText())
-        .containsExactly("its runtime failed", "its instance leaves the device");
+        .extracting(decision -> decision.path("code").asText())
+        .containsExactly("runtime_failed", "instance_leaves");
   }
 
   /// The frames, with what differs from request to request taken out.

@@ -9,6 +9,7 @@ import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -149,7 +150,17 @@ public interface Engine extends AutoCloseable {
     }
 
     /// Refused, with the reason.
-    record Rejected(Code code, String message) implements Submission {
+    ///
+    /// @param values the figures behind it, where it is one of `NOT_IN_TIME`
+    record Rejected(Code code, String message, Map<String, Double> values) implements Submission {
+      public Rejected {
+        values = Map.copyOf(values);
+      }
+
+      Rejected(Code code, String message) {
+        this(code, message, Map.of());
+      }
+
       public enum Code {
         /// The queue is full; later may work.
         QUEUE_FULL,

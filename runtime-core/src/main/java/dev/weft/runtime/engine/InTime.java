@@ -91,7 +91,7 @@ final class InTime {
       return Optional.empty();
     }
     observer.onNotAdmitted(generation.entrance().revision(), refused.code());
-    return Optional.of(new Rejected(code(refused), refused.describe()));
+    return Optional.of(new Rejected(code(refused), refused.describe(), refused.values()));
   }
 
   private static Rejected.Code code(Refused refused) {

@@ -72,7 +72,8 @@ final class ErrorMapping {
               null,
               rejected.code().name().toLowerCase(Locale.ROOT),
               SOON,
-              null);
+              null,
+              rejected.values());
     };
   }
 

@@ -2,6 +2,7 @@ package dev.weft.runtime.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.weft.functions.ServiceLevel;
 import dev.weft.functions.instance.PerformanceTable;
@@ -90,6 +91,8 @@ class AdmissionTest extends DeviceLoopFixture {
             rejected -> {
               assertThat(rejected.code()).isEqualTo(Rejected.Code.NOT_IN_TIME_PROMPTS);
               assertThat(rejected.message()).contains("late");
+              assertThat(rejected.values()).containsOnlyKeys("lateSeconds");
+              assertThat(rejected.values().get("lateSeconds")).isCloseTo(1.31, within(0.05));
             });
     assertThat(slow.load().busy()).isFalse();
     assertThat(Requests.ask("abcdef").run(slow).text())

@@ -137,7 +137,7 @@ abstract class DeviceLoopFixture {
   static Rejected.Code rejection(DecoderInstance instance, Requests request) {
     return switch (instance.submit(request.build(), new RecordingListener())) {
       case Submission.Admitted _ -> throw new AssertionError("it was admitted");
-      case Rejected(var code, var message) -> {
+      case Rejected(var code, var message, _) -> {
         assertThat(message).isNotBlank();
         yield code;
       }

@@ -133,7 +133,7 @@ class DeviceLoopTest extends DeviceLoopFixture {
     var closer = Thread.startVirtualThread(closing::close);
     awaitUntil(() ->
         closing.submit(Requests.ask("c").build(), new RecordingListener())
-                instanceof Rejected(var code, _)
+                instanceof Rejected(var code, _, _)
             && code == Rejected.Code.CLOSING);
     assertThat(decoder.closed()).as("the step under way is waited for").isFalse();
     gate.open();

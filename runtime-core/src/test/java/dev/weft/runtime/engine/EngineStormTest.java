@@ -115,7 +115,7 @@ class EngineStormTest {
       var request = request(random, poisoned);
       var listener = new RecordingListener();
       Submission submission = instance.submit(request.build(), listener);
-      while (submission instanceof Submission.Rejected(var code, var message)) {
+      while (submission instanceof Submission.Rejected(var code, var message, _)) {
         assertThat(code).as(message).isEqualTo(Submission.Rejected.Code.QUEUE_FULL);
         // The queue empties as the steps go on.
         LockSupport.parkNanos(50_000);

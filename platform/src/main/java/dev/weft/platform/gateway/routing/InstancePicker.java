@@ -52,13 +52,13 @@ public final class InstancePicker {
         new Routing.Request(
             revision.id(), revision.spec().quantization(), revision.spec().devices(), 0, 0, tried);
     return switch (Routing.decide(request, placed.stream().map(Fleet.Placed::status).toList())) {
-      case Routing.Ready(var device, var reason) ->
+      case Routing.Ready(var device, var why) ->
           placed.stream()
               .map(Fleet.Placed::device)
               .filter(candidate -> candidate.id().equals(device))
               .findFirst()
               .map(Fleet.Device::address)
-              .map(address -> new Target(revision.id(), device, address, reason));
+              .map(address -> new Target(revision.id(), device, address, why));
       case Routing.Joins _, Routing.Loads _, Routing.Nowhere _ -> Optional.empty();
     };
   }

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /// An error as a client sees it: `{"error":{"message","type","param","code"}}`, all four keys
@@ -11,13 +12,30 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param retryAfter when trying again may help; `null` when there is no telling or no use
 /// @param loading how far the instance is that the request would need; `null` otherwise
+/// @param values the figures behind a refusal, in an object beside `error`; empty where there are
+///   none
 public record ApiError(
     Category category,
     String message,
     @Nullable String param,
     @Nullable String code,
     @Nullable Duration retryAfter,
-    @Nullable Loading loading) {
+    @Nullable Loading loading,
+    Map<String, Double> values) {
+  public ApiError {
+    values = Map.copyOf(values);
+  }
+
+  /// One without figures.
+  public ApiError(
+      Category category,
+      String message,
+      @Nullable String param,
+      @Nullable String code,
+      @Nullable Duration retryAfter,
+      @Nullable Loading loading) {
+    this(category, message, param, code, retryAfter, loading, Map.of());
+  }
 
   /// What kind of failure it is; gives the status and OpenAI's `type`.
   public enum Category {
@@ -90,6 +108,10 @@ public record ApiError(
     error.put("code", code);
     if (loading != null) {
       json.set("loading", loading.toJson());
+    }
+    if (!values.isEmpty()) {
+      ObjectNode figures = json.putObject("values");
+      values.forEach((name, value) -> figures.put(name, value));
     }
     return json;
   }
