@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 ///   are the base's
 /// @param quantization how the weights are held on a device
 /// @param kvCache how the keys and values of a generation's tokens are held on a device
-/// @param serviceLevel the latency that callers are promised
+/// @param serviceLevel the latency that callers are promised, and how much that counts
 /// @param scaling how many instances there are, and for how long
 /// @param devices the kinds of device that the function may be placed on; all when left out
 /// @param limits bounds on what callers may ask for at once

@@ -77,6 +77,7 @@ class ManifestSchemaTest {
         "scaling: {keepAlive: 5m30s}",
         "scaling: [1]",
         "serviceLevel: {tpot: fast}",
+        "serviceLevel: {priority: 0}",
         "limits: {maxHeldRequests: 0}",
         "limits: {maxOutputTokens: 0}",
         "quantization: int4",

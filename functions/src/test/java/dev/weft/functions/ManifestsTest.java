@@ -36,6 +36,7 @@ class ManifestsTest {
         serviceLevel:
           ttft: 500ms
           tpot: PT0.05S
+          priority: 2
         scaling:
           min: 1
           max: 3
@@ -70,7 +71,7 @@ class ManifestsTest {
     assertThat(spec.quantization()).isEqualTo(Quantization.W8A8);
     assertThat(spec.kvCache()).isEqualTo(KvCache.INT8);
     assertThat(spec.serviceLevel())
-        .isEqualTo(new ServiceLevel(Duration.ofMillis(500), Duration.ofMillis(50)));
+        .isEqualTo(new ServiceLevel(Duration.ofMillis(500), Duration.ofMillis(50), 2));
     assertThat(spec.scaling())
         .isEqualTo(new Scaling(1, 3, Duration.ofHours(1), Duration.ofSeconds(90)));
     assertThat(spec.devices()).containsExactly(DeviceClass.CPU, DeviceClass.GPU);

@@ -37,6 +37,7 @@ final class Samples {
         serviceLevel:
           ttft: 500ms
           tpot: 50ms
+          priority: 3
         scaling:
           min: 0
           max: 3

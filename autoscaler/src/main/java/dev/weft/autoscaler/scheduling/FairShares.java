@@ -3,8 +3,8 @@ package dev.weft.autoscaler.scheduling;
 /// What each function got lately, so that none starves where there is not enough for all.
 ///
 /// Of the devices' time, for its weight: whoever got least goes first when several wait. Time
-/// counts for half after five minutes, so a function that is called rarely finds its share unused,
-/// and one that is called all the time pays for what it takes.
+/// counts for half after a while, five minutes unless said otherwise, so a function that is called
+/// rarely finds its share unused, and one that is called all the time pays for what it takes.
 ///
 /// Of places: a function is *owed* one while fewer than a tenth of its requests got one, the first
 /// always. To owe more costs more than it brings: where everybody is owed, everybody is displaced.
@@ -15,6 +15,7 @@ public final class FairShares {
   private static final double LEAST_PLACED = 0.1;
   private static final double NANOS_PER_SECOND = 1e9;
 
+  private final double halfLifeNanos;
   private final double[] weights;
   private final double[] nanos;
   private final long[] at;
@@ -23,6 +24,17 @@ public final class FairShares {
 
   /// @param weights of the functions, above 0
   public FairShares(double... weights) {
+    this(HALF_LIFE_NANOS, weights);
+  }
+
+  /// @param halfLifeNanos after which time counts for half
+  /// @param weights of the functions, above 0
+  public static FairShares forgetting(long halfLifeNanos, double... weights) {
+    return new FairShares(halfLifeNanos, weights);
+  }
+
+  private FairShares(double halfLifeNanos, double[] weights) {
+    this.halfLifeNanos = halfLifeNanos;
     this.weights = weights.clone();
     this.nanos = new double[weights.length];
     this.at = new long[weights.length];
@@ -62,6 +74,6 @@ public final class FairShares {
   }
 
   private double left(int function, long now) {
-    return nanos[function] * Math.pow(2, (at[function] - now) / HALF_LIFE_NANOS);
+    return nanos[function] * Math.pow(2, (at[function] - now) / halfLifeNanos);
   }
 }

@@ -1,6 +1,7 @@
 package dev.weft.autoscaler.scheduling;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /// Which instance of a device runs the next step.
@@ -9,8 +10,12 @@ import java.util.Optional;
 ///    instances none waits for longer than the patience and `n` grants, however late the others
 ///    are. Without this rule a device that has more than it can do would serve those that are
 ///    latest and let one with more time starve.
-/// 2. Else, when a token is due within [Rules#comfortNanos], the instance whose token is due first.
-/// 3. Else nobody is in a hurry, and what counts is that requests end and leave their memory to
+/// 2. Else, while tokens are late already, of the instances that are late the one that got least of
+///    the device's time for its priority: what is late is late, and what there is too little of
+///    goes round by what functions count for. Of two that got the same, the one whose token is due
+///    first.
+/// 3. Else, when a token is due within [Rules#comfortNanos], the instance whose token is due first.
+/// 4. Else nobody is in a hurry, and what counts is that requests end and leave their memory to
 ///    others. Serving the least headroom here would bring all of them to the same headroom, so that
 ///    all would end late; instead prompts go first, then instances take turns.
 ///
@@ -44,11 +49,35 @@ public final class StepChoice {
     if (!longest.equals(earliest) && now - longest.waitsSince() >= rules.patienceNanos()) {
       return new Step(longest, 1, Reason.WAITED_LONG, longest.deadline() - now);
     }
+    if (earliest.deadline() < now) {
+      Candidate owed = owed(candidates, now);
+      Reason reason = owed.equals(earliest) ? Reason.LEAST_HEADROOM : Reason.FAIR_SHARE;
+      return new Step(owed, 1, reason, owed.deadline() - now);
+    }
     if (earliest.deadline() - now > rules.comfortNanos()) {
       Candidate turn = prompt == null ? longest : prompt;
       return new Step(turn, Math.max(1, turn.quota()), Reason.ITS_TURN, turn.deadline() - now);
     }
     return new Step(earliest, 1, Reason.LEAST_HEADROOM, earliest.deadline() - now);
+  }
+
+  /// Of those that are late.
+  private static Candidate owed(List<? extends Candidate> candidates, long now) {
+    Candidate owed = null;
+    for (int i = 0; i < candidates.size(); i++) {
+      Candidate candidate = candidates.get(i);
+      if (candidate.runnable()
+          && candidate.deadline() < now
+          && (owed == null || lessServed(candidate, owed))) {
+        owed = candidate;
+      }
+    }
+    return Objects.requireNonNull(owed);
+  }
+
+  private static boolean lessServed(Candidate candidate, Candidate before) {
+    int more = Double.compare(candidate.deviceSeconds(), before.deviceSeconds());
+    return more < 0 || (more == 0 && due(candidate, before));
   }
 
   private static boolean due(Candidate candidate, Candidate before) {
@@ -82,6 +111,12 @@ public final class StepChoice {
 
     /// The most steps of one grant.
     int quota();
+
+    /// Seconds of the device's time that it got lately, for a priority of 1; the same for all where
+    /// priorities are not told apart.
+    default double deviceSeconds() {
+      return 0;
+    }
   }
 
   /// How one is chosen.
@@ -126,6 +161,7 @@ public final class StepChoice {
   /// Why it and no other.
   public enum Reason {
     LEAST_HEADROOM,
+    FAIR_SHARE,
     WAITED_LONG,
     ITS_TURN
   }

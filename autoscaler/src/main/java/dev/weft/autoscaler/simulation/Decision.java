@@ -31,6 +31,8 @@ public enum Decision {
   SHRANK,
   /// A step was granted to the token due first.
   STEP_LEAST_HEADROOM,
+  /// A step was granted to who was late and had got least.
+  STEP_FAIR_SHARE,
   /// A step was granted to who had waited too long.
   STEP_WAITED_LONG,
   /// A step was granted in turn.

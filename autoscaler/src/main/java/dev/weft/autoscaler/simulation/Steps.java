@@ -38,6 +38,7 @@ final class Steps {
       world.recorder.decided(
           switch (step.reason()) {
             case LEAST_HEADROOM -> Decision.STEP_LEAST_HEADROOM;
+            case FAIR_SHARE -> Decision.STEP_FAIR_SHARE;
             case WAITED_LONG -> Decision.STEP_WAITED_LONG;
             case ITS_TURN -> Decision.STEP_ITS_TURN;
           });

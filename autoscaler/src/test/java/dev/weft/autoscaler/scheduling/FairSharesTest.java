@@ -22,6 +22,13 @@ class FairSharesTest {
   }
 
   @Test
+  void timeIsForgottenAsFastAsSaid() {
+    FairShares shares = FairShares.forgetting(SECOND, 1);
+    shares.used(0, 8 * SECOND, 0);
+    assertThat(shares.got(0, 2 * SECOND)).isCloseTo(2, within(1e-9));
+  }
+
+  @Test
   void thePlaceOfTheFirstIsOwedAndThenOneInTen() {
     FairShares shares = new FairShares(1);
     assertThat(shares.owed(0)).as("nobody came").isFalse();

@@ -32,6 +32,17 @@ class StepChoiceTest {
   }
 
   @Test
+  void ofThoseThatAreLateWhoeverGotLeastGoesFirst() {
+    Instance latest = new Instance("latest", -90, 0).got(3);
+    Instance owed = new Instance("owed", -20, 0).got(1);
+    Instance soon = new Instance("soon", 50, 0);
+    assertThat(step(0, latest, owed, soon)).isEqualTo(new Step(owed, 1, Reason.FAIR_SHARE, -20));
+    assertThat(step(0, latest, owed.unable(), soon))
+        .as("who is in time does not push in")
+        .isEqualTo(new Step(latest, 1, Reason.LEAST_HEADROOM, -90));
+  }
+
+  @Test
   void withoutHurryAPromptGoesFirst() {
     Instance prompt = new Instance("prompt", 700, 9).prompt();
     Step step = step(10, new Instance("a", 500, 0), prompt);
@@ -90,6 +101,7 @@ class StepChoiceTest {
     private long waitsSince;
     private boolean prompt;
     private boolean runnable = true;
+    private double got;
 
     Instance(String name, long deadline, long waitsSince) {
       this.name = name;
@@ -99,6 +111,11 @@ class StepChoiceTest {
 
     Instance prompt() {
       prompt = true;
+      return this;
+    }
+
+    Instance got(double seconds) {
+      got = seconds;
       return this;
     }
 
@@ -130,6 +147,11 @@ class StepChoiceTest {
     @Override
     public int quota() {
       return 3;
+    }
+
+    @Override
+    public double deviceSeconds() {
+      return got;
     }
   }
 }

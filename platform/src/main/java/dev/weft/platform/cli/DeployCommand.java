@@ -5,14 +5,9 @@ import dev.weft.functions.Function;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.FunctionSpec;
 import dev.weft.functions.InvalidManifestException;
-import dev.weft.functions.KvCache;
-import dev.weft.functions.Limits;
 import dev.weft.functions.Manifests;
 import dev.weft.functions.Model;
 import dev.weft.functions.ModelSource;
-import dev.weft.functions.Quantization;
-import dev.weft.functions.Scaling;
-import dev.weft.functions.ServiceLevel;
 import dev.weft.platform.management.ManagementApi;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -21,7 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -39,7 +34,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "",
       "weft deploy function.yaml                   a manifest (several in one file with ---; - is standard input)",
-      "weft deploy ./model.gguf --name mine        a model file, with defaults that are printed",
+      "weft deploy ./model.gguf --name mine        a model file; what it is declared as is printed",
+      "weft deploy ./model.gguf --ttft 500ms --priority 2",
       "weft deploy hf://org/name@revision          a model of the hub",
       "weft deploy --catalog smollm2               a ready one"
     })
@@ -57,14 +53,7 @@ final class DeployCommand implements Runnable {
       description = "The function's name (default: the model's).")
   private @Nullable String name;
 
-  @Option(names = "--quantization", paramLabel = "Q", description = "${COMPLETION-CANDIDATES}.")
-  private Quantization quantization = Quantization.AUTO;
-
-  @Option(
-      names = "--context-length",
-      paramLabel = "TOKENS",
-      description = "The longest prompt plus answer.")
-  private @Nullable Integer contextLength;
+  @Mixin private SpecOptions declared;
 
   @Option(names = "--wait", description = "Return once the function answers.")
   private boolean wait;
@@ -86,13 +75,21 @@ final class DeployCommand implements Runnable {
 
     @Option(names = "--catalog", paramLabel = "NAME", description = "A function of the catalog.")
     private @Nullable String catalog;
+
+    /// Neither a manifest nor a name in the catalog.
+    boolean fromModel() {
+      return source != null && !source.equals("-") && !source.matches(".*\\.(yaml|yml|json)");
+    }
   }
 
   @Override
   public void run() {
+    List<Function> functions = functions();
     ApiClient api = weft.api();
     PrintWriter out = spec.commandLine().getOut();
-    List<Function> functions = functions();
+    if (what.fromModel() && !output.json()) {
+      out.println(Manifests.toYaml(functions.getFirst()));
+    }
     for (Function function : functions) {
       var deployed =
           api.post(
@@ -110,21 +107,31 @@ final class DeployCommand implements Runnable {
     }
   }
 
+  /// What is to be deployed, as it is declared and with what options say instead.
   private List<Function> functions() {
     try {
-      if (what.catalog != null) {
-        return List.of(fromCatalog(what.catalog));
-      }
-      if (what.file != null) {
-        return Manifests.parse(read(what.file));
-      }
-      String source = what.source == null ? "" : what.source;
-      return isManifest(source) ? Manifests.parse(read(source)) : List.of(fromModel(source));
+      return written().stream().map(declared::apply).toList();
     } catch (InvalidManifestException e) {
       throw new CliException(
           e.field().isEmpty() ? e.getMessage() : e.field() + ": " + e.getMessage(),
           "Correct the manifest and deploy again.");
     }
+  }
+
+  private List<Function> written() {
+    if (what.catalog != null) {
+      return List.of(fromCatalog(what.catalog));
+    }
+    if (what.fromModel()) {
+      return List.of(fromModel(Objects.requireNonNull(what.source)));
+    }
+    if (name != null) {
+      throw new CliException(
+          "--name does not go with a manifest, which names its functions",
+          "Write the name into the manifest, or leave the option out.");
+    }
+    return Manifests.parse(
+        read(Objects.requireNonNull(what.file == null ? what.source : what.file)));
   }
 
   private Function fromCatalog(String ready) {
@@ -141,10 +148,6 @@ final class DeployCommand implements Runnable {
         .collect(Collectors.joining(", "));
   }
 
-  private static boolean isManifest(String source) {
-    return source.equals("-") || source.matches(".*\\.(yaml|yml|json)");
-  }
-
   private static String read(String file) {
     try {
       return file.equals("-")
@@ -156,27 +159,12 @@ final class DeployCommand implements Runnable {
     }
   }
 
-  /// A function with defaults for everything but the model; the manifest is printed, to be kept and
-  /// edited.
+  /// A function with defaults for everything but the model.
   private Function fromModel(String source) {
     ModelSource model = source.contains("://") ? ModelSource.of(source) : local(source);
-    FunctionName function = new FunctionName(name == null ? nameOf(source) : name);
-    Function manifest =
-        Function.of(
-            function,
-            new FunctionSpec(
-                new Model(null, List.of(model), contextLength),
-                null,
-                quantization,
-                KvCache.AUTO,
-                ServiceLevel.DEFAULT,
-                Scaling.DEFAULT,
-                Set.of(),
-                Limits.DEFAULT));
-    if (!output.json()) {
-      spec.commandLine().getOut().println(Manifests.toYaml(manifest));
-    }
-    return manifest;
+    return Function.of(
+        new FunctionName(name == null ? nameOf(source) : name),
+        FunctionSpec.of(new Model(null, List.of(model), null)));
   }
 
   private static ModelSource local(String source) {

@@ -139,6 +139,16 @@ final class CommandLineTest {
   }
 
   @Test
+  void aNameBesideAManifestIsRefused() throws Exception {
+    Path manifest = Files.writeString(home.resolve("f.yaml"), "kind: Function\n");
+    Files.createDirectories(home.resolve("keys"));
+    assertThat(
+            execute("--home", home.toString(), "deploy", manifest.toString(), "--name", "another"))
+        .isEqualTo(1);
+    assertThat(err.toString()).contains("--name does not go with a manifest");
+  }
+
+  @Test
   void anUnknownCommandIsAUsageError() {
     assertThat(execute("lst")).isEqualTo(2);
     assertThat(err.toString()).contains("lst");

@@ -188,6 +188,11 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   }
 
   @Override
+  public int priority() {
+    return options.serviceLevel().priority();
+  }
+
+  @Override
   public int quota() {
     return deadlines.quota(options.profile().times(), planner.runningCount());
   }

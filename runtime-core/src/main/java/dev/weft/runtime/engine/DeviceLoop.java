@@ -2,6 +2,7 @@ package dev.weft.runtime.engine;
 
 import dev.weft.autoscaler.admission.InstanceLoad;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.ServiceLevel;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.memory.BlockSupply;
@@ -125,9 +126,11 @@ public final class DeviceLoop implements Engine {
   }
 
   @Override
-  public EncoderInstance add(RevisionId revision, EncoderExecutable executable) {
+  public EncoderInstance add(
+      RevisionId revision, EncoderExecutable executable, ServiceLevel serviceLevel) {
     var instance =
-        new EncoderLoop(revision, executable, settings.embeddingTokens(), observer, link);
+        new EncoderLoop(
+            revision, executable, serviceLevel, settings.embeddingTokens(), observer, link);
     start(instance);
     return instance;
   }

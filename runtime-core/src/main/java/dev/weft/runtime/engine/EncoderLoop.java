@@ -24,6 +24,7 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
 
   private final RevisionId revision;
   private final EncoderExecutable executable;
+  private final ServiceLevel serviceLevel;
   private final StepPace pace;
   private final EngineObserver observer;
   private final DeviceThread device;
@@ -53,11 +54,13 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
   EncoderLoop(
       RevisionId revision,
       EncoderExecutable executable,
+      ServiceLevel serviceLevel,
       int stepTokens,
       EngineObserver observer,
       DeviceThread device) {
     this.revision = revision;
     this.executable = executable;
+    this.serviceLevel = serviceLevel;
     pace = new StepPace(stepTokens);
     this.observer = observer;
     this.device = device;
@@ -87,7 +90,7 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
       return full(before);
     }
     outstandingJobs.incrementAndGet();
-    var job = new Job(texts, device.nanoTime() + ServiceLevel.DEFAULT.ttft().toNanos());
+    var job = new Job(texts, device.nanoTime() + serviceLevel.ttft().toNanos());
     if (!device.offer(() -> accept(job))) {
       leave(job);
       return closing ? unloaded() : full(before);
@@ -123,6 +126,11 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
   @Override
   public long due() {
     return jobs.stream().mapToLong(job -> job.due).min().orElse(Long.MAX_VALUE);
+  }
+
+  @Override
+  public int priority() {
+    return serviceLevel.priority();
   }
 
   @Override

@@ -33,7 +33,10 @@ public interface Engine extends AutoCloseable {
       KvShare kv);
 
   /// Puts a compiled encoder to work. The instance owns the executable from now on.
-  EncoderInstance add(RevisionId revision, EncoderExecutable executable);
+  ///
+  /// @param serviceLevel what its callers are promised: all vectors of a call within its time to
+  ///   first token
+  EncoderInstance add(RevisionId revision, EncoderExecutable executable, ServiceLevel serviceLevel);
 
   /// Runs a task on the device's thread, between two steps, and returns when it is done; what it
   /// throws is thrown here. False when the engine has ended and the task was not run. Not to be

@@ -1,30 +1,41 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.autoscaler.scheduling.FairShares;
 import dev.weft.autoscaler.scheduling.StepChoice;
 import dev.weft.autoscaler.scheduling.StepChoice.Step;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// Whose step is next: the instances of a device, and the choice among them by [StepChoice]. Used
-/// by the device's thread.
+/// Whose step is next: the instances of a device, the choice among them by [StepChoice], and what
+/// each got of the device's time. Used by the device's thread.
 final class Turns {
   private static final StepChoice.Rules RULES = StepChoice.Rules.DEFAULT;
+
+  /// What an instance got counts for half after so long: one that had the device for itself does
+  /// not pay for that when others come.
+  private static final long MEMORY_NANOS = Duration.ofSeconds(5).toNanos();
 
   /// Whoever was served last comes last, and so loses where two are equal.
   private final List<Place> places = new ArrayList<>();
 
   private @Nullable Place granted;
   private int stepsLeft;
+  private long now;
 
-  /// An instance, and since when it could have run.
-  private static final class Place implements StepChoice.Candidate {
+  /// An instance, since when it could have run, and what it got.
+  private final class Place implements StepChoice.Candidate {
     private final Work work;
+    private final FairShares share;
     private long waitsSince;
+    private long begunAt;
 
     Place(Work work, long now) {
       this.work = work;
+      share = FairShares.forgetting(MEMORY_NANOS, work.priority());
       waitsSince = now;
+      begunAt = now;
     }
 
     @Override
@@ -51,6 +62,11 @@ final class Turns {
     @Override
     public int quota() {
       return work.quota();
+    }
+
+    @Override
+    public double deviceSeconds() {
+      return share.got(0, now);
     }
   }
 
@@ -85,9 +101,11 @@ final class Turns {
   ///
   /// @param news whether something came since the last turn that may be in a greater hurry
   @Nullable Turn next(long now, boolean news) {
+    this.now = now;
     Place last = granted;
     if (last != null && !news && stepsLeft > 0 && last.runnable() && last.work.due() > now) {
       stepsLeft--;
+      last.begunAt = now;
       return new Turn(last.work, StepChoice.Reason.ITS_TURN, last.work.due() - now);
     }
     for (Place place : places) {
@@ -101,17 +119,19 @@ final class Turns {
       return null;
     }
     granted = chosen;
+    chosen.begunAt = now;
     stepsLeft = steps - 1;
     places.remove(chosen);
     places.add(chosen);
     return new Turn(chosen.work, reason, headroom);
   }
 
-  /// Says that a turn has ended.
+  /// Says that the turn that was given last has ended.
   void ended(Work work, long now) {
     for (Place place : places) {
       if (place.work.equals(work)) {
         place.waitsSince = now;
+        place.share.used(0, now - place.begunAt, now);
       }
     }
   }

@@ -11,6 +11,9 @@ interface Work {
   /// `Long.MAX_VALUE` when nobody waits for one.
   long due();
 
+  /// How much it counts where not all can be in time.
+  int priority();
+
   /// The most steps of one grant while nobody is in a hurry.
   int quota();
 

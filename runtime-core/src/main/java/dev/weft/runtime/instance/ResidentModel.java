@@ -83,7 +83,7 @@ final class ResidentModel implements Resident {
       }
       case Executable.Encoder(EncoderExecutable executable) -> {
         int dimensions = executable.dimensions();
-        var encoder = engine.add(revision.id(), executable);
+        var encoder = engine.add(revision.id(), executable, revision.spec().serviceLevel());
         instance = encoder;
         model = new ServingModel.Embedder(common, encoder, dimensions);
       }

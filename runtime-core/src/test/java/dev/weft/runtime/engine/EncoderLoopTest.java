@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.ServiceLevel;
 import dev.weft.runtime.backend.FakeEncoder;
 import dev.weft.runtime.engine.Engine.EncoderInstance;
 import dev.weft.runtime.memory.SwapSpace;
@@ -35,7 +36,7 @@ class EncoderLoopTest {
   private final CountDownLatch arrived = new CountDownLatch(1);
   private final FakeEncoder encoder = new FakeEncoder().beforeStep(this::before);
   private final EncoderInstance instance =
-      engine.add(new RevisionId(new FunctionName("test"), 1), encoder);
+      engine.add(new RevisionId(new FunctionName("test"), 1), encoder, ServiceLevel.DEFAULT);
 
   private void before(List<int[]> texts) {
     steps.add(texts);

@@ -3,6 +3,7 @@ package dev.weft.runtime.engine;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.Quantization;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.ServiceLevel;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.KvType;
@@ -188,6 +189,8 @@ public abstract class EngineFixture {
     open.addFirst(model);
     var options = new CompileOptions(quantization(), 64, 0, 256, 8);
     return engine.add(
-        REVISION, backend().compile((EncoderSpec) model.spec(), model.weights(), options));
+        REVISION,
+        backend().compile((EncoderSpec) model.spec(), model.weights(), options),
+        ServiceLevel.DEFAULT);
   }
 }

@@ -18,9 +18,15 @@ class TurnsTest {
     private boolean hasWork = true;
     private long due;
     private int quota = 1;
+    private final int priority;
 
     Instance(Duration due) {
+      this(due, 1);
+    }
+
+    Instance(Duration due, int priority) {
       this.due = due.toNanos();
+      this.priority = priority;
       turns.add(this, now);
     }
 
@@ -32,6 +38,11 @@ class TurnsTest {
     @Override
     public long due() {
       return due;
+    }
+
+    @Override
+    public int priority() {
+      return priority;
     }
 
     @Override
@@ -55,8 +66,13 @@ class TurnsTest {
   }
 
   private Turns.Turn next() {
+    return next(Duration.ZERO);
+  }
+
+  private Turns.Turn next(Duration stepTakes) {
     Turns.Turn turn = turns.next(now, false);
     assertThat(turn).isNotNull();
+    now += stepTakes.toNanos();
     turns.ended(turn.work(), now);
     return turn;
   }
@@ -64,8 +80,7 @@ class TurnsTest {
   private List<Work> order(int steps, Duration stepTakes) {
     List<Work> order = new ArrayList<>();
     for (int i = 0; i < steps; i++) {
-      order.add(next().work());
-      now += stepTakes.toNanos();
+      order.add(next(stepTakes).work());
     }
     return order;
   }
@@ -104,6 +119,32 @@ class TurnsTest {
 
     assertThat(order.stream().filter(patient::equals).count()).isBetween(3L, 6L);
     assertThat(order).contains(late);
+  }
+
+  @Test
+  void whatIsLateGetsTimeByItsPriority() {
+    var once = new Instance(Duration.ZERO.minusSeconds(9), 1);
+    var thrice = new Instance(Duration.ZERO.minusSeconds(1), 3);
+    now = 1;
+
+    List<Work> order = order(400, Duration.ofMillis(10));
+
+    assertThat(order.stream().filter(thrice::equals).count()).isBetween(290L, 310L);
+    assertThat(order).contains(once);
+  }
+
+  @Test
+  void whoHadTheDeviceForItselfDoesNotPayForItLater() {
+    var alone = new Instance(Duration.ofSeconds(-1));
+    assertThat(order(10_000, Duration.ofMillis(10))).containsOnly(alone);
+    var newcomer = new Instance(Duration.ofSeconds(-1));
+
+    List<Work> order = order(2_000, Duration.ofMillis(10));
+
+    assertThat(order.subList(1_000, 2_000).stream().filter(alone::equals).count())
+        .as("ten seconds later both get their half")
+        .isBetween(350L, 510L);
+    assertThat(order).contains(newcomer);
   }
 
   @Test
