@@ -111,6 +111,10 @@ function deviceCard(view) {
       + bytes(memory.actualBytes) + " of " + bytes(memory.capacityBytes) + "; "
       + chunks.held + " of " + chunks.total + " chunks"),
     bar(status));
+  if (memory.kvLastsMillis !== undefined) {
+    card.append(element("p", {class: "bad"},
+      "KV memory is expected to last " + seconds(memory.kvLastsMillis) + " for what runs"));
+  }
   if (status.instances.length > 0) {
     card.append(element("table", {"aria-label": "Instances on " + view.device},
       element("thead", {}, element("tr", {},

@@ -21,9 +21,9 @@ import java.util.stream.Stream;
 
 /// Which device answers a request, decided on the latest snapshot of each.
 ///
-/// 1. A ready instance that can take the request at once; of several the one with the fullest
-///    batch, so that others empty and can go.
-/// 2. Else a ready instance with the shortest queue.
+/// 1. A ready instance that can take the request at once, where memory lasts for what runs; of
+///    several the one with the fullest batch, so that others empty and can go.
+/// 2. Else a ready instance with the shortest queue, where memory lasts before where it does not.
 /// 3. Else a device that is loading the revision already.
 /// 4. Else, among the devices that may load it, processors before graphics cards, the one that
 ///    rendezvous hashing of the function's name gives.
@@ -33,7 +33,9 @@ public final class Routing {
   private static final Comparator<Warm> FULLEST_BATCH =
       Comparator.comparingInt((Warm warm) -> warm.instance().runningRequests()).reversed();
   private static final Comparator<Warm> SHORTEST_QUEUE =
-      Comparator.comparingInt(warm -> warm.instance().waitingRequests());
+      Comparator.comparing(Warm::memoryLasts)
+          .reversed()
+          .thenComparingInt(warm -> warm.instance().waitingRequests());
   private static final Comparator<Warm> BY_ID = Comparator.comparing(warm -> warm.device().value());
 
   private Routing() {}
@@ -91,7 +93,7 @@ public final class Routing {
         instances(request, devices).filter(warm -> warm.instance().tier() == Tier.READY).toList();
     Optional<Outcome> runsAtOnce =
         ready.stream()
-            .filter(warm -> hasRoom(request, warm.instance()))
+            .filter(warm -> warm.memoryLasts() && hasRoom(request, warm.instance()))
             .min(FULLEST_BATCH.thenComparing(BY_ID))
             .map(warm ->
                 new Ready(
@@ -167,14 +169,14 @@ public final class Routing {
         .flatMap(device ->
             device.instances().stream()
                 .filter(instance -> instance.revision().equals(request.revision()))
-                .map(instance -> new Warm(device.device(), instance)));
+                .map(instance -> new Warm(device.device(), device.memory().lasts(), instance)));
   }
 
   private static String lowerCase(Enum<?> value) {
     return value.name().toLowerCase(Locale.ROOT);
   }
 
-  private record Warm(DeviceId device, InstanceStatus instance) {
+  private record Warm(DeviceId device, boolean memoryLasts, InstanceStatus instance) {
     Map<String, Double> load() {
       return Map.of(
           "running", (double) instance.runningRequests(),

@@ -74,6 +74,39 @@ class RoutingTest {
   }
 
   @Test
+  void passesByADeviceWhoseMemoryIsAboutToEnd() {
+    DeviceStatus ending = lasting(3_000L, cpu("cpu-0", ready(MINE, 8, 0)));
+
+    assertThat(device(Routing.decide(ANY, List.of(ending, cpu("cpu-1", ready(MINE, 1, 0))))))
+        .isEqualTo("cpu-1");
+    assertThat(device(Routing.decide(ANY, List.of(ending, cpu("cpu-1", ready(MINE, 1, 4))))))
+        .as("to wait is better there than here")
+        .isEqualTo("cpu-1");
+    assertThat(device(Routing.decide(ANY, List.of(ending))))
+        .as("there is no other")
+        .isEqualTo("cpu-0");
+  }
+
+  private static DeviceStatus lasting(long millis, DeviceStatus status) {
+    DeviceStatus.Memory memory = status.memory();
+    return new DeviceStatus(
+        status.device(),
+        status.deviceClass(),
+        status.runtimeId(),
+        status.version(),
+        status.phase(),
+        new DeviceStatus.Memory(
+            memory.capacityBytes(),
+            memory.plannedBytes(),
+            memory.actualBytes(),
+            memory.chunks(),
+            millis),
+        status.quantizations(),
+        status.capabilities(),
+        status.instances());
+  }
+
+  @Test
   void takesTheShortestQueueWhereNoneHasRoom() {
     assertThat(
             Routing.decide(

@@ -5,6 +5,7 @@ import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Quantization;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /// What a runtime says of its device: the authority that gateways and the controller work on
 /// snapshots of.
@@ -59,7 +60,25 @@ public record DeviceStatus(
   /// Bytes of the device's memory: all that Weft may use, what is planned, what is held.
   ///
   /// @param chunks what KV memory, and the memory that steps compute in, is made of
-  public record Memory(long capacityBytes, long plannedBytes, long actualBytes, Chunks chunks) {
+  /// @param kvLastsMillis how long KV memory is expected to last for what runs now; `null` when its
+  ///   end is not in sight
+  public record Memory(
+      long capacityBytes,
+      long plannedBytes,
+      long actualBytes,
+      Chunks chunks,
+      @Nullable Long kvLastsMillis) {
+    /// One whose end is not in sight.
+    public Memory(long capacityBytes, long plannedBytes, long actualBytes, Chunks chunks) {
+      this(capacityBytes, plannedBytes, actualBytes, chunks, null);
+    }
+
+    /// Whether what runs now is expected to find memory for all of its tokens.
+    @JsonIgnore
+    public boolean lasts() {
+      return kvLastsMillis == null;
+    }
+
     public long freeBytes() {
       return capacityBytes - plannedBytes;
     }

@@ -76,6 +76,7 @@ final class TopCommand implements Runnable {
             "PLANNED",
             "ACTUAL",
             "KV",
+            "LASTS",
             "ACTIVATIONS",
             "CHUNKS"));
     List<List<String>> instances = new ArrayList<>();
@@ -109,7 +110,7 @@ final class TopCommand implements Runnable {
     if (status == null) {
       String absence = device.absence();
       String state = absence == null ? "away" : "away: " + absence;
-      return List.of(device.device().value(), "-", state, "-", "-", "-", "-", "-", "-");
+      return List.of(device.device().value(), "-", state, "-", "-", "-", "-", "-", "-", "-");
     }
     DeviceStatus.Memory memory = status.memory();
     DeviceStatus.Chunks chunks = memory.chunks();
@@ -121,6 +122,7 @@ final class TopCommand implements Runnable {
         Terminal.bytes(memory.plannedBytes()),
         Terminal.bytes(memory.actualBytes()),
         Terminal.bytes(chunks.kvBytes()),
+        seconds(memory.kvLastsMillis()),
         Terminal.bytes(chunks.activationBytes()),
         "%d/%d".formatted(chunks.held(), chunks.total()));
   }

@@ -15,6 +15,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -103,6 +104,7 @@ final class ControlRound {
     List<DeviceStatus> devices =
         fleet.statuses().stream()
             .filter(status -> !taken.contains(status.device()))
+            .filter(status -> present.isEmpty() || status.memory().lasts())
             .map(status -> without(active.id(), status))
             .toList();
     boolean pinned = present.size() < active.spec().scaling().min();
@@ -127,6 +129,10 @@ final class ControlRound {
               "its minimum of instances is %d".formatted(scaling.min()),
               Map.of("instances", (double) present.size(), "minimum", (double) scaling.min())));
     }
+    Optional<Why> memory = memoryEnds(present);
+    if (memory.isPresent()) {
+      return memory;
+    }
     return wishes.crowded(function)
         ? Optional.of(
             new Why(
@@ -134,6 +140,28 @@ final class ControlRound {
                 "its %d instances cannot take all requests in time".formatted(present.size()),
                 Map.of("instances", (double) present.size())))
         : Optional.empty();
+  }
+
+  /// What runs on each of its devices is expected to need more KV memory than there is, and it is
+  /// among what runs.
+  private static Optional<Why> memoryEnds(List<Fleet.Placed> present) {
+    if (present.stream().noneMatch(placed -> placed.instance().busy())
+        || present.stream().anyMatch(placed -> placed.status().memory().lasts())) {
+      return Optional.empty();
+    }
+    double seconds =
+        present.stream()
+                .map(placed -> placed.status().memory().kvLastsMillis())
+                .filter(Objects::nonNull)
+                .mapToLong(Long::longValue)
+                .max()
+                .orElse(0)
+            / 1e3;
+    return Optional.of(
+        new Why(
+            "memory",
+            "KV memory where it runs is expected to last %.1f s".formatted(seconds),
+            Map.of("instances", (double) present.size(), "kvLastsSeconds", seconds)));
   }
 
   /// An adapter goes where its base is, or where that would go; the runtime loads both.

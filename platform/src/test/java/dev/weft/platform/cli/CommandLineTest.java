@@ -197,7 +197,8 @@ final class CommandLineTest {
                 1024 * mebibyte,
                 112 * mebibyte,
                 114 * mebibyte,
-                new DeviceStatus.Chunks(2 * mebibyte, 512, 10, 3)),
+                new DeviceStatus.Chunks(2 * mebibyte, 512, 10, 3),
+                4_375L),
             Set.of(),
             Set.of(DeviceStatus.Capability.GROWS_KV),
             List.of(instance, idle));
@@ -209,9 +210,9 @@ final class CommandLineTest {
                     List.of(new ManagementApi.DeviceView(cpu, status, null), away))))
         .isEqualTo(
             """
-            DEVICE   CLASS   STATE                  MEMORY    PLANNED     ACTUAL      KV         ACTIVATIONS   CHUNKS
-            cpu-0    cpu     ready                  1.0 GiB   112.0 MiB   114.0 MiB   14.0 MiB   6.0 MiB       10/512
-            cpu-1    -       away: it is starting   -         -           -           -          -             -
+            DEVICE   CLASS   STATE                  MEMORY    PLANNED     ACTUAL      KV         LASTS   ACTIVATIONS   CHUNKS
+            cpu-0    cpu     ready                  1.0 GiB   112.0 MiB   114.0 MiB   14.0 MiB   4.4 s   6.0 MiB       10/512
+            cpu-1    -       away: it is starting   -         -           -           -          -       -             -
 
             INSTANCE     DEVICE   TIER    RUNNING   WAITING   HEADROOM   WEIGHTS     KV         CHUNKS   BLOCKS   WORKERS
             chat-00002   cpu-0    ready   3         1         -0.3 s     100.0 MiB   12.0 MiB   6        33/900   2

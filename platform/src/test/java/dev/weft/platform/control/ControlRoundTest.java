@@ -47,6 +47,8 @@ class ControlRoundTest {
   private int min;
   private int max = 1;
   private final List<InstanceStatus> others = new ArrayList<>();
+  private @Nullable Long kvLastsMillis;
+  private @Nullable Long othersLastMillis;
   private boolean twoDevices;
   private boolean deployed = true;
   private boolean away;
@@ -73,25 +75,31 @@ class ControlRoundTest {
   }
 
   private static DeviceStatus status(DeviceId device, List<InstanceStatus> instances) {
+    return status(device, instances, null);
+  }
+
+  private static DeviceStatus status(
+      DeviceId device, List<InstanceStatus> instances, @Nullable Long kvLastsMillis) {
     return new DeviceStatus(
         device,
         DeviceClass.CPU,
         "r1",
         1,
         DeviceStatus.Phase.READY,
-        new DeviceStatus.Memory(1_000, 0, 0, DeviceStatus.Chunks.NONE),
+        new DeviceStatus.Memory(1_000, 0, 0, DeviceStatus.Chunks.NONE, kvLastsMillis),
         Set.of(Quantization.AUTO),
         Set.of(),
         instances);
   }
 
   private Fleet.Snapshot fleet() {
-    DeviceStatus status = status(DEVICE, instances);
+    DeviceStatus status = status(DEVICE, instances, kvLastsMillis);
     RuntimeAddress address = away ? null : ADDRESS;
     Map<DeviceId, Fleet.Device> devices = new HashMap<>();
     devices.put(DEVICE, new Fleet.Device(DEVICE, status, address, away ? "gone" : null));
     if (twoDevices) {
-      devices.put(OTHER, new Fleet.Device(OTHER, status(OTHER, others), ADDRESS, null));
+      devices.put(
+          OTHER, new Fleet.Device(OTHER, status(OTHER, others, othersLastMillis), ADDRESS, null));
     }
     return new Fleet.Snapshot(1, devices);
   }
@@ -173,6 +181,25 @@ class ControlRoundTest {
     twoDevices = true;
     others.add(instances.getFirst());
     assertThat(decide()).as("it has its most").isEmpty();
+  }
+
+  @Test
+  void whatIsAboutToLackMemoryGetsAnotherInstanceWhereMemoryLasts() {
+    twoDevices = true;
+    max = 2;
+    instance(1, Tier.READY, false, 3, Duration.ZERO);
+    assertThat(decide()).isEmpty();
+
+    kvLastsMillis = 2_500L;
+    assertThat(loadOn(OTHER).why().values())
+        .isEqualTo(Map.of("instances", 1.0, "kvLastsSeconds", 2.5));
+    othersLastMillis = 4_000L;
+    assertThat(decide()).as("it would be no better there").isEmpty();
+
+    othersLastMillis = null;
+    instances.clear();
+    instance(1, Tier.READY, false, 0, Duration.ZERO);
+    assertThat(decide()).as("it is others that lack memory").isEmpty();
   }
 
   @Test

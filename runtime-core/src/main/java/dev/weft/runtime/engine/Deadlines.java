@@ -33,6 +33,10 @@ final class Deadlines {
     lengths.saw(tokens);
   }
 
+  LengthForecast lengths() {
+    return lengths;
+  }
+
   /// When a generation's next token is due.
   long due(Generation generation) {
     if (generation.firstToken()) {

@@ -46,6 +46,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   private final Headroom headroom;
   private final Generations generations;
   private final StepProbe probe;
+  private final InTime.Kv kv;
   private final InTime inTime;
   private final Admission admission;
 
@@ -99,7 +100,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
         new StepRunner(
             revision, executable, observer, device, pace, options.profile(), generations);
     probe = new StepProbe(revision, executable, blocks, this::makeFree, device::nanoTime, options);
-    var kv = new InTime.Kv(blocks, executable.kvLayout(), supply);
+    kv = new InTime.Kv(blocks, executable.kvLayout(), supply);
     inTime = new InTime(this, deadlines, kv, observer, device);
     admission = new Admission(options, tokenizer, planner, kv, inTime, device, this::admitted);
     plain = admission.open(revision, StepBatch.Entry.NO_ADAPTER, options.maxWaiting());
@@ -200,6 +201,18 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   @Override
   public Optional<Demand> demand() {
     return options.profile().times().map(times -> inTime.demand(times, generations.all()));
+  }
+
+  @Override
+  public Optional<KvHoldings> kvHoldings() {
+    return Optional.of(KvHoldings.of(generations.all(), deadlines, kv, options.profile().times()));
+  }
+
+  @Override
+  public void expectKv(long bytes) {
+    if (elastic != null) {
+      elastic.expect(Math.ceilDiv(bytes, executable.kvLayout().blockBytes()));
+    }
   }
 
   @Override

@@ -12,6 +12,7 @@ import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -43,6 +44,7 @@ public final class DeviceLoop implements Engine {
   /// Only the device's thread touches it.
   private final Turns turns = new Turns();
 
+  private final MemoryForecast memory = new MemoryForecast();
   private volatile long lastTurnNanos;
   private volatile boolean closing;
   private boolean ended;
@@ -142,6 +144,14 @@ public final class DeviceLoop implements Engine {
   }
 
   @Override
+  public Optional<Duration> kvLasts() {
+    long at = memory.exhaustedAt();
+    return at == MemoryForecast.NEVER
+        ? Optional.empty()
+        : Optional.of(Duration.ofNanos(Math.max(0, at - clock.getAsLong())));
+  }
+
+  @Override
   public Duration sinceLastTurn() {
     return Duration.ofNanos(Math.max(0, clock.getAsLong() - lastTurnNanos));
   }
@@ -193,6 +203,7 @@ public final class DeviceLoop implements Engine {
   }
 
   private void park() {
+    memory.clear();
     turns.all().forEach(instance -> runContained(instance::idle));
     try {
       Runnable command = commands.poll(settings.idleTurn().toNanos(), TimeUnit.NANOSECONDS);
@@ -222,7 +233,11 @@ public final class DeviceLoop implements Engine {
       log.atError().setCause(e).log("a turn of the engine failed; its requests end");
       runContained(() -> instance.fail(e));
     }
-    turns.ended(instance, clock.getAsLong());
+    long now = clock.getAsLong();
+    turns.ended(instance, now);
+    if (memory.due(now)) {
+      runContained(() -> memory.look(turns.all(), now));
+    }
   }
 
   private void endAll() {

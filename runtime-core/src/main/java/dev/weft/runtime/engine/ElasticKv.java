@@ -1,5 +1,6 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.autoscaler.memory.KvWatermark;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.memory.BlockMoves;
 import dev.weft.runtime.memory.KvShare;
@@ -14,10 +15,15 @@ final class ElasticKv implements Tenant, AutoCloseable {
   /// Blocks that nobody uses stay mapped so long after the last step: the next request finds them.
   private static final Duration KEPT_UNUSED = Duration.ofSeconds(10);
 
+  /// Growth beyond the need, so that the next steps do not ask again. Nothing is given back for it:
+  /// others take what is not used when they need it.
+  private static final KvWatermark WATERMARK = new KvWatermark(0.25, 0);
+
   private final KvShare share;
   private final KvBlocks blocks;
   private final StepPlanner planner;
   private final DecoderExecutable executable;
+  private long expectedBlocks;
   private long usedAt;
   private boolean trimmed = true;
 
@@ -42,16 +48,30 @@ final class ElasticKv implements Tenant, AutoCloseable {
     return moves.count();
   }
 
-  /// Maps what the next steps may need, out of memory that nobody holds: a step seldom waits for it
-  /// then, and cached prefixes are dropped only when there is none.
+  /// Says how many blocks the sequences that run are expected to need soon.
+  void expect(long blocks) {
+    expectedBlocks = blocks;
+  }
+
+  /// Maps what the next steps may need, and a watermark more, out of memory that nobody holds: a
+  /// step seldom waits for it then, and cached prefixes are dropped only when there is none.
   void getAhead(long nanoTime) {
     usedAt = nanoTime;
     trimmed = false;
-    int growth = blocks.planned() - blocks.actual() + planner.runningCount();
-    int missing = growth + planner.waitingBlocks() - blocks.free();
-    if (missing > 0) {
-      blocks.extend(share.growAhead(missing));
+    long asked = (long) blocks.planned() + planner.runningCount() + planner.waitingBlocks();
+    long needed = Math.max(asked, expectedBlocks);
+    long held = (long) blocks.capacity() - blocks.cached();
+    if (needed <= held) {
+      return;
     }
+    long room = Math.max(0, (long) share.reachable() - blocks.capacity());
+    long target =
+        switch (WATERMARK.decide(needed, held, room)) {
+          case KvWatermark.Grow(var more) -> more;
+          case KvWatermark.Lacks _ -> needed;
+          case KvWatermark.Keep _, KvWatermark.Shrink _ -> held;
+        };
+    blocks.extend(share.growAhead(Math.toIntExact(target - held)));
   }
 
   /// Maps blocks until so many are free, as far as there is memory that nobody holds.

@@ -10,6 +10,7 @@ import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -42,6 +43,10 @@ public interface Engine extends AutoCloseable {
   /// throws is thrown here. False when the engine has ended and the task was not run. Not to be
   /// called by listeners and tasks.
   boolean call(Runnable task);
+
+  /// How long the KV memory of the device is expected to last for what runs now; empty when its end
+  /// is not in sight.
+  Optional<Duration> kvLasts();
 
   /// Time since the loop last came round; grows without bound when a step hangs. An idle loop comes
   /// round too.

@@ -38,6 +38,11 @@ final class InTime {
       return Math.max(1, layout.blockBytes() / layout.blockTokens());
     }
 
+    /// All that it could have, were its neighbours idle.
+    long mostBytes() {
+      return Math.max(blocks.capacity(), supply.reachable()) * layout.blockBytes();
+    }
+
     /// What it could get in addition, that of idle neighbours included.
     long roomBytes() {
       return Math.max(0, supply.reachable() - blocks.capacity()) * layout.blockBytes();

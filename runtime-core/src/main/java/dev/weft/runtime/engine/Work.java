@@ -21,6 +21,14 @@ interface Work {
   /// its steps take.
   Optional<? extends InstanceLoad> demand();
 
+  /// What its running sequences hold of KV memory; empty where it has none.
+  default Optional<KvHoldings> kvHoldings() {
+    return Optional.empty();
+  }
+
+  /// Says how much KV memory its running sequences are expected to need soon.
+  default void expectKv(long bytes) {}
+
   /// Runs one step. Contains failures of the step; what it throws is a bug in the engine.
   void turn();
 

@@ -8,6 +8,7 @@ import dev.weft.functions.instance.DeviceStatus.Phase;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.memory.VirtualTensor;
+import java.time.Duration;
 import java.util.Set;
 
 /// Makes a [DeviceStatus] of what the manager's parts say now.
@@ -37,7 +38,8 @@ final class SnapshotMaker {
                 chunks.chunkBytes(),
                 chunks.total(),
                 chunks.held(),
-                chunks.held(VirtualTensor.Kind.ACTIVATION))),
+                chunks.held(VirtualTensor.Kind.ACTIVATION)),
+            device.engine().kvLasts().map(Duration::toMillis).orElse(null)),
         device.backend().quantizations(),
         Set.of(Capability.GROWS_KV),
         instances.statuses());

@@ -8,6 +8,7 @@ import dev.weft.runtime.instance.InstanceListener;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.server.openai.TokenUsage;
 import io.micrometer.core.instrument.Counter;
+import io.micrometer.core.instrument.Gauge;
 import io.micrometer.core.instrument.MultiGauge;
 import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
@@ -49,6 +50,7 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
       new PrometheusMeterRegistry(PrometheusConfig.DEFAULT);
   private final JvmGcMetrics gc = new JvmGcMetrics();
   private final List<InstanceGauge> instanceGauges;
+  private volatile double kvLastsSeconds = Double.POSITIVE_INFINITY;
   private final MultiGauge deviceMemory =
       MultiGauge.builder("weft.device.memory")
           .description(
@@ -71,6 +73,11 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
     new UptimeMetrics().bindTo(registry);
     new FileDescriptorMetrics().bindTo(registry);
     gc.bindTo(registry);
+    Gauge.builder("weft.device.memory.kv.lasts", () -> kvLastsSeconds)
+        .description(
+            "How long KV memory is expected to last for what runs; infinite when its end is not in sight")
+        .baseUnit("seconds")
+        .register(registry);
     instanceGauges =
         List.of(
             gauge(
@@ -147,6 +154,8 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
   /// Takes over the device's and the instances' figures.
   void update(DeviceStatus status) {
     DeviceStatus.Memory memory = status.memory();
+    Long lasts = memory.kvLastsMillis();
+    kvLastsSeconds = lasts == null ? Double.POSITIVE_INFINITY : lasts / 1e3;
     deviceMemory.register(
         List.of(
             bytes("capacity", memory.capacityBytes()),

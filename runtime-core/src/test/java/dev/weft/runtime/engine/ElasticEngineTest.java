@@ -21,8 +21,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.IntConsumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -71,6 +73,12 @@ class ElasticEngineTest {
   private final ConcurrentHashMap<String, Integer> largestBatch = new ConcurrentHashMap<>();
 
   private DecoderInstance instance(String name) {
+    return instance(name, engine, CONTEXT, _ -> {});
+  }
+
+  /// @param atStep is told how many blocks are mapped
+  private DecoderInstance instance(
+      String name, DeviceLoop loop, int contextLength, IntConsumer atStep) {
     var reservation =
         ledger.reserve(name, WEIGHT_BYTES) instanceof Outcome.Reserved(var granted)
             ? granted
@@ -80,11 +88,14 @@ class ElasticEngineTest {
     KvShare share = balloon.open(name, BLOCK_BYTES, CONTEXT_CHUNKS, reservation);
     var decoder =
         new FakeDecoder(share.addressableBlocks(), BLOCK_TOKENS, DeviceLoopFixture::hashedLogits)
-            .beforeStep(batch -> check(name, share, batch))
+            .beforeStep(batch -> {
+              check(name, share, batch);
+              atStep.accept(share.blocks());
+            })
             .onClose(share.kv()::close);
     var revision = new RevisionId(new FunctionName(name), 1);
-    var options = TestOptions.of(CONTEXT, share.blocks(), MAX_ROWS, SEQUENCES, 64);
-    return engine.add(revision, decoder, new ByteTokenizer(), options, share);
+    var options = TestOptions.of(contextLength, share.blocks(), MAX_ROWS, SEQUENCES, 64);
+    return loop.add(revision, decoder, new ByteTokenizer(), options, share);
   }
 
   /// An instance whose steps compute in `rowBytes` a row.
@@ -211,6 +222,29 @@ class ElasticEngineTest {
     assertEnded(all);
     // 32 chunks are 8 sequences of full length; half of them would be 4.
     assertThat(largestBatch.get("busy")).isEqualTo(CHUNKS / CONTEXT_CHUNKS);
+  }
+
+  /// A sequence that grows a block after the other asks for memory a few times, not for each block.
+  @Test
+  void memoryGrowsByAWatermarkAheadOfTheNeed() {
+    var sizes = new ConcurrentSkipListSet<Integer>();
+    var growing =
+        new DeviceLoop(
+            "growing",
+            EngineObserver.NONE,
+            new DeviceLoop.Settings(0, 4, 16, Duration.ofMillis(5)),
+            SwapSpace.NONE,
+            System::nanoTime);
+    int context = CHUNKS * 2 * BLOCK_TOKENS;
+    try (growing) {
+      DecoderInstance one = instance("one", growing, context, sizes::add);
+      int answer = context - 20;
+      assertThat(Requests.ask("abcdef").maxTokens(answer).ignoringEnd().run(one).finishReason())
+          .isEqualTo(FinishReason.LENGTH);
+    }
+    // From 1 to 62 blocks in steps of a quarter, where each chunk by itself would be 31 times.
+    assertThat(sizes).hasSizeLessThan(16);
+    assertThat(sizes.last()).isGreaterThanOrEqualTo((context - 20) / BLOCK_TOKENS);
   }
 
   @Test

@@ -30,16 +30,30 @@ class RuntimeMetricsTest {
   }
 
   private static DeviceStatus status(InstanceStatus... instances) {
+    return status(new Memory(100, 60, 50, Chunks.NONE), instances);
+  }
+
+  private static DeviceStatus status(Memory memory, InstanceStatus... instances) {
     return new DeviceStatus(
         new DeviceId("cpu-0"),
         DeviceClass.CPU,
         "run",
         1,
         DeviceStatus.Phase.READY,
-        new Memory(100, 60, 50, Chunks.NONE),
+        memory,
         Set.of(),
         Set.of(),
         List.of(instances));
+  }
+
+  @Test
+  void memoryLastsForEverUnlessItsEndIsInSight() {
+    metrics.update(status());
+    assertThat(metrics.scrape()).contains("weft_device_memory_kv_lasts_seconds +Inf");
+
+    metrics.update(status(new Memory(100, 60, 50, Chunks.NONE, 3_750L)));
+
+    assertThat(metrics.scrape()).contains("weft_device_memory_kv_lasts_seconds 3.75");
   }
 
   @Test
