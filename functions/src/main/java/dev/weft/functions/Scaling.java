@@ -7,7 +7,8 @@ import java.time.Duration;
 ///
 /// @param min instances kept loaded always; 0 lets the function scale to zero; more than 0 pins it
 /// @param max the most instances, over all devices; 1, or `min` where that is more, when left out
-/// @param keepAlive idle time before an instance is unloaded; a year at most
+/// @param keepAlive idle time before an instance is unloaded, unless the next call is likely to
+///   come within as much time, or a minute where that is more; 0 unloads it at once; a year at most
 /// @param waitBudget how long a request is held while an instance loads, before it is answered 503;
 ///   a day at most
 public record Scaling(Integer min, Integer max, Duration keepAlive, Duration waitBudget) {

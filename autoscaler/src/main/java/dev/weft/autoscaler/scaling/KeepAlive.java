@@ -19,8 +19,9 @@ import java.util.stream.Collectors;
 /// Which loaded instances have been idle for long enough to go.
 ///
 /// A busy instance stays. Of a function's newest revision the `min` most recently used stay however
-/// long they idle; the others go when their keep-alive is over. An instance of an older revision
-/// goes as soon as it is idle and the newest revision is ready to take its place.
+/// long they idle; the others go when their keep-alive is over, unless their function's next call
+/// is likely to come soon ([Foresight]). An instance of an older revision goes as soon as it is
+/// idle and the newest revision is ready to take its place.
 public final class KeepAlive {
   private static final Comparator<Loaded> NEWEST_THEN_MOST_RECENTLY_USED =
       Comparator.comparing(Loaded::newest)
@@ -59,7 +60,7 @@ public final class KeepAlive {
       } else if (i >= loaded.scaling().min()) {
         if (deadline(loaded).isAfter(now)) {
           kept.add(loaded);
-        } else {
+        } else if (!Foresight.likely(loaded.soon())) {
           unloads.add(idle(loaded, now));
         }
       }
@@ -96,6 +97,7 @@ public final class KeepAlive {
   /// @param newest whether it is of its function's newest revision
   /// @param ready whether it answers; one that is being loaded does not yet
   /// @param busy whether it has requests
+  /// @param soon the probability that its function is called within [Foresight#toStay]
   public record Loaded(
       DeviceId device,
       RevisionId revision,
@@ -103,9 +105,23 @@ public final class KeepAlive {
       boolean ready,
       boolean busy,
       Instant lastUsedAt,
-      Scaling scaling) {}
+      Scaling scaling,
+      double soon) {
+    /// One of whose function's next call nothing is known.
+    public Loaded(
+        DeviceId device,
+        RevisionId revision,
+        boolean newest,
+        boolean ready,
+        boolean busy,
+        Instant lastUsedAt,
+        Scaling scaling) {
+      this(device, revision, newest, ready, busy, lastUsedAt, scaling, 0);
+    }
+  }
 
   /// What to unload, and when to look again should nothing happen; empty when nothing can expire.
+  /// Whatever stays for a call that is expected is to be looked at now and then.
   public record Plan(List<Unload> unloads, Optional<Instant> nextAt) {
     public Plan {
       unloads = List.copyOf(unloads);

@@ -44,6 +44,26 @@ class KeepAliveTest {
   }
 
   @Test
+  void keepsWhatIsLikelyToBeCalledSoon() {
+    assertThat(KeepAlive.decide(List.of(expected(0.6)), NOW).unloads()).isEmpty();
+    assertThat(KeepAlive.decide(List.of(expected(0.4)), NOW).unloads()).hasSize(1);
+  }
+
+  private static Loaded expected(double soon) {
+    return new Loaded(CPU_0, NEW, true, true, false, NOW.minusSeconds(999), FIVE_MINUTES, soon);
+  }
+
+  @Test
+  void looksAheadAtLeastAsFarToStayAsToCome() {
+    assertThat(Foresight.toStay(FIVE_MINUTES)).isEqualTo(Duration.ofMinutes(5));
+    Scaling tenSeconds = new Scaling(0, 1, Duration.ofSeconds(10), Duration.ofMinutes(1));
+    assertThat(Foresight.toStay(tenSeconds)).isEqualTo(Foresight.toCome(tenSeconds));
+    Scaling atOnce = new Scaling(0, 1, Duration.ZERO, Duration.ofMinutes(1));
+    assertThat(Foresight.toStay(atOnce)).isZero();
+    assertThat(Foresight.toCome(atOnce)).isZero();
+  }
+
+  @Test
   void keepsWhatWasUsedALittleLaterAndSaysWhenToLookAgain() {
     Plan plan = KeepAlive.decide(List.of(idle(NEW, CPU_0, 299, FIVE_MINUTES)), NOW);
 

@@ -1,7 +1,10 @@
 package dev.weft.platform.control;
 
 import dev.weft.autoscaler.placement.Routing;
+import dev.weft.autoscaler.scaling.Consolidation;
+import dev.weft.autoscaler.scaling.Foresight;
 import dev.weft.autoscaler.scaling.KeepAlive;
+import dev.weft.functions.DurationText;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
@@ -11,6 +14,7 @@ import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.functions.instance.Tier;
 import dev.weft.functions.instance.Why;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,12 +23,13 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// One round of the control loop: from what is deployed, what runs and what is waited for, to the
 /// acts that bring them together. Pure: it reads its arguments and returns a plan with reasons.
-/// Where a revision is loaded is [Routing]'s decision, what may go is [KeepAlive]'s; making room
-/// for a load is the runtime's own.
+/// Where a revision is loaded is [Routing]'s decision, what may go is [KeepAlive]'s and
+/// [Consolidation]'s; making room for a load is the runtime's own.
 final class ControlRound {
   private final FunctionDirectory.Snapshot functions;
   private final Fleet.Snapshot fleet;
@@ -46,6 +51,9 @@ final class ControlRound {
 
     /// Whether requests came that none of its instances could take in time.
     boolean crowded(DeployedFunction function);
+
+    /// The probability that the function is called within so much time.
+    double soon(DeployedFunction function, Duration ahead);
 
     /// Whether this revision is to be loaded without a request: warmed, or lost with its runtime.
     boolean wanted(RevisionId revision);
@@ -76,10 +84,19 @@ final class ControlRound {
     List<Act> acts = new ArrayList<>();
     functions.sorted().forEach(function -> load(function).ifPresent(acts::add));
     fleet.instances().forEach(placed -> release(placed).ifPresent(acts::add));
-    KeepAlive.decide(loaded(), now).unloads().stream()
+    List<KeepAlive.Loaded> loaded = loaded();
+    List<KeepAlive.Unload> over = KeepAlive.decide(loaded, now).unloads();
+    List<KeepAlive.Loaded> staying = loaded.stream().filter(each -> !goes(each, over)).toList();
+    Stream.concat(over.stream(), Consolidation.decide(staying, now).stream())
         .map(unload -> new Act.Unload(unload.revision(), unload.device(), false, unload.why()))
         .forEach(acts::add);
     return acts;
+  }
+
+  private static boolean goes(KeepAlive.Loaded loaded, List<KeepAlive.Unload> unloads) {
+    return unloads.stream()
+        .anyMatch(unload ->
+            unload.revision().equals(loaded.revision()) && unload.device().equals(loaded.device()));
   }
 
   private Optional<Act> load(DeployedFunction function) {
@@ -89,8 +106,9 @@ final class ControlRound {
             .filter(placed -> !drained(placed))
             .filter(placed -> placed.instance().tier() == Tier.READY || loading(placed.instance()))
             .toList();
-    Optional<Why> why =
+    Optional<Why> asked =
         present.isEmpty() ? reasonToLoad(function) : reasonForMore(function, present);
+    Optional<Why> why = asked.isEmpty() && present.isEmpty() ? reasonToForesee(function) : asked;
     if (why.isEmpty() || wishes.underWay(active.id()) || wishes.blocked(active.id())) {
       return Optional.empty();
     }
@@ -105,6 +123,9 @@ final class ControlRound {
         fleet.statuses().stream()
             .filter(status -> !taken.contains(status.device()))
             .filter(status -> present.isEmpty() || status.memory().lasts())
+            // For a guess nobody has to go.
+            .filter(
+                status -> asked.isPresent() || status.memory().freeBytes() >= bytes(active.id()))
             .map(status -> without(active.id(), status))
             .toList();
     boolean pinned = present.size() < active.spec().scaling().min();
@@ -214,6 +235,31 @@ final class ControlRound {
         : Optional.empty();
   }
 
+  /// Nobody asks for it yet, and somebody soon will. Of what has never been loaded it is not known
+  /// how much room it needs.
+  private Optional<Why> reasonToForesee(DeployedFunction function) {
+    Duration ahead = Foresight.toCome(function.spec().scaling());
+    double probability = wishes.soon(function, ahead);
+    if (!Foresight.likely(probability)
+        || function.spec().adapterOf() != null
+        || bytes(function.active().id()) == 0) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new Why(
+            "foreseen",
+            "its next call is likely to come within %s".formatted(DurationText.format(ahead)),
+            Map.of("probability", probability)));
+  }
+
+  /// Of its weights, as far as any device knows.
+  private long bytes(RevisionId revision) {
+    return fleet.instancesOf(revision).stream()
+        .mapToLong(placed -> placed.instance().weightBytes())
+        .max()
+        .orElse(0);
+  }
+
   /// Orphans go; the active revision is pinned as it says, and no other is.
   private Optional<Act> release(Fleet.Placed placed) {
     InstanceStatus instance = placed.instance();
@@ -280,7 +326,8 @@ final class ControlRound {
         instance.busy() || (active && (wishes.held(function) || carriesAdapters(instance))),
         // Those that make up the minimum do not age: it is the others that may go.
         rank(placed) < function.spec().scaling().min() ? now : instance.lastUsedAt(),
-        function.spec().scaling());
+        function.spec().scaling(),
+        wishes.soon(function, Foresight.toStay(function.spec().scaling())));
   }
 
   /// They go first, each in its own time.

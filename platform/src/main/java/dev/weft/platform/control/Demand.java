@@ -1,5 +1,6 @@
 package dev.weft.platform.control;
 
+import dev.weft.autoscaler.scaling.ArrivalHistory;
 import dev.weft.functions.FunctionName;
 import jakarta.inject.Singleton;
 import java.time.Duration;
@@ -11,9 +12,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.Collectors;
 
-/// Which functions somebody waits for: the number of requests held for an instance, and which have
-/// instances that could not take a request in time. What other gateways report counts as long as
-/// they go on reporting. **thread**: any.
+/// Which functions somebody waits for: the number of requests held for an instance, which have
+/// instances that could not take a request in time, and when each is likely to be called next. What
+/// other gateways report counts as long as they go on reporting. **thread**: any.
 @Singleton
 public final class Demand {
   /// So long after a request found no room a function is taken to need more.
@@ -25,14 +26,22 @@ public final class Demand {
   private final Map<String, Report> reports = new ConcurrentHashMap<>();
   private final Map<FunctionName, Integer> held = new ConcurrentHashMap<>();
   private final Map<FunctionName, Instant> crowded = new ConcurrentHashMap<>();
+  private final Map<FunctionName, ArrivalHistory> arrivals = new ConcurrentHashMap<>();
+  private final Set<FunctionName> called = ConcurrentHashMap.newKeySet();
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
 
   /// What another gateway said last.
   private record Report(Map<FunctionName, Integer> held, Instant at) {}
 
-  /// Takes what another gateway holds, instead of what it held before.
+  /// Takes what another gateway holds, instead of what it held before, and what was called there
+  /// since.
   public void report(
-      String gateway, Map<FunctionName, Integer> held, Set<FunctionName> crowded, Instant now) {
+      String gateway,
+      Map<FunctionName, Integer> held,
+      Set<FunctionName> crowded,
+      Set<FunctionName> called,
+      Instant now) {
+    called.forEach(function -> arrived(function, now));
     reports.values().removeIf(report -> now.isAfter(report.at().plus(REPORT_COUNTS_FOR)));
     reports.put(gateway, new Report(Map.copyOf(held), now));
     crowded.forEach(function -> this.crowded.put(function, now));
@@ -60,6 +69,47 @@ public final class Demand {
     return crowded.keySet().stream()
         .filter(function -> crowded(function, now))
         .collect(Collectors.toUnmodifiableSet());
+  }
+
+  /// A request of the function came here.
+  public void called(FunctionName function, Instant now) {
+    called.add(function);
+    arrived(function, now);
+  }
+
+  private void arrived(FunctionName function, Instant now) {
+    ArrivalHistory history = arrivals.computeIfAbsent(function, _ -> new ArrivalHistory());
+    synchronized (history) {
+      history.arrived(nanos(now));
+    }
+  }
+
+  /// The probability that the function is called within so much time; 0 where too little is known.
+  public double soon(FunctionName function, Duration ahead, Instant now) {
+    ArrivalHistory history = arrivals.get(function);
+    if (history == null) {
+      return 0;
+    }
+    synchronized (history) {
+      return history.within(ahead.toNanos(), nanos(now));
+    }
+  }
+
+  /// The functions that were called here since this was asked last.
+  public Set<FunctionName> takeCalled() {
+    Set<FunctionName> taken = Set.copyOf(called);
+    called.removeAll(taken);
+    return taken;
+  }
+
+  /// Forgets when functions were called that are no more.
+  void keep(Set<FunctionName> functions) {
+    arrivals.keySet().retainAll(functions);
+    called.retainAll(functions);
+  }
+
+  private static long nanos(Instant at) {
+    return Duration.between(Instant.EPOCH, at).toNanos();
   }
 
   /// Counts one more held request, unless `limit` are held already.

@@ -194,6 +194,7 @@ public final class FunctionController {
     FunctionDirectory.Snapshot functions = directory.snapshot();
     loads.observe(seen, now);
     rememberServed(seen);
+    demand.keep(functions.functions().keySet());
     dropGrantedWishes(functions, seen, now);
     List<ControlRound.Act> acts = new ControlRound(functions, seen, new Wishes(now), now).decide();
     leaving.keySet().retainAll(leaving(acts));
@@ -373,6 +374,11 @@ public final class FunctionController {
     @Override
     public boolean crowded(DeployedFunction function) {
       return demand.crowded(function.name(), now);
+    }
+
+    @Override
+    public double soon(DeployedFunction function, Duration ahead) {
+      return demand.soon(function.name(), ahead, now);
     }
 
     @Override

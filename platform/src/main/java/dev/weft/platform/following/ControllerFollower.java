@@ -195,7 +195,10 @@ public final class ControllerFollower {
         demand.heldHere().forEach((function, count) -> held.put(function.value(), count));
         Set<FunctionName> crowded = demand.crowdedHere(Instant.now());
         try {
-          client.send(address, ControllerState.DEMAND, new DemandReport(gateway, held, crowded));
+          client.send(
+              address,
+              ControllerState.DEMAND,
+              new DemandReport(gateway, held, crowded, demand.takeCalled()));
         } catch (RuntimeUnavailableException e) {
           LOG.atDebug().setCause(e).log("the controller was not told who waits");
           Thread.sleep(RECONNECT_PAUSE);

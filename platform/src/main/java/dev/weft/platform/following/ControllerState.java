@@ -60,8 +60,12 @@ public record ControllerState(
   /// What a gateway holds and could not place.
   ///
   /// @param gateway tells one gateway process from another
+  /// @param called what was called there since the last report
   public record DemandReport(
-      String gateway, Map<String, Integer> held, Set<FunctionName> crowded) {}
+      String gateway,
+      Map<String, Integer> held,
+      Set<FunctionName> crowded,
+      Set<FunctionName> called) {}
 
   /// Finished requests.
   ///

@@ -90,7 +90,7 @@ public final class FollowingRoutes {
         report.held().entrySet().stream()
             .collect(
                 Collectors.toMap(each -> new FunctionName(each.getKey()), Map.Entry::getValue));
-    demand.report(report.gateway(), held, report.crowded(), Instant.now());
+    demand.report(report.gateway(), held, report.crowded(), report.called(), Instant.now());
     return new Reply.Empty();
   }
 

@@ -87,6 +87,7 @@ final class GatewayCall {
 
   void start() {
     shared.metrics().begin();
+    shared.demand().called(request.function().name(), request.arrivedAt());
     client.onClose(this::clientLeft);
     admit();
   }

@@ -49,6 +49,8 @@ class ControlRoundTest {
   private final List<InstanceStatus> others = new ArrayList<>();
   private @Nullable Long kvLastsMillis;
   private @Nullable Long othersLastMillis;
+  private double soon;
+  private long plannedBytes;
   private boolean twoDevices;
   private boolean deployed = true;
   private boolean away;
@@ -74,11 +76,11 @@ class ControlRoundTest {
     return new FunctionDirectory.Snapshot(1, deployed ? Map.of(NAME, function) : Map.of());
   }
 
-  private static DeviceStatus status(DeviceId device, List<InstanceStatus> instances) {
+  private DeviceStatus status(DeviceId device, List<InstanceStatus> instances) {
     return status(device, instances, null);
   }
 
-  private static DeviceStatus status(
+  private DeviceStatus status(
       DeviceId device, List<InstanceStatus> instances, @Nullable Long kvLastsMillis) {
     return new DeviceStatus(
         device,
@@ -86,7 +88,7 @@ class ControlRoundTest {
         "r1",
         1,
         DeviceStatus.Phase.READY,
-        new DeviceStatus.Memory(1_000, 0, 0, DeviceStatus.Chunks.NONE, kvLastsMillis),
+        new DeviceStatus.Memory(1_000, plannedBytes, 0, DeviceStatus.Chunks.NONE, kvLastsMillis),
         Set.of(Quantization.AUTO),
         Set.of(),
         instances);
@@ -113,6 +115,11 @@ class ControlRoundTest {
     @Override
     public boolean crowded(DeployedFunction function) {
       return wishes.contains("crowded");
+    }
+
+    @Override
+    public double soon(DeployedFunction function, Duration ahead) {
+      return soon;
     }
 
     @Override
@@ -240,6 +247,57 @@ class ControlRoundTest {
         .as("the one that is not of the minimum goes, though it was used later")
         .isInstanceOfSatisfying(
             Act.Unload.class, unload -> assertThat(unload.device()).isEqualTo(OTHER));
+  }
+
+  @Test
+  void whatIsLikelyToBeCalledIsLoadedWhereThereIsRoom() {
+    soon = 0.9;
+    assertThat(decide()).as("nobody knows how large it is").isEmpty();
+    instance(1, Tier.DISK, false, 0, Duration.ofHours(1));
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Load.class,
+            load -> {
+              assertThat(load.why().code()).isEqualTo("foreseen");
+              assertThat(load.why().values()).isEqualTo(Map.of("probability", 0.9));
+            });
+
+    plannedBytes = 901;
+    assertThat(decide()).as("nobody has to go for a guess").isEmpty();
+    wishes.add("held");
+    assertThat(decide()).as("for a caller somebody may").hasSize(1);
+    wishes.clear();
+    plannedBytes = 0;
+    soon = 0.4;
+    assertThat(decide()).isEmpty();
+  }
+
+  @Test
+  void whatIsLikelyToBeCalledStays() {
+    instance(1, Tier.READY, false, 0, Duration.ofMinutes(6));
+    soon = 0.9;
+    assertThat(decide()).isEmpty();
+    soon = 0.1;
+    assertThat(decide()).singleElement().isInstanceOf(Act.Unload.class);
+  }
+
+  @Test
+  void aDeviceThatCanBeEmptiedIs() {
+    twoDevices = true;
+    max = 2;
+    instance(1, Tier.READY, false, 2, Duration.ZERO);
+    instance(1, Tier.READY, false, 0, Duration.ofMinutes(1));
+    others.add(instances.removeLast());
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Unload.class,
+            unload -> {
+              assertThat(unload.device()).isEqualTo(OTHER);
+              assertThat(unload.why().code()).isEqualTo("device_emptied");
+              assertThat(unload.must()).isFalse();
+            });
   }
 
   @Test
