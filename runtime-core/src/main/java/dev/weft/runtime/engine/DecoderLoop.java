@@ -189,6 +189,11 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   }
 
   @Override
+  public long longestBeside() {
+    return PrefillPace.longestBeside(options.serviceLevel());
+  }
+
+  @Override
   public int priority() {
     return options.serviceLevel().priority();
   }
@@ -234,7 +239,8 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     probe.used();
     generations.endCancelledAndOverdue();
     generations.draft();
-    StepBudget budget = pace.next(planner.decoding() || device.othersHaveWork(this));
+    long own = planner.decoding() ? longestBeside() : PrefillPace.NOBODY_READS;
+    StepBudget budget = pace.next(Math.min(own, device.longestBesideOthers(this)));
     executable.prepare(planner.mostRows(budget));
     if (elastic != null) {
       elastic.getAhead(device.nanoTime());

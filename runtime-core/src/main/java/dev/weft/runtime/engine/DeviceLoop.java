@@ -311,6 +311,11 @@ public final class DeviceLoop implements Engine {
     }
 
     @Override
+    public long longestBesideOthers(Work instance) {
+      return turns.longestBesideOthers(instance);
+    }
+
+    @Override
     public List<InstanceLoad> demands(Work instance, InstanceLoad own) {
       List<InstanceLoad> demands = new ArrayList<>();
       demands.add(own);

@@ -19,6 +19,9 @@ interface DeviceThread {
   /// thread.
   boolean othersHaveWork(Work instance);
 
+  /// The longest step that the others with work bear; [PrefillPace#NOBODY_READS] without any.
+  long longestBesideOthers(Work instance);
+
   /// What all instances have to do and hold, as far as it is known how long their steps take; that
   /// of `instance` is `own`. On the device's thread.
   List<InstanceLoad> demands(Work instance, InstanceLoad own);

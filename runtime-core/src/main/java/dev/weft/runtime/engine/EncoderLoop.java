@@ -129,6 +129,11 @@ final class EncoderLoop implements Engine.EncoderInstance, Work {
   }
 
   @Override
+  public long longestBeside() {
+    return PrefillPace.longestBeside(serviceLevel);
+  }
+
+  @Override
   public int priority() {
     return serviceLevel.priority();
   }

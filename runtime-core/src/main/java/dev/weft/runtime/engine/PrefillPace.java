@@ -1,5 +1,6 @@
 package dev.weft.runtime.engine;
 
+import dev.weft.functions.ServiceLevel;
 import dev.weft.runtime.scheduling.StepBudget;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import java.util.List;
@@ -18,7 +19,7 @@ final class PrefillPace {
   /// Rows of the first prompts' step: less would read the weights for too few.
   static final int FIRST_ROWS = 16;
 
-  static final long BESIDE_READERS_NANOS = TimeUnit.MILLISECONDS.toNanos(80);
+  static final long NOBODY_READS = Long.MAX_VALUE;
   static final long ALONE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
   private static final int GROWTH = 4;
@@ -56,12 +57,18 @@ final class PrefillPace {
     this.maxRows = maxRows;
   }
 
+  /// The longest step that is planned beside those who read with this promise: half of the time
+  /// that they are promised a token in.
+  static long longestBeside(ServiceLevel promise) {
+    return promise.tpot().toNanos() / 2;
+  }
+
   /// What the next step may cost.
   ///
-  /// @param readers whether a pause is felt: by a sequence that continues, here or in another
-  ///   instance of the device
-  StepBudget next(boolean readers) {
-    double nanos = readers ? Math.max(0, BESIDE_READERS_NANOS - decodeNanos) : ALONE_NANOS;
+  /// @param longest that those bear who feel a pause, by a sequence that continues here or in
+  ///   another instance of the device; or [#NOBODY_READS]
+  StepBudget next(long longest) {
+    double nanos = Math.max(0, Math.min((double) ALONE_NANOS, longest - decodeNanos));
     int rows = (int) Math.min(maxRows, (long) GROWTH * mostRows);
     if (!near.known && !far.known) {
       return StepBudget.ofRows(rows);
@@ -74,7 +81,7 @@ final class PrefillPace {
 
   /// What so many tokens of a prompt are expected to cost; 0 as long as nothing was measured.
   double nanos(int position, int tokens) {
-    return next(false).cost(position, tokens);
+    return next(NOBODY_READS).cost(position, tokens);
   }
 
   private double contextNanos() {

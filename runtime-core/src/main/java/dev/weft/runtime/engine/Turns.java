@@ -97,6 +97,17 @@ final class Turns {
     return false;
   }
 
+  /// What the least patient of the others with work bears; [PrefillPace#NOBODY_READS] without any.
+  long longestBesideOthers(Work work) {
+    long longest = PrefillPace.NOBODY_READS;
+    for (Place place : places) {
+      if (!place.work.equals(work) && place.runnable()) {
+        longest = Math.min(longest, place.work.longestBeside());
+      }
+    }
+    return longest;
+  }
+
   /// The next turn; `null` when nobody has work.
   ///
   /// @param news whether something came since the last turn that may be in a greater hurry

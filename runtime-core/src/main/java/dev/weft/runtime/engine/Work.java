@@ -11,6 +11,9 @@ interface Work {
   /// `Long.MAX_VALUE` when nobody waits for one.
   long due();
 
+  /// The longest step of another that those who wait here bear.
+  long longestBeside();
+
   /// How much it counts where not all can be in time.
   int priority();
 

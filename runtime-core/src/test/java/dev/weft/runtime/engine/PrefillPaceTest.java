@@ -2,8 +2,11 @@ package dev.weft.runtime.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.weft.functions.ServiceLevel;
 import dev.weft.runtime.scheduling.Sequence;
+import dev.weft.runtime.scheduling.StepBudget;
 import dev.weft.runtime.scheduling.StepPlan.Part;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -13,6 +16,8 @@ import org.junit.jupiter.api.Test;
 class PrefillPaceTest {
   private static final long MILLI = TimeUnit.MILLISECONDS.toNanos(1);
   private static final Sequence PROMPT = new Sequence(new int[20_000], 30_000, false, 0);
+
+  private static final long BESIDE = PrefillPace.longestBeside(ServiceLevel.DEFAULT);
 
   private final PrefillPace pace = new PrefillPace(512);
 
@@ -32,7 +37,27 @@ class PrefillPaceTest {
     pace.took(List.of(decode()), 20 * MILLI);
 
     assertThat(chunk(0, false)).isBetween(110, 125);
-    assertThat(chunk(0, true)).as("60 ms are left for prompts").isBetween(26, 30);
+    assertThat(chunk(0, true)).as("80 ms are left for prompts").isBetween(36, 40);
+  }
+
+  @Test
+  void aStepTakesHalfOfWhatReadersArePromisedATokenIn() {
+    chunks(false, 4, position -> 2 * MILLI);
+
+    assertThat(PrefillPace.longestBeside(promise(300))).isEqualTo(150 * MILLI);
+    assertThat(rows(pace.next(PrefillPace.longestBeside(promise(300))))).isBetween(68, 75);
+    assertThat(rows(pace.next(PrefillPace.longestBeside(promise(40))))).isBetween(8, 10);
+    assertThat(pace.next(PrefillPace.longestBeside(promise(10_000))))
+        .as("no longer than a step that nobody reads beside")
+        .isEqualTo(pace.next(PrefillPace.NOBODY_READS));
+  }
+
+  private static ServiceLevel promise(int tpotMillis) {
+    return new ServiceLevel(Duration.ofSeconds(1), Duration.ofMillis(tpotMillis));
+  }
+
+  private static int rows(StepBudget budget) {
+    return budget.rowsWithin(budget.nanos(), 0, budget.rows());
   }
 
   @Test
@@ -48,12 +73,11 @@ class PrefillPaceTest {
       pace.took(List.of(prefill(position, rows)), nanos);
       position += rows;
     }
-    assertThat(longest).isLessThan(2 * PrefillPace.BESIDE_READERS_NANOS);
+    assertThat(longest).isLessThan(2 * BESIDE);
 
     // A text that is known up to here: no surprise either.
     int rows = chunk(4_000, true);
-    assertThat(nanos(4_000, rows, cost))
-        .isBetween(PrefillPace.BESIDE_READERS_NANOS / 2, 3 * PrefillPace.BESIDE_READERS_NANOS / 2);
+    assertThat(nanos(4_000, rows, cost)).isBetween(BESIDE / 2, 3 * BESIDE / 2);
     assertThat(chunk(0, true)).isGreaterThan(2 * rows);
   }
 
@@ -79,9 +103,9 @@ class PrefillPaceTest {
   @Test
   void aBoundBelowTheFirstRowsHolds() {
     var small = new PrefillPace(4);
-    assertThat(small.next(false).rows()).isEqualTo(4);
+    assertThat(small.next(PrefillPace.NOBODY_READS).rows()).isEqualTo(4);
     small.took(List.of(prefill(0, 4)), 4);
-    assertThat(small.next(false).rows()).isEqualTo(4);
+    assertThat(small.next(PrefillPace.NOBODY_READS).rows()).isEqualTo(4);
   }
 
   private List<Integer> chunks(boolean readers, int steps, IntToLongFunction nanosOfRow) {
@@ -96,7 +120,7 @@ class PrefillPaceTest {
 
   /// The rows that the next step may have of a prompt, at least one.
   private int chunk(int position, boolean readers) {
-    var budget = pace.next(readers);
+    var budget = pace.next(readers ? BESIDE : PrefillPace.NOBODY_READS);
     return Math.max(1, budget.rowsWithin(budget.nanos(), position, budget.rows()));
   }
 

@@ -18,6 +18,7 @@ class TurnsTest {
     private boolean hasWork = true;
     private long due;
     private int quota = 1;
+    private long longestBeside = 100;
     private final int priority;
 
     Instance(Duration due) {
@@ -38,6 +39,11 @@ class TurnsTest {
     @Override
     public long due() {
       return due;
+    }
+
+    @Override
+    public long longestBeside() {
+      return longestBeside;
     }
 
     @Override
@@ -83,6 +89,23 @@ class TurnsTest {
       order.add(next(stepTakes).work());
     }
     return order;
+  }
+
+  @Test
+  void theLeastPatientOfTheOthersBoundsAStep() {
+    Instance one = new Instance(Duration.ofSeconds(1));
+    Instance two = new Instance(Duration.ofSeconds(1));
+    Instance three = new Instance(Duration.ofSeconds(1));
+    two.longestBeside = 40;
+
+    assertThat(turns.longestBesideOthers(one)).isEqualTo(40);
+    assertThat(turns.longestBesideOthers(two)).isEqualTo(100);
+
+    two.hasWork = false;
+    assertThat(turns.longestBesideOthers(one)).isEqualTo(100);
+
+    three.hasWork = false;
+    assertThat(turns.longestBesideOthers(one)).isEqualTo(PrefillPace.NOBODY_READS);
   }
 
   @Test
