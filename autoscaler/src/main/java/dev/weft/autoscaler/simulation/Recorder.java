@@ -1,6 +1,7 @@
 package dev.weft.autoscaler.simulation;
 
 import dev.weft.autoscaler.admission.ShadowValidation.Code;
+import dev.weft.autoscaler.scheduling.TokenTarget;
 import dev.weft.autoscaler.simulation.SimulationResult.FunctionShare;
 import dev.weft.autoscaler.simulation.SimulationResult.Minute;
 import dev.weft.autoscaler.simulation.SimulationResult.Sample;
@@ -52,10 +53,12 @@ final class Recorder {
   void ended(SimRequest request, long now) {
     int function = request.function.number;
     int minute = (int) (request.arrivedAt / MINUTE);
-    boolean inTime = request.met(true);
+    Served served = request.served();
+    TokenTarget promise = request.function.promise;
+    boolean inTime = served.met(promise, true);
     requests[function]++;
     met[function] += inTime ? 1 : 0;
-    metStrict[function] += request.met(false) ? 1 : 0;
+    metStrict[function] += served.met(promise, false) ? 1 : 0;
     while (minutes.size() <= minute) {
       minutes.add(new Minute(0, 0));
     }
@@ -65,8 +68,8 @@ final class Recorder {
     queuedNanos += request.queuedNanos;
     coldNanos += request.excusedNanos;
     if (!request.dropped) {
-      firstLate += request.firstInTime(true) ? 0 : 1;
-      othersSlow += request.othersInTime() ? 0 : 1;
+      firstLate += served.firstInTime(promise, true) ? 0 : 1;
+      othersSlow += served.othersInTime(promise) ? 0 : 1;
       answerTokens += request.answerTokens;
       firstTokens.add(request.firstAt - request.arrivedAt);
     }

@@ -56,6 +56,9 @@ public record Scenario(
     LLM_MESH,
     /// A device for an instance, a fixed number of requests at once (as ServerlessLLM does).
     EXCLUSIVE,
+    /// The same, but an instance stays until its device is wanted: the one that idled longest goes
+    /// at once when another function is called.
+    EXCLUSIVE_SWAP,
     /// The same with every device cut into two halves of memory and time.
     STATIC_HALF
   }

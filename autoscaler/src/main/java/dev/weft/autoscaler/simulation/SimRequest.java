@@ -15,8 +15,8 @@ final class SimRequest implements InstanceLoad.Prompt {
   /// The cold start that it waited for, the longest of them if it had several.
   long excusedNanos;
 
-  long firstAt = -1;
-  long finishedAt = -1;
+  long firstAt = Served.NEVER;
+  long finishedAt = Served.NEVER;
   int produced;
   int evictions;
 
@@ -54,21 +54,8 @@ final class SimRequest implements InstanceLoad.Prompt {
     return promptTokens + produced;
   }
 
-  /// Whether its tokens came as promised.
-  boolean met(boolean withColdStart) {
-    return firstInTime(withColdStart) && othersInTime();
-  }
-
-  boolean firstInTime(boolean withColdStart) {
-    long excused = withColdStart ? excusedNanos : 0;
-    return firstAt >= 0
-        && firstAt < function.promise.firstDeadline(arrivedAt, promptTokens, excused);
-  }
-
-  /// Whether it ended, and the mean time from each token to the next was as promised.
-  boolean othersInTime() {
-    return finishedAt >= 0
-        && (answerTokens < 2
-            || (finishedAt - firstAt) / (answerTokens - 1) < function.promise.tokenNanos());
+  /// How it went up to now.
+  Served served() {
+    return new Served(arrivedAt, promptTokens, answerTokens, firstAt, finishedAt, excusedNanos);
   }
 }

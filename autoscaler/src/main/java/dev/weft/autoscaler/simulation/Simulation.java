@@ -35,7 +35,7 @@ public final class Simulation {
             w ->
                 scenario.policy() == Kind.LLM_MESH
                     ? new MeshPolicy(w)
-                    : new StaticPolicy(w, scenario.policy() == Kind.STATIC_HALF),
+                    : new StaticPolicy(w, scenario.policy()),
             random);
     scenario.faults().forEach(world::schedule);
     long sampleEvery = Math.max(1_000_000_000L, scenario.trace().lastNanos() / SAMPLES);

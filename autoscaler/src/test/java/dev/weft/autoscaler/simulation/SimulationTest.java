@@ -53,6 +53,27 @@ class SimulationTest {
     assertThat(alone.sloMet()).isPositive();
   }
 
+  /// Another function is called when the only device has been idle for a quarter of a second.
+  @Test
+  void whereDevicesAreSwappedNobodyWaitsForOneThatIdles() {
+    Trace trace =
+        Trace.of(
+            List.of(
+                new Trace.NamedCall("first", 0, 10, 1), new Trace.NamedCall("second", 1.3, 10, 1)));
+    List<DeviceSpec> one = TestScenarios.devices(0, 1, 78);
+    SimulationResult waits =
+        Simulation.run(
+            Scenario.of(trace, TestScenarios.model(), one, Kind.EXCLUSIVE), new Random(3));
+    SimulationResult takesOver =
+        Simulation.run(
+            Scenario.of(trace, TestScenarios.model(), one, Kind.EXCLUSIVE_SWAP), new Random(3));
+    assertThat(waits.sloMet()).isEqualTo(1);
+    assertThat(waits.dropped()).isEqualTo(1);
+    assertThat(takesOver.sloMet()).isEqualTo(2);
+    assertThat(takesOver.loads()).isEqualTo(2);
+    assertThat(takesOver.overCommits()).isZero();
+  }
+
   /// With three times what processors can do, to take everybody's work in turns, or to compute
   /// again what was pushed out, would leave less than a device for each of few functions does.
   @Test

@@ -66,7 +66,8 @@ final class SimulateCommand implements Runnable {
       names = "--policy",
       paramLabel = "NAME",
       defaultValue = "llm-mesh",
-      description = "llm-mesh, exclusive or static-half (default: ${DEFAULT-VALUE}).")
+      description =
+          "llm-mesh, exclusive, exclusive-swap or static-half (default: ${DEFAULT-VALUE}).")
   private String policy = "llm-mesh";
 
   @Option(

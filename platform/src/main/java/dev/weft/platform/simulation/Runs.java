@@ -76,10 +76,12 @@ public final class Runs {
     return switch (name) {
       case "llm-mesh" -> Kind.LLM_MESH;
       case "exclusive" -> Kind.EXCLUSIVE;
+      case "exclusive-swap" -> Kind.EXCLUSIVE_SWAP;
       case "static-half" -> Kind.STATIC_HALF;
       default ->
           throw new FileFormatException(
-              "no policy %s; there are llm-mesh, exclusive and static-half".formatted(name));
+              "no policy %s; there are llm-mesh, exclusive, exclusive-swap and static-half"
+                  .formatted(name));
     };
   }
 
