@@ -132,6 +132,11 @@ public interface WeftConfig {
     @WithDefault("1s")
     Duration period();
 
+    /// Whether a device serves one model at a time: a function that is called and has no instance
+    /// waits for a device that idles, and takes it over.
+    @WithDefault("false")
+    boolean exclusive();
+
     /// How long an inspection of a model may take at deploy.
     @WithDefault("60s")
     Duration inspectTimeout();

@@ -17,6 +17,8 @@ import dev.weft.functions.instance.Why;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -35,13 +37,20 @@ final class ControlRound {
   private final Fleet.Snapshot fleet;
   private final Wishes wishes;
   private final Instant now;
+  private final @Nullable ExclusiveDevices exclusive;
 
+  /// @param exclusive whether a device serves one model at a time
   ControlRound(
-      FunctionDirectory.Snapshot functions, Fleet.Snapshot fleet, Wishes wishes, Instant now) {
+      FunctionDirectory.Snapshot functions,
+      Fleet.Snapshot fleet,
+      Wishes wishes,
+      boolean exclusive,
+      Instant now) {
     this.functions = functions;
     this.fleet = fleet;
     this.wishes = wishes;
     this.now = now;
+    this.exclusive = exclusive ? new ExclusiveDevices(wishes::loadsOn) : null;
   }
 
   /// What the round is to bring about beside what specs say.
@@ -63,6 +72,12 @@ final class ControlRound {
 
     /// Whether a failure says not to try now.
     boolean blocked(RevisionId revision);
+
+    /// Since when requests wait for this function; [Instant#MAX] when none does.
+    Instant heldSince(DeployedFunction function);
+
+    /// Whether a load was asked of this device and has not ended.
+    boolean loadsOn(DeviceId device);
   }
 
   /// Something to be done, and why.
@@ -71,6 +86,9 @@ final class ControlRound {
     record Load(
         Revision revision, boolean pinned, DeviceId device, Why why, @Nullable Revision base)
         implements Act {}
+
+    /// A load for which instances that idle go before; it is not begun unless all have gone.
+    record Swap(Load load, List<RevisionId> leave) implements Act {}
 
     /// A ready instance that is to be pinned, or no longer.
     record Pin(Revision revision, DeviceId device, boolean pinned, @Nullable Revision base)
@@ -82,7 +100,7 @@ final class ControlRound {
 
   List<Act> decide() {
     List<Act> acts = new ArrayList<>();
-    functions.sorted().forEach(function -> load(function).ifPresent(acts::add));
+    toLoad().forEach(function -> load(function).ifPresent(acts::add));
     fleet.instances().forEach(placed -> release(placed).ifPresent(acts::add));
     List<KeepAlive.Loaded> loaded = loaded();
     List<KeepAlive.Unload> over = KeepAlive.decide(loaded, now).unloads();
@@ -97,6 +115,13 @@ final class ControlRound {
     return unloads.stream()
         .anyMatch(unload ->
             unload.revision().equals(loaded.revision()) && unload.device().equals(loaded.device()));
+  }
+
+  /// Where devices are not shared, whoever waits for one is served in turn.
+  private Collection<DeployedFunction> toLoad() {
+    return exclusive == null
+        ? functions.sorted()
+        : functions.sorted().stream().sorted(Comparator.comparing(wishes::heldSince)).toList();
   }
 
   private Optional<Act> load(DeployedFunction function) {
@@ -129,11 +154,23 @@ final class ControlRound {
             .map(status -> without(active.id(), status))
             .toList();
     boolean pinned = present.size() < active.spec().scaling().min();
-    return switch (Routing.decide(Routing.Request.of(active.id(), active.spec()), devices)) {
-      case Routing.Loads(var device, _) ->
-          Optional.of(new Act.Load(active, pinned, device, why.get(), null));
-      case Routing.Ready _, Routing.Joins _, Routing.Nowhere _ -> Optional.empty();
-    };
+    return place(Routing.Request.of(active.id(), active.spec()), devices)
+        .map(place ->
+            after(place.leave(), new Act.Load(active, pinned, place.device(), why.get(), null)));
+  }
+
+  private static Act after(List<RevisionId> leave, Act.Load load) {
+    return leave.isEmpty() ? load : new Act.Swap(load, leave);
+  }
+
+  private Optional<ExclusiveDevices.Place> place(
+      Routing.Request request, List<DeviceStatus> devices) {
+    if (exclusive != null) {
+      return exclusive.take(request, devices);
+    }
+    return Routing.decide(request, devices) instanceof Routing.Loads(var device, _)
+        ? Optional.of(new ExclusiveDevices.Place(device, List.of()))
+        : Optional.empty();
   }
 
   /// One after the other, each on a device of its own. What an adapter needs is its base's.
@@ -187,15 +224,19 @@ final class ControlRound {
 
   /// An adapter goes where its base is, or where that would go; the runtime loads both.
   private Optional<Act> loadOnto(Revision base, Revision adapter, Why why) {
-    Optional<DeviceId> device =
-        switch (Routing.decide(Routing.Request.of(base.id(), base.spec()), fleet.statuses())) {
-          case Routing.Ready(var warm, _) -> Optional.of(warm);
-          case Routing.Joins(var loading, _) -> Optional.of(loading);
-          case Routing.Loads(var cold, _) -> Optional.of(cold);
+    var request = Routing.Request.of(base.id(), base.spec());
+    Optional<ExclusiveDevices.Place> found =
+        switch (Routing.decide(request, fleet.statuses())) {
+          case Routing.Ready(var warm, _) ->
+              Optional.of(new ExclusiveDevices.Place(warm, List.of()));
+          case Routing.Joins(var loading, _) ->
+              Optional.of(new ExclusiveDevices.Place(loading, List.of()));
+          case Routing.Loads _ -> place(request, fleet.statuses());
           case Routing.Nowhere _ -> Optional.empty();
         };
-    return device.map(
-        place -> new Act.Load(adapter, adapter.spec().scaling().pinned(), place, why, base));
+    boolean pinned = adapter.spec().scaling().pinned();
+    return found.map(
+        place -> after(place.leave(), new Act.Load(adapter, pinned, place.device(), why, base)));
   }
 
   private @Nullable Revision baseOf(Revision revision) {
@@ -236,11 +277,12 @@ final class ControlRound {
   }
 
   /// Nobody asks for it yet, and somebody soon will. Of what has never been loaded it is not known
-  /// how much room it needs.
+  /// how much room it needs; and a device that is one model's is not taken for a guess.
   private Optional<Why> reasonToForesee(DeployedFunction function) {
     Duration ahead = Foresight.toCome(function.spec().scaling());
     double probability = wishes.soon(function, ahead);
     if (!Foresight.likely(probability)
+        || exclusive != null
         || function.spec().adapterOf() != null
         || bytes(function.active().id()) == 0) {
       return Optional.empty();

@@ -5,8 +5,10 @@ import dev.weft.functions.FunctionName;
 import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -24,11 +26,14 @@ public final class Demand {
   private static final Duration REPORT_COUNTS_FOR = Duration.ofSeconds(5);
 
   private final Map<String, Report> reports = new ConcurrentHashMap<>();
-  private final Map<FunctionName, Integer> held = new ConcurrentHashMap<>();
+  private final Map<FunctionName, Held> held = new ConcurrentHashMap<>();
   private final Map<FunctionName, Instant> crowded = new ConcurrentHashMap<>();
   private final Map<FunctionName, ArrivalHistory> arrivals = new ConcurrentHashMap<>();
   private final Set<FunctionName> called = ConcurrentHashMap.newKeySet();
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
+
+  /// Requests that are held here, and since when there have been any.
+  private record Held(int count, Instant since) {}
 
   /// What another gateway said last.
   private record Report(Map<FunctionName, Integer> held, Instant at) {}
@@ -61,7 +66,21 @@ public final class Demand {
 
   /// The numbers of requests that are held here.
   public Map<FunctionName, Integer> heldHere() {
-    return Map.copyOf(held);
+    return held.entrySet().stream()
+        .collect(
+            Collectors.toUnmodifiableMap(Map.Entry::getKey, entry -> entry.getValue().count()));
+  }
+
+  /// Since when requests are held for the function without a pause; of those at another gateway,
+  /// since it said so last.
+  public Optional<Instant> heldSince(FunctionName function) {
+    Held here = held.get(function);
+    return here != null
+        ? Optional.of(here.since())
+        : reports.values().stream()
+            .filter(report -> report.held().containsKey(function))
+            .map(Report::at)
+            .min(Comparator.naturalOrder());
   }
 
   /// The functions of which a request found no room a moment ago.
@@ -117,10 +136,13 @@ public final class Demand {
     boolean[] admitted = new boolean[1];
     held.compute(
         function,
-        (_, count) -> {
-          int before = count == null ? 0 : count;
+        (_, here) -> {
+          int before = here == null ? 0 : here.count();
           admitted[0] = before < limit;
-          return admitted[0] ? Integer.valueOf(before + 1) : count;
+          if (!admitted[0]) {
+            return here;
+          }
+          return new Held(before + 1, here == null ? Instant.now() : here.since());
         });
     if (admitted[0]) {
       listeners.forEach(Runnable::run);
@@ -130,7 +152,8 @@ public final class Demand {
 
   /// Counts one held request less.
   public void release(FunctionName function) {
-    held.computeIfPresent(function, (_, count) -> count <= 1 ? null : count - 1);
+    held.computeIfPresent(
+        function, (_, here) -> here.count() <= 1 ? null : new Held(here.count() - 1, here.since()));
   }
 
   /// Notes that no instance of the function could take a request in time.
@@ -150,12 +173,13 @@ public final class Demand {
   }
 
   public int held(FunctionName function) {
-    return held.getOrDefault(function, 0);
+    Held here = held.get(function);
+    return here == null ? 0 : here.count();
   }
 
   /// Requests held for all functions.
   public int total() {
-    return held.values().stream().mapToInt(Integer::intValue).sum();
+    return held.values().stream().mapToInt(Held::count).sum();
   }
 
   /// Calls `listener` when a request is held or found no room; it must return quickly.

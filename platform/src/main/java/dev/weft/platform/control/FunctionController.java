@@ -196,11 +196,19 @@ public final class FunctionController {
     rememberServed(seen);
     demand.keep(functions.functions().keySet());
     dropGrantedWishes(functions, seen, now);
-    List<ControlRound.Act> acts = new ControlRound(functions, seen, new Wishes(now), now).decide();
+    List<ControlRound.Act> acts =
+        new ControlRound(
+                functions,
+                seen,
+                new CurrentWishes(demand, loads, wanted, now),
+                config.exclusive(),
+                now)
+            .decide();
     leaving.keySet().retainAll(leaving(acts));
     for (ControlRound.Act act : acts) {
       switch (act) {
         case ControlRound.Act.Load load -> apply(load, seen, now);
+        case ControlRound.Act.Swap swap -> apply(swap, seen, now);
         case ControlRound.Act.Pin pin -> apply(pin, seen);
         case ControlRound.Act.Unload unload -> apply(unload, seen, now);
       }
@@ -294,6 +302,22 @@ public final class FunctionController {
     }
   }
 
+  /// Whoever became busy meanwhile keeps the device, and the next round looks for another.
+  private void apply(ControlRound.Act.Swap swap, Fleet.Snapshot seen, Instant now) {
+    RevisionId revision = swap.load().revision().id();
+    RuntimeAddress address = seen.find(swap.load().device()).orElseThrow().address();
+    if (address == null) {
+      return;
+    }
+    for (RevisionId idle : swap.leave()) {
+      var why = new Why("swapped", "it idles, and %s has no device".formatted(revision));
+      if (!unload(address, new UnloadRequest(idle, false), swap.load().device(), why)) {
+        return;
+      }
+    }
+    apply(swap.load(), seen, now);
+  }
+
   private static Failure failure(Rejection rejection) {
     boolean permanent =
         switch (rejection.code()) {
@@ -332,18 +356,26 @@ public final class FunctionController {
             .filter(placed -> placed.device().id().equals(unload.device()))
             .anyMatch(placed -> placed.instance().busy());
     boolean force = unload.must() && (!busy || now.isAfter(since.plus(LEAVE_GRACE)));
+    var request = new UnloadRequest(revision, force);
+    if (unload(address, request, unload.device(), unload.why())) {
+      leaving.remove(instance);
+    }
+  }
+
+  /// Returns whether the instance has gone.
+  private boolean unload(RuntimeAddress address, UnloadRequest request, DeviceId device, Why why) {
+    RevisionId revision = request.revision();
     try {
-      switch (client.unload(address, new UnloadRequest(revision, force))) {
+      switch (client.unload(address, request)) {
         case Outcome.Done<InstanceStatus> _ -> {
-          leaving.remove(instance);
           unloadCount.increment();
-          decisions.instance(
-              revision.function(), Decisions.Kind.UNLOADED, unload.device(), unload.why());
+          decisions.instance(revision.function(), Decisions.Kind.UNLOADED, device, why);
           LOG.atInfo()
               .addKeyValue("revision", revision)
-              .addKeyValue("device", unload.device())
-              .addKeyValue("reason", unload.why().text())
+              .addKeyValue("device", device)
+              .addKeyValue("reason", why.text())
               .log("unloaded");
+          return true;
         }
         case Outcome.Refused<InstanceStatus>(var rejection) ->
             LOG.atDebug()
@@ -357,43 +389,6 @@ public final class FunctionController {
           .setCause(e)
           .log("an unload could not be asked for");
     }
-  }
-
-  private final class Wishes implements ControlRound.Wishes {
-    private final Instant now;
-
-    Wishes(Instant now) {
-      this.now = now;
-    }
-
-    @Override
-    public boolean held(DeployedFunction function) {
-      return demand.waitedFor(function.name(), now);
-    }
-
-    @Override
-    public boolean crowded(DeployedFunction function) {
-      return demand.crowded(function.name(), now);
-    }
-
-    @Override
-    public double soon(DeployedFunction function, Duration ahead) {
-      return demand.soon(function.name(), ahead, now);
-    }
-
-    @Override
-    public boolean wanted(RevisionId revision) {
-      return wanted.contains(revision);
-    }
-
-    @Override
-    public boolean underWay(RevisionId revision) {
-      return loads.underWay(revision);
-    }
-
-    @Override
-    public boolean blocked(RevisionId revision) {
-      return loads.failure(revision).map(failed -> failed.blocks(now)).orElse(false);
-    }
+    return false;
   }
 }

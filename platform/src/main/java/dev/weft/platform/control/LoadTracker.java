@@ -111,6 +111,11 @@ public final class LoadTracker {
     return attempts.containsKey(revision);
   }
 
+  /// Whether a load was asked of the device and has not ended.
+  synchronized boolean underWay(DeviceId device) {
+    return attempts.values().stream().anyMatch(attempt -> attempt.device().equals(device));
+  }
+
   /// Why the last load failed, unless one has succeeded or been asked for since.
   public synchronized Optional<Failed> failure(RevisionId revision) {
     return attempts.containsKey(revision)

@@ -51,12 +51,14 @@ class ControlRoundTest {
   private @Nullable Long othersLastMillis;
   private double soon;
   private long plannedBytes;
+  private final Map<FunctionName, Instant> heldSince = new HashMap<>();
   private boolean twoDevices;
+  private boolean exclusive;
   private boolean deployed = true;
   private boolean away;
 
   private List<Act> decide() {
-    return new ControlRound(functions(), fleet(), new Asked(), NOW).decide();
+    return new ControlRound(functions(), fleet(), new Asked(), exclusive, NOW).decide();
   }
 
   private FunctionDirectory.Snapshot functions() {
@@ -72,8 +74,15 @@ class ControlRoundTest {
             Limits.DEFAULT);
     List<Revision> revisions =
         List.of(new Revision(id(1), spec, NOW), new Revision(id(2), spec, NOW));
-    DeployedFunction function = new DeployedFunction(NAME, Map.of(), active, revisions, NOW, NOW);
-    return new FunctionDirectory.Snapshot(1, deployed ? Map.of(NAME, function) : Map.of());
+    Map<FunctionName, DeployedFunction> functions = new HashMap<>();
+    if (deployed) {
+      functions.put(NAME, new DeployedFunction(NAME, Map.of(), active, revisions, NOW, NOW));
+    }
+    for (FunctionName name : heldSince.keySet()) {
+      List<Revision> only = List.of(new Revision(new RevisionId(name, 1), spec, NOW));
+      functions.put(name, new DeployedFunction(name, Map.of(), 1, only, NOW, NOW));
+    }
+    return new FunctionDirectory.Snapshot(1, functions);
   }
 
   private DeviceStatus status(DeviceId device, List<InstanceStatus> instances) {
@@ -135,6 +144,16 @@ class ControlRoundTest {
     @Override
     public boolean blocked(RevisionId revision) {
       return wishes.contains("blocked");
+    }
+
+    @Override
+    public Instant heldSince(DeployedFunction function) {
+      return heldSince.getOrDefault(function.name(), Instant.MAX);
+    }
+
+    @Override
+    public boolean loadsOn(DeviceId device) {
+      return wishes.contains("loads on " + device);
     }
   }
 
@@ -427,7 +446,74 @@ class ControlRoundTest {
   }
 
   private List<Act> decide(Fleet fleet) {
-    return new ControlRound(functions(), fleet.snapshot(), new Asked(), NOW).decide();
+    return new ControlRound(functions(), fleet.snapshot(), new Asked(), exclusive, NOW).decide();
+  }
+
+  /// A device that serves one model at a time has another's instance, which idles or does not.
+  private void deviceOfItsOwn(DeviceId device, int running, Duration idle) {
+    var instance =
+        AnInstance.of(new RevisionId(new FunctionName("of-" + device), 1))
+            .requests(running, 0)
+            .lastUsedAt(NOW.minus(idle))
+            .status();
+    (device.equals(DEVICE) ? instances : others).add(instance);
+    heldSince.put(instance.revision().function(), Instant.MAX);
+  }
+
+  @Test
+  void whoIsAloneOnADeviceTakesTheOneThatIdledLongest() {
+    exclusive = true;
+    twoDevices = true;
+    heldSince.put(NAME, NOW);
+    wishes.add("held");
+    deviceOfItsOwn(DEVICE, 0, Duration.ofSeconds(1));
+    deviceOfItsOwn(OTHER, 0, Duration.ofSeconds(2));
+
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Swap.class,
+            swap -> {
+              assertThat(swap.load().revision().id()).isEqualTo(id(1));
+              assertThat(swap.load().device()).isEqualTo(OTHER);
+              assertThat(swap.leave()).containsExactly(others.getFirst().revision());
+            });
+
+    wishes.add("loads on " + OTHER);
+    assertThat(decide())
+        .as("a load was asked for there")
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Swap.class, swap -> assertThat(swap.load().device()).isEqualTo(DEVICE));
+    heldSince.remove(others.removeFirst().revision().function());
+    wishes.remove("loads on " + OTHER);
+    assertThat(loadOn(OTHER).why().code()).as("an empty one comes first").isEqualTo("held");
+  }
+
+  @Test
+  void whoIsAloneOnADeviceWaitsWhileAllAreBusy() {
+    exclusive = true;
+    twoDevices = true;
+    heldSince.put(NAME, NOW);
+    wishes.add("held");
+    deviceOfItsOwn(DEVICE, 1, Duration.ZERO);
+    deviceOfItsOwn(OTHER, 2, Duration.ZERO);
+    assertThat(decide()).isEmpty();
+
+    exclusive = false;
+    assertThat(decide()).as("devices are shared otherwise").hasSize(1);
+  }
+
+  @Test
+  void whoWaitedLongestGetsTheDevice() {
+    exclusive = true;
+    deployed = false;
+    wishes.add("held");
+    heldSince.put(new FunctionName("a"), NOW.minusSeconds(1));
+    heldSince.put(new FunctionName("b"), NOW.minusSeconds(3));
+    heldSince.put(new FunctionName("c"), NOW.minusSeconds(2));
+
+    assertThat(loadOn(DEVICE).revision().id().function().value()).isEqualTo("b");
   }
 
   @Test

@@ -49,6 +49,21 @@ class DemandTest {
   }
 
   @Test
+  void knowsSinceWhenSomebodyWaitsWithoutAPause() {
+    Demand demand = new Demand();
+    assertThat(demand.heldSince(F)).isEmpty();
+    demand.tryHold(F, 2);
+    Instant since = demand.heldSince(F).orElseThrow();
+    demand.tryHold(F, 2);
+    demand.release(F);
+    assertThat(demand.heldSince(F)).as("the one who came later waits on").contains(since);
+    demand.release(F);
+    assertThat(demand.heldSince(F)).isEmpty();
+    demand.report("one", Map.of(F, 2), Set.of(), Set.of(), Instant.EPOCH);
+    assertThat(demand.heldSince(F)).contains(Instant.EPOCH);
+  }
+
+  @Test
   void anotherGatewaysWaitersCountWhileItGoesOnReporting() {
     Demand demand = new Demand();
     Instant now = Instant.EPOCH;

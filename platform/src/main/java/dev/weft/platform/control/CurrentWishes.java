@@ -1,0 +1,57 @@
+package dev.weft.platform.control;
+
+import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.DeviceId;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Set;
+
+/// What a round is to bring about, as it is known at one moment.
+///
+/// @param wanted revisions that are to be loaded without a request
+record CurrentWishes(Demand demand, LoadTracker loads, Set<RevisionId> wanted, Instant now)
+    implements ControlRound.Wishes {
+  CurrentWishes {
+    wanted = Set.copyOf(wanted);
+  }
+
+  @Override
+  public boolean held(DeployedFunction function) {
+    return demand.waitedFor(function.name(), now);
+  }
+
+  @Override
+  public boolean crowded(DeployedFunction function) {
+    return demand.crowded(function.name(), now);
+  }
+
+  @Override
+  public double soon(DeployedFunction function, Duration ahead) {
+    return demand.soon(function.name(), ahead, now);
+  }
+
+  @Override
+  public boolean wanted(RevisionId revision) {
+    return wanted.contains(revision);
+  }
+
+  @Override
+  public boolean underWay(RevisionId revision) {
+    return loads.underWay(revision);
+  }
+
+  @Override
+  public boolean blocked(RevisionId revision) {
+    return loads.failure(revision).map(failed -> failed.blocks(now)).orElse(false);
+  }
+
+  @Override
+  public Instant heldSince(DeployedFunction function) {
+    return demand.heldSince(function.name()).orElse(Instant.MAX);
+  }
+
+  @Override
+  public boolean loadsOn(DeviceId device) {
+    return loads.underWay(device);
+  }
+}
