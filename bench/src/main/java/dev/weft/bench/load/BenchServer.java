@@ -8,7 +8,7 @@ import java.util.concurrent.TimeUnit;
 
 /// A server process under measurement. Closing it ends the process, and those that it started.
 public abstract sealed class BenchServer implements AutoCloseable
-    permits LlamaServer, StubbedPlatform, WeftRuntime {
+    permits LlamaServer, PlatformServer, WeftRuntime {
   private static final Duration START_TIMEOUT = Duration.ofMinutes(3);
   private static final long POLL_MILLIS = 3;
 

@@ -124,7 +124,8 @@ public final class Completion {
         counted == 0 ? pieces.size() : counted);
   }
 
-  private static String body(Target target, int[] prompt, int outputTokens) {
+  /// What is asked for: an answer of exactly so many tokens, streamed.
+  public static String body(Target target, int[] prompt, int outputTokens) {
     ObjectNode body =
         JSON.createObjectNode()
             .put("model", target.model())

@@ -5,16 +5,21 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.io.ByteArrayOutputStream;
 import java.util.Map;
 
-/// A port of this machine that chats, and the headers that requests need there.
+/// A port of this machine that answers, and the headers that requests need there.
 public record Endpoint(int port, Map<String, String> headers) {
   public Endpoint {
     headers = Map.copyOf(headers);
   }
 
-  /// A whole request, as it goes over the wire.
+  /// A whole chat request, as it goes over the wire.
   public byte[] request(String body) {
+    return request("/v1/chat/completions", body);
+  }
+
+  /// A whole request.
+  public byte[] request(String path, String body) {
     byte[] content = body.getBytes(UTF_8);
-    StringBuilder head = new StringBuilder("POST /v1/chat/completions HTTP/1.1\r\n");
+    StringBuilder head = new StringBuilder("POST " + path + " HTTP/1.1\r\n");
     head.append("Host: 127.0.0.1:").append(port).append("\r\n");
     head.append("Content-Type: application/json\r\n");
     head.append("Content-Length: ").append(content.length).append("\r\n");

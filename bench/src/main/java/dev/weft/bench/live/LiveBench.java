@@ -1,0 +1,75 @@
+package dev.weft.bench.live;
+
+import dev.weft.bench.models.BenchModels;
+import dev.weft.bench.report.BenchRun;
+import dev.weft.bench.report.Machine;
+import dev.weft.bench.report.Results;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/// Measures the live platform beside its simulation; [LiveArguments] says what can be chosen.
+public final class LiveBench {
+  private static final String PART = "live";
+
+  private LiveBench() {}
+
+  public static void main(String[] words) throws IOException, InterruptedException {
+    LiveArguments arguments;
+    try {
+      arguments = LiveArguments.parse(words);
+    } catch (IllegalArgumentException e) {
+      System.err.println("bench: " + e.getMessage());
+      System.exit(2);
+      return;
+    }
+    if (arguments.render().isPresent()) {
+      results(arguments.render().get()).render();
+      return;
+    }
+    BenchRun.endServersWithProcess();
+    Machine machine = Machine.detect(Runtime.getRuntime().availableProcessors());
+    Path directory = arguments.results().orElseGet(() -> BenchRun.directory(machine, "-live"));
+    List<LiveFunction> functions = LiveFunction.all(BenchModels.ofEnvironment());
+    LivePart part =
+        new LivePart(
+            arguments,
+            functions,
+            new LivePart.Place(
+                Path.of(property("weft.platform")),
+                property("weft.runtime"),
+                Files.createTempDirectory("weft-bench"),
+                directory));
+    BenchRun run = new BenchRun(machine, results(directory), about(arguments, functions));
+    run.part(PART, "The live platform and its simulation", part::run);
+    System.out.println(directory.resolve("results.md"));
+    System.exit(run.whole() ? 0 : 1);
+  }
+
+  private static Results results(Path directory) {
+    return new Results("The live platform, beside its simulation", directory, List.of(PART));
+  }
+
+  private static String property(String name) {
+    return Objects.requireNonNull(System.getProperty(name), name);
+  }
+
+  private static Map<String, String> about(LiveArguments arguments, List<LiveFunction> functions) {
+    Map<String, String> about = new LinkedHashMap<>();
+    about.put(
+        "functions",
+        String.join(", ", functions.stream().map(each -> each.shape().name()).toList()));
+    about.put("devices, by processors", String.join("; ", arguments.cpus()));
+    about.put("trace", String.valueOf(arguments.trace().getFileName()));
+    about.put("rounds", String.valueOf(arguments.rounds()));
+    about.put("seconds of each replay", String.valueOf(arguments.seconds()));
+    about.put("calls come faster by", String.valueOf(arguments.pace()));
+    about.put("prompts and answers are shorter by", String.valueOf(arguments.shorter()));
+    about.put("seeds of the simulation", String.valueOf(Simulated.SEEDS));
+    return about;
+  }
+}
