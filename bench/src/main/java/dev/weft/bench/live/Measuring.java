@@ -13,8 +13,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
-/// Has a device measure its steps, as it does for every model while nobody calls, and times loads
-/// and unloads of what it has loaded before. Leaves it empty.
+/// Has a device measure its steps, as it does for every model while nobody calls, one model after
+/// the other, and times loads and unloads of what it has loaded before. Leaves it empty. A device
+/// knows what another of its kind has measured in the same home.
 final class Measuring {
   private final List<LiveFunction> functions;
   private final Map<String, Revision> revisions;
@@ -27,17 +28,20 @@ final class Measuring {
 
   Measured of(DeviceControl device) throws IOException, InterruptedException {
     for (LiveFunction function : functions) {
+      // The first load packs weights, which must not go on while steps are timed.
       device.load(revision(function));
+      device.unload(revision(function).id());
     }
     Map<String, PerformanceTable> tables = new HashMap<>();
     Map<String, Long> weightBytes = new HashMap<>();
     for (LiveFunction function : functions) {
+      device.load(revision(function));
       InstanceStatus instance =
           device.await(revision(function).id(), status -> status.profile() != null);
       tables.put(function.shape().name(), Objects.requireNonNull(instance.profile()));
       weightBytes.put(function.shape().name(), instance.weightBytes());
+      device.unload(revision(function).id());
     }
-    device.unloadAll();
     List<Double> loads = new ArrayList<>();
     List<Double> unloads = new ArrayList<>();
     for (LiveFunction function : functions) {
