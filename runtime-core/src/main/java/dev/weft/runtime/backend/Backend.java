@@ -18,6 +18,12 @@ public interface Backend extends AutoCloseable {
   /// For people: `reference`, `cpu (avx512-vnni, 2 threads)`.
   String name();
 
+  /// Differs between backends that may compute other bits from the same weights and tokens: what
+  /// one has computed goes on in another only where this is the same.
+  default String arithmetic() {
+    return name();
+  }
+
   DeviceClass deviceClass();
 
   /// What this device can hold weights as.

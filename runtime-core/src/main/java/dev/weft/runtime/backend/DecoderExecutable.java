@@ -8,6 +8,9 @@ import java.lang.foreign.MemorySegment;
 public interface DecoderExecutable extends AutoCloseable {
   KvLayout kvLayout();
 
+  /// What the bytes of [#saveBlocks] mean to others. **thread**: any.
+  KvFormat kvFormat();
+
   /// Runs one step: writes K and V of every row into its sequence's blocks, attends over what lies
   /// before, and samples where asked. The batch may be reused once the result has been awaited.
   PendingStep forward(StepBatch batch);
@@ -48,8 +51,7 @@ public interface DecoderExecutable extends AutoCloseable {
   void moveBlocks(int[] from, int[] to);
 
   /// Copies the contents of these blocks to `target`, one after the other, each
-  /// [KvLayout#blockBytes] long. The bytes mean something to [#loadBlocks] of the same executable
-  /// only.
+  /// [KvLayout#blockBytes] long. The bytes are as [#kvFormat] says, and no other executable's.
   void saveBlocks(int[] blocks, MemorySegment target);
 
   /// Takes back what [#saveBlocks] gave, into these blocks, which may be others: every row computed

@@ -22,16 +22,28 @@ public final class ReferenceBackend implements Backend {
   private static final int BLOCK_TOKENS = 16;
 
   private final int threads;
+  private final int blockTokens;
   private final WorkerTeam team;
 
   public ReferenceBackend(int threads) {
+    this(threads, BLOCK_TOKENS);
+  }
+
+  /// @param blockTokens tokens of a KV block
+  public ReferenceBackend(int threads, int blockTokens) {
     this.threads = threads;
+    this.blockTokens = blockTokens;
     team = new WorkerTeam(threads);
   }
 
   @Override
   public String name() {
     return "reference (%d threads)".formatted(threads);
+  }
+
+  @Override
+  public String arithmetic() {
+    return "reference";
   }
 
   @Override
@@ -76,9 +88,9 @@ public final class ReferenceBackend implements Backend {
     };
   }
 
-  private static KvLayout kvLayout(DecoderSpec spec) {
-    long floats = 2L * spec.layerCount() * BLOCK_TOKENS * spec.kvWidth();
-    return new KvLayout(BLOCK_TOKENS, floats * Float.BYTES);
+  private KvLayout kvLayout(DecoderSpec spec) {
+    long floats = 2L * spec.layerCount() * blockTokens * spec.kvWidth();
+    return new KvLayout(blockTokens, floats * Float.BYTES);
   }
 
   @Override

@@ -149,6 +149,11 @@ final class ReferenceDecoder implements DecoderExecutable {
   }
 
   @Override
+  public KvFormat kvFormat() {
+    return cache.format(spec.kvHeadCount(), spec.headSize());
+  }
+
+  @Override
   public PendingStep forward(StepBatch batch) {
     batch.entries().forEach(this::check);
     Rows rows = Rows.of(batch);

@@ -23,6 +23,19 @@ final class ReferenceKvCache {
     this.kvWidth = kvWidth;
   }
 
+  KvFormat format(int kvHeads, int headSize) {
+    long token = (long) kvWidth * Float.BYTES;
+    long half = blockTokens * token;
+    long head = (long) headSize * Float.BYTES;
+    return new KvFormat(
+        KvElement.F32,
+        layerCount,
+        kvHeads,
+        headSize,
+        new KvFormat.Half(new KvFormat.Place(0, 2 * half, head, token, Float.BYTES)),
+        new KvFormat.Half(new KvFormat.Place(half, 2 * half, head, token, Float.BYTES)));
+  }
+
   int blockCount() {
     return blocks.length;
   }

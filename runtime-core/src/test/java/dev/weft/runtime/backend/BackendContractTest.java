@@ -286,6 +286,38 @@ public abstract class BackendContractTest {
         .isEqualTo(Arrays.copyOfRange(expected, before, 50));
   }
 
+  /// One by one, as [KvFormat] says where they lie.
+  @Test
+  void tokensTakenOutOfBlocksGoIntoOthers() {
+    var compiled = compile(DType.F32);
+    KvFormat format = compiled.kvFormat();
+    KvLayout layout = compiled.kvLayout();
+    int[] tokens = tokens(50, 9);
+    float[][] expected = new DecoderDriver(compiled, BLOCKS).logits(tokens);
+    int count = layout.blocksFor(tokens.length);
+    int[] there = IntStream.range(0, count).toArray();
+    int[] here = IntStream.range(0, count).map(i -> BLOCKS - 1 - i).toArray();
+
+    int before = 43;
+    logits(compiled, entry(part(tokens, 0, before), 0, there, true));
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment from = arena.allocate(count * layout.blockBytes());
+      MemorySegment to = arena.allocate(count * layout.blockBytes());
+      MemorySegment token = arena.allocate(format.tokenBytes());
+      compiled.saveBlocks(there, from);
+      for (int i = 0; i < before; i++) {
+        long block = i / layout.blockTokens() * layout.blockBytes();
+        format.take(from.asSlice(block, layout.blockBytes()), i % layout.blockTokens(), token);
+        format.put(token, to.asSlice(block, layout.blockBytes()), i % layout.blockTokens());
+      }
+      compiled.loadBlocks(here, to);
+    }
+    compiled.releaseBlocks(there);
+
+    assertThat(logits(compiled, entry(part(tokens, before, 50), before, here, true)))
+        .isEqualTo(Arrays.copyOfRange(expected, before, 50));
+  }
+
   private static int[] part(int[] tokens, int from, int to) {
     return Arrays.copyOfRange(tokens, from, to);
   }

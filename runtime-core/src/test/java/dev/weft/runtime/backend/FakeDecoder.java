@@ -69,6 +69,13 @@ public final class FakeDecoder implements DecoderExecutable {
     return new KvLayout(blockTokens, 4L * blockTokens);
   }
 
+  /// Keys and values are the same number: the token.
+  @Override
+  public KvFormat kvFormat() {
+    var tokens = new KvFormat.Half(new KvFormat.Place(0, 0, 0, Float.BYTES, Float.BYTES));
+    return new KvFormat(KvElement.F32, 1, 1, 1, tokens, tokens);
+  }
+
   @Override
   public PendingStep forward(StepBatch batch) {
     if (closed) {

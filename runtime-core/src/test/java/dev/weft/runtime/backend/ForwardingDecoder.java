@@ -17,6 +17,11 @@ public class ForwardingDecoder implements DecoderExecutable {
   }
 
   @Override
+  public KvFormat kvFormat() {
+    return decoder.kvFormat();
+  }
+
+  @Override
   public PendingStep forward(StepBatch batch) {
     return decoder.forward(batch);
   }

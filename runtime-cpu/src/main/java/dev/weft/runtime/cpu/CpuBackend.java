@@ -7,6 +7,7 @@ import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.DecoderMemory;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.backend.UnsupportedModelException;
 import dev.weft.runtime.cpu.memory.MemoryFile;
 import dev.weft.runtime.cpu.packed.PackedCache;
@@ -23,6 +24,7 @@ import java.nio.file.Path;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.function.BiFunction;
 
 /// Runs models with the kernels of `libweftcpu.so` on one team of threads.
 ///
@@ -37,11 +39,18 @@ public final class CpuBackend implements Backend {
           EnumSet.of(Quantization.NONE, Quantization.AUTO, Quantization.W8A8, Quantization.W4A8));
 
   private final CpuDevice device;
+  private final BiFunction<DecoderSpec, KvType, KvLayout> kvLayouts;
 
   /// Loads the native library and starts the team.
   ///
   /// @throws NativeException when this machine cannot run it; the message says why
   public CpuBackend(CpuOptions options) {
+    this(options, KvLayouts::of);
+  }
+
+  /// @param kvLayouts chooses how KV blocks lie
+  CpuBackend(CpuOptions options, BiFunction<DecoderSpec, KvType, KvLayout> kvLayouts) {
+    this.kvLayouts = kvLayouts;
     NativeFiles files = new NativeFiles(options.nativesDirectory());
     Path unpacked = files.unpack("weftcpu", List.of("META-INF/native/linux-x86_64/libweftcpu.so"));
     WeftCpu library = WeftCpu.open(unpacked.resolve("libweftcpu.so"));
@@ -66,6 +75,12 @@ public final class CpuBackend implements Backend {
         .formatted(device.isa().label(), threads, threads == 1 ? "thread" : "threads");
   }
 
+  /// Not all instruction sets compute other bits, but with bf16 weights some do.
+  @Override
+  public String arithmetic() {
+    return "cpu (%s)".formatted(device.isa().label());
+  }
+
   @Override
   public DeviceClass deviceClass() {
     return DeviceClass.CPU;
@@ -81,7 +96,7 @@ public final class CpuBackend implements Backend {
     Packing packing = packing(options);
     return switch (spec) {
       case DecoderSpec decoder -> {
-        KvLayout kvLayout = KvLayouts.of(decoder, options.kvType());
+        KvLayout kvLayout = kvLayouts.apply(decoder, options.kvType());
         yield new Footprint(
             packedBytes(weights, NativeDecoder.projections(decoder), packing)
                 + tableBytes(weights, List.of(TensorNames.TOKEN_EMBEDDING)),
@@ -137,7 +152,7 @@ public final class CpuBackend implements Backend {
   public DecoderExecutable compile(
       DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory) {
     Packing packing = packing(options);
-    KvLayout kvLayout = KvLayouts.of(spec, options.kvType());
+    KvLayout kvLayout = kvLayouts.apply(spec, options.kvType());
     ScratchSizes scratchSizes = scratchSizes(spec, options, kvLayout);
     NativeDecoder decoder =
         NativeDecoder.create(

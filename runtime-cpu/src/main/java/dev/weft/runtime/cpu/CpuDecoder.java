@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.DecoderMemory;
+import dev.weft.runtime.backend.KvFormat;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.PendingStep;
 import dev.weft.runtime.backend.StepBatch;
@@ -84,6 +85,11 @@ final class CpuDecoder implements DecoderExecutable {
   @Override
   public KvLayout kvLayout() {
     return kvLayout;
+  }
+
+  @Override
+  public KvFormat kvFormat() {
+    return KvLayouts.format(spec, options.kvType(), kvLayout.blockTokens());
   }
 
   @Override

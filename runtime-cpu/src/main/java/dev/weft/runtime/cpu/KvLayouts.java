@@ -1,5 +1,9 @@
 package dev.weft.runtime.cpu;
 
+import dev.weft.runtime.backend.KvElement;
+import dev.weft.runtime.backend.KvFormat;
+import dev.weft.runtime.backend.KvFormat.Half;
+import dev.weft.runtime.backend.KvFormat.Place;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.model.DecoderSpec;
@@ -27,13 +31,49 @@ final class KvLayouts {
         bestScore = score;
       }
     }
-    return new KvLayout(best, blockBytes(best * tokenBytes));
+    return of(spec, type, best);
+  }
+
+  /// With so many tokens a block.
+  static KvLayout of(DecoderSpec spec, KvType type, int blockTokens) {
+    return new KvLayout(blockTokens, blockBytes(blockTokens * tokenBytes(spec, type)));
+  }
+
+  /// A block holds `[layer][KV head][scales of K, of V][K: element, token][V: token, element]`, as
+  /// `kv_write` has it.
+  static KvFormat format(DecoderSpec spec, KvType type, int blockTokens) {
+    KvElement element =
+        switch (type) {
+          case F16 -> KvElement.F16;
+          case INT8 -> KvElement.INT8;
+        };
+    long each = element.bytes();
+    long padded = padded(spec) * each;
+    long scaleBytes = (long) element.scaleBytes() * blockTokens;
+    long keyBytes = each * spec.headSize() * blockTokens;
+    long head = 2 * scaleBytes + keyBytes + padded * blockTokens;
+    long layer = head * spec.kvHeadCount();
+    long keys = 2 * scaleBytes;
+    return new KvFormat(
+        element,
+        spec.layerCount(),
+        spec.kvHeadCount(),
+        spec.headSize(),
+        new Half(
+            new Place(keys, layer, head, each, each * blockTokens),
+            new Place(0, layer, head, element.scaleBytes(), 0)),
+        new Half(
+            new Place(keys + keyBytes, layer, head, padded, each),
+            new Place(scaleBytes, layer, head, element.scaleBytes(), 0)));
+  }
+
+  private static long padded(DecoderSpec spec) {
+    return Math.ceilDiv(spec.headSize(), VECTOR_KEYS) * (long) VECTOR_KEYS;
   }
 
   /// K and V of all layers; heads are padded to whole vectors where V lies.
   static long tokenBytes(DecoderSpec spec, KvType type) {
-    long padded = Math.ceilDiv(spec.headSize(), VECTOR_KEYS) * (long) VECTOR_KEYS;
-    long elements = spec.headSize() + padded;
+    long elements = spec.headSize() + padded(spec);
     long headBytes =
         switch (type) {
           case F16 -> Short.BYTES * elements;

@@ -37,4 +37,11 @@ final class CpuDevices {
     return new CpuBackend(
         new CpuOptions(NATIVES, 2, Optional.empty(), CpuOptions.DEFAULT_SPINS, Optional.empty()));
   }
+
+  /// With so many tokens a KV block.
+  static CpuBackend backend(int blockTokens) {
+    return new CpuBackend(
+        new CpuOptions(NATIVES, 2, Optional.empty(), CpuOptions.DEFAULT_SPINS, Optional.empty()),
+        (spec, type) -> KvLayouts.of(spec, type, blockTokens));
+  }
 }

@@ -3,6 +3,7 @@ package dev.weft.runtime.gpu;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.DecoderMemory;
+import dev.weft.runtime.backend.KvFormat;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.PendingStep;
 import dev.weft.runtime.backend.StepBatch;
@@ -90,6 +91,11 @@ final class GpuDecoder implements DecoderExecutable {
   @Override
   public KvLayout kvLayout() {
     return kv.layout();
+  }
+
+  @Override
+  public KvFormat kvFormat() {
+    return kv.format(spec);
   }
 
   @Override

@@ -1,5 +1,9 @@
 package dev.weft.runtime.gpu;
 
+import dev.weft.runtime.backend.KvElement;
+import dev.weft.runtime.backend.KvFormat;
+import dev.weft.runtime.backend.KvFormat.Half;
+import dev.weft.runtime.backend.KvFormat.Place;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.memory.ChunkMemory;
 import dev.weft.runtime.model.DecoderSpec;
@@ -33,6 +37,20 @@ record GpuKvLayout(KvLayout layout, long layerBytes) {
     }
     return new GpuKvLayout(
         new KvLayout(best, share(bytes(spec, best))), bytes(spec, best) / spec.layerCount());
+  }
+
+  /// Where single tokens lie in a block.
+  KvFormat format(DecoderSpec spec) {
+    long token = (long) spec.headSize() * Short.BYTES;
+    long head = token * layout.blockTokens();
+    long half = head * spec.kvHeadCount();
+    return new KvFormat(
+        KvElement.F16,
+        spec.layerCount(),
+        spec.kvHeadCount(),
+        spec.headSize(),
+        new Half(new Place(0, layerBytes, head, token, Short.BYTES)),
+        new Half(new Place(half, layerBytes, head, token, Short.BYTES)));
   }
 
   private static long bytes(DecoderSpec spec, int tokens) {

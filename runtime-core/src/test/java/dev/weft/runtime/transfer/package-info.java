@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.transfer;
+
+import org.jspecify.annotations.NullMarked;
