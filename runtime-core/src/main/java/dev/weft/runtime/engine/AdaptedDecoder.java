@@ -2,6 +2,8 @@ package dev.weft.runtime.engine;
 
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.model.AdapterWeights;
+import java.time.Duration;
+import java.util.Optional;
 
 /// A decoder with one of its adapters.
 final class AdaptedDecoder implements Engine.DecoderInstance {
@@ -44,6 +46,21 @@ final class AdaptedDecoder implements Engine.DecoderInstance {
   @Override
   public Engine.Submission submitInTime(GenerationRequest request, GenerationListener listener) {
     return admission.submitInTime(entrance, request, listener);
+  }
+
+  @Override
+  public boolean stop() {
+    return base.stop(entrance);
+  }
+
+  @Override
+  public void awaitFetched(Duration longest) {
+    base.awaitFetched(longest);
+  }
+
+  @Override
+  public Optional<KvArrival> arrive(int[] tokens) {
+    return base.arrive(tokens, entrance.adapter());
   }
 
   @Override

@@ -18,6 +18,7 @@ import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +45,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   private final LatencyWatch latency;
   private final Deadlines deadlines;
   private final Headroom headroom;
+  private final KeptKv kept;
   private final Generations generations;
   private final StepProbe probe;
   private final InTime.Kv kv;
@@ -94,8 +96,9 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
                 settings.growthTokens(),
                 settings.maxScoredRows()),
             blocks);
+    kept = new KeptKv(executable, planner, device);
     generations =
-        new Generations(revision, planner, latency, deadlines, observer, device, this::freed);
+        new Generations(revision, planner, latency, deadlines, observer, device, kept, this::freed);
     runner =
         new StepRunner(
             revision, executable, observer, device, pace, options.profile(), generations);
@@ -146,6 +149,43 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   @Override
   public Submission submitInTime(GenerationRequest request, GenerationListener listener) {
     return admission.submitInTime(plain, request, listener);
+  }
+
+  @Override
+  public boolean stop() {
+    admission.close();
+    device.call(() -> generations.stop(_ -> true));
+    return !kept.isEmpty();
+  }
+
+  /// Stops what came in by an adapter's entrance.
+  boolean stop(Entrance entrance) {
+    entrance.close();
+    device.call(() -> generations.stop(generation -> generation.entrance() == entrance));
+    return !kept.isEmpty();
+  }
+
+  @Override
+  public void awaitFetched(Duration longest) {
+    kept.await(longest);
+  }
+
+  @Override
+  public Optional<KvArrival> arrive(int[] tokens) {
+    return arrive(tokens, StepBatch.Entry.NO_ADAPTER);
+  }
+
+  Optional<KvArrival> arrive(int[] tokens, int adapter) {
+    var arrival = new AtomicReference<Optional<KvArrival>>(Optional.empty());
+    device.call(() -> {
+      if (!generations.closed()) {
+        arrival.set(
+            KvArrival.open(
+                executable, planner, device, options.profile().times(), tokens, adapter));
+        publish();
+      }
+    });
+    return arrival.get();
   }
 
   @Override
@@ -323,6 +363,8 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
       return;
     }
     generations.close();
+    kept.clear();
+    planner.letGoAll();
     device.remove(this);
     if (elastic != null) {
       elastic.close();

@@ -131,6 +131,18 @@ public interface Engine extends AutoCloseable {
     /// under way, after which it is decided on exact numbers. Not to be called by listeners.
     Submission submitInTime(GenerationRequest request, GenerationListener listener);
 
+    /// Ends what runs and admits nothing more, as closing does, but keeps what running sequences
+    /// have computed until it is fetched, or this is closed. Returns whether anything is kept.
+    /// Takes up to a step. Not to be called by listeners.
+    boolean stop();
+
+    /// Waits until nobody wants what is kept, at most so long.
+    void awaitFetched(Duration longest);
+
+    /// Plans memory for keys and values of a text that were computed elsewhere; empty when there is
+    /// none. Takes up to a step. Not to be called by listeners.
+    Optional<KvArrival> arrive(int[] tokens);
+
     /// Bytes that an adapter of this decoder takes.
     long adapterBytes(AdapterWeights adapter);
 

@@ -290,7 +290,9 @@ final class Generation implements Engine.Submission.Admitted {
   }
 
   /// Tells the listener that it is over.
-  void tellEnd(Outcome outcome, String message) {
+  ///
+  /// @param kept what is kept of an unloaded one
+  void tellEnd(Outcome outcome, String message, Optional<KvExport> kept) {
     switch (outcome) {
       case STOP -> listener.onFinish(FinishReason.STOP, usage());
       case LENGTH -> listener.onFinish(FinishReason.LENGTH, usage());
@@ -299,7 +301,7 @@ final class Generation implements Engine.Submission.Admitted {
       case DEADLINE ->
           listener.onError(new GenerationError(GenerationError.Code.DEADLINE, message));
       case UNLOADED ->
-          listener.onError(new GenerationError(GenerationError.Code.UNLOADED, message));
+          listener.onError(new GenerationError(GenerationError.Code.UNLOADED, message, kept));
       case INTERNAL ->
           listener.onError(new GenerationError(GenerationError.Code.INTERNAL, message));
     }

@@ -2,6 +2,7 @@ package dev.weft.runtime.engine;
 
 import dev.weft.runtime.sampling.SampledToken;
 import java.util.List;
+import java.util.Optional;
 
 /// Hears of one generation, on the device's thread: implementations hand over and return at once.
 /// After [#onFinish] or [#onError] nothing follows.
@@ -33,7 +34,14 @@ public interface GenerationListener {
   record Usage(int promptTokens, int cachedTokens, int completionTokens) {}
 
   /// Why a generation ended otherwise.
-  record GenerationError(Code code, String message) {
+  ///
+  /// @param kept what it had computed, for who goes on with it elsewhere; the listener's to close
+  record GenerationError(Code code, String message, Optional<KvExport> kept) {
+    /// With nothing kept.
+    public GenerationError(Code code, String message) {
+      this(code, message, Optional.empty());
+    }
+
     public enum Code {
       /// The caller cancelled.
       CANCELLED,

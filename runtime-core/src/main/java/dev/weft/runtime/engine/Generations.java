@@ -13,6 +13,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -29,6 +30,7 @@ final class Generations implements StepRunner.Requests {
   private final Deadlines deadlines;
   private final EngineObserver observer;
   private final DeviceThread device;
+  private final KeptKv kept;
   private final Runnable freed;
 
   /// In order of arrival.
@@ -44,6 +46,7 @@ final class Generations implements StepRunner.Requests {
       Deadlines deadlines,
       EngineObserver observer,
       DeviceThread device,
+      KeptKv kept,
       Runnable freed) {
     this.revision = revision;
     this.planner = planner;
@@ -51,6 +54,7 @@ final class Generations implements StepRunner.Requests {
     this.deadlines = deadlines;
     this.observer = observer;
     this.device = device;
+    this.kept = kept;
     this.freed = freed;
   }
 
@@ -185,6 +189,14 @@ final class Generations implements StepRunner.Requests {
     }
   }
 
+  /// Ends those that `which` is true of, and keeps what they have computed for who goes on with
+  /// them.
+  void stop(Predicate<Generation> which) {
+    for (Generation generation : bySequence.values().stream().filter(which).toList()) {
+      end(generation, Outcome.UNLOADED, UNLOADED, kept.keep(generation.sequence()));
+    }
+  }
+
   /// Ends what came in by an entrance.
   void endOf(Entrance entrance) {
     endAll(generation -> generation.entrance() == entrance, Outcome.UNLOADED, UNLOADED);
@@ -215,6 +227,11 @@ final class Generations implements StepRunner.Requests {
   /// Frees what the generation holds, and then says that it is over, so that whoever hears of it
   /// finds the place free. Does nothing the second time.
   private void end(Generation generation, Outcome outcome, String message) {
+    end(generation, outcome, message, Optional.empty());
+  }
+
+  private void end(
+      Generation generation, Outcome outcome, String message, Optional<KvExport> held) {
     if (bySequence.remove(generation.sequence()) == null) {
       return;
     }
@@ -227,8 +244,9 @@ final class Generations implements StepRunner.Requests {
     observer.onEnded(
         generation.entrance().revision(), generation.summary(outcome, device.nanoTime()));
     try {
-      generation.tellEnd(outcome, message);
+      generation.tellEnd(outcome, message, held);
     } catch (RuntimeException | Error e) {
+      held.ifPresent(KvExport::close);
       log.atWarn()
           .setCause(e)
           .addKeyValue("request", generation.request().id())

@@ -54,6 +54,10 @@ public final class KvBlocks {
     prefixes = new PrefixCache(pool, tokensPerBlock, store);
   }
 
+  int tokensPerBlock() {
+    return tokensPerBlock;
+  }
+
   int blocksFor(int tokens) {
     return Math.ceilDiv(tokens, tokensPerBlock);
   }

@@ -17,6 +17,10 @@ public final class StepPlanner {
 
   private final ArrayDeque<Sequence> waiting = new ArrayDeque<>();
 
+  /// Sequences that take part in no step and keep their blocks while somebody copies what they
+  /// hold, to elsewhere or from there.
+  private final List<Sequence> held = new ArrayList<>();
+
   /// Since the last plan.
   private final List<Sequence> preempted = new ArrayList<>();
 
@@ -86,6 +90,62 @@ public final class StepPlanner {
     }
   }
 
+  /// Stops a running sequence, which keeps its blocks until it is [let go][#letGo]. Returns false
+  /// when it does not run.
+  public boolean hold(Sequence sequence) {
+    if (!running.remove(sequence)) {
+      return false;
+    }
+    blocks.settle(sequence);
+    blocks.giveUpGrowth(sequence);
+    held.add(sequence);
+    return true;
+  }
+
+  /// Plans blocks for a new sequence, as many as it will fill before its last token, without
+  /// running it, and gives it what is known of its tokens. Returns false, and changes nothing, when
+  /// there are not so many.
+  public boolean tryHold(Sequence sequence) {
+    return blocks.tryAdmit(sequence, wholeBlocks(sequence)) && held.add(sequence);
+  }
+
+  private int wholeBlocks(Sequence sequence) {
+    return (sequence.length() - 1) / blocks.tokensPerBlock();
+  }
+
+  /// Whether it is still held: one that is in the way of others is let go.
+  public boolean holds(Sequence sequence) {
+    return held.contains(sequence);
+  }
+
+  /// The next block of a sequence that [#tryHold] began; to be filled.
+  public int nextBlock(Sequence sequence) {
+    int index = sequence.computed() / blocks.tokensPerBlock();
+    blocks.grow(sequence, (index + 1) * blocks.tokensPerBlock());
+    return sequence.blocks().block(index);
+  }
+
+  /// Says that the next block has been filled: whoever has the same tokens finds it known.
+  public void filled(Sequence sequence) {
+    sequence.advance(blocks.tokensPerBlock());
+    blocks.settle(sequence);
+  }
+
+  /// Takes the blocks of a held sequence back; what was complete stays known until it is in the
+  /// way. Does nothing when it is not held.
+  public void letGo(Sequence sequence) {
+    if (held.remove(sequence)) {
+      blocks.free(sequence);
+    }
+  }
+
+  /// Takes the blocks of all held sequences back.
+  public void letGoAll() {
+    while (!held.isEmpty()) {
+      letGo(held.getLast());
+    }
+  }
+
   /// The next step, as large as a step may be; see [#plan(StepBudget)].
   public StepPlan plan() {
     return plan(StepBudget.ofRows(settings.maxBatchTokens));
@@ -148,7 +208,11 @@ public final class StepPlanner {
         continue;
       }
       while (running.contains(sequence) && !tryExtend(sequence)) {
-        preempted.add(preemptNewest());
+        if (held.isEmpty()) {
+          preempted.add(preemptNewest());
+        } else {
+          letGo(held.getLast());
+        }
       }
       if (running.contains(sequence)) {
         blocks.grow(sequence, sequence.length());
@@ -244,11 +308,14 @@ public final class StepPlanner {
   }
 
   /// Lowers the capacity. Running sequences give up the growth that they have planned, the newest
-  /// first, and where that is not enough the newest are preempted. The caller moves the contents of
-  /// blocks.
+  /// first, held ones are let go, and where that is not enough the newest are preempted. The caller
+  /// moves the contents of blocks.
   public BlockMoves shrinkTo(int capacity) {
     for (int i = running.size() - 1; i >= 0 && blocks.planned() > capacity; i--) {
       blocks.giveUpGrowth(running.get(i));
+    }
+    while (blocks.planned() > capacity && !held.isEmpty()) {
+      letGo(held.getLast());
     }
     while (blocks.planned() > capacity) {
       preempted.add(preemptNewest());

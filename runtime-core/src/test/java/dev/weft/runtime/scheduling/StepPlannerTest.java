@@ -409,6 +409,73 @@ class StepPlannerTest {
   }
 
   @Test
+  void whatIsHeldKeepsItsBlocksUntilTheyAreInTheWay() {
+    var planner = planner(10, 16, 4, 8);
+    var oldest = sequence(8, 20);
+    var stopped = sequence(8, 20);
+    planner.add(oldest);
+    planner.add(stopped);
+    apply(planner.plan());
+
+    assertThat(planner.hold(stopped)).isTrue();
+    assertThat(planner.hold(stopped)).as("it runs no more").isFalse();
+    assertThat(apply(planner.plan())).containsExactly(new Part(oldest, 8, 1));
+    assertThat(stopped.blocks().size()).isEqualTo(2);
+    planner.shrinkTo(6);
+    assertThat(planner.holds(stopped)).isTrue();
+    planner.shrinkTo(3);
+    assertThat(planner.holds(stopped)).isFalse();
+    assertThat(planner.runningCount()).as("who runs is not preempted for it").isEqualTo(1);
+    planner.letGo(stopped);
+    planner.remove(oldest);
+    assertThat(blocks.planned()).isZero();
+  }
+
+  @Test
+  void whatIsHeldGivesWayToWhoNeedsAnotherBlock() {
+    var planner = planner(4, 16, 4, 0);
+    var runs = sequence(8, 16);
+    var stopped = sequence(7, 16);
+    planner.add(runs);
+    planner.add(stopped);
+    apply(planner.plan());
+    planner.hold(stopped);
+
+    var plan = planner.plan();
+
+    assertThat(apply(plan)).containsExactly(new Part(runs, 8, 1));
+    assertThat(plan.preempted()).isEmpty();
+    assertThat(planner.holds(stopped)).isFalse();
+  }
+
+  @Test
+  void blocksThatAreFilledFromElsewhereAreKnownToWhoHasTheirTokens() {
+    var planner = planner(6, 16, 4, 0);
+    var arriving = sequence(10, 11);
+    var request = new Sequence(arriving.tokens(0, 10), 12, false, 0);
+
+    assertThat(planner.tryHold(arriving)).isTrue();
+    assertThat(blocks.planned()).as("whole blocks before the last token").isEqualTo(2);
+    assertThat(blocks.actual()).isZero();
+    planner.nextBlock(arriving);
+    planner.filled(arriving);
+    planner.nextBlock(arriving);
+    planner.filled(arriving);
+    planner.add(request);
+
+    assertThat(apply(planner.plan())).containsExactly(new Part(request, 8, 2));
+    planner.letGo(arriving);
+    planner.remove(request);
+    assertThat(blocks.planned()).isZero();
+    assertThat(blocks.cached()).isEqualTo(2);
+
+    assertThat(planner.tryHold(sequence(30, 31))).as("more than there is").isFalse();
+    assertThat(blocks.planned()).isZero();
+    planner.letGoAll();
+    blocks.checkNothingIsHeld();
+  }
+
+  @Test
   void draftsTakeWhatIsLeftAndNothingElse() {
     var planner = planner(4, 16, 4, 0);
     var sequence = sequence(7, 16);
