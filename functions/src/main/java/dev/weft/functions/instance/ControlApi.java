@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
 /// | `POST /control/prewarm` | [PrewarmRequest] | 202 [InstanceStatus]; the tier it has been asked to reach |
 /// | `POST /control/inspect` | [Function] | 200 [Inspection]: what the function would need, before it is deployed |
 /// | `POST /control/continue` | an inference request and what has been read of its answer | 200, the rest of the stream |
+/// | `GET /control/kv/{ticket}` | | 200, keys and values that were kept of a stream which goes on elsewhere; 404 when they are gone |
+/// | `DELETE /control/kv/{ticket}` | | 204; nobody wants them |
 /// | `POST /control/drain` | none | 202; finishes what runs, admits nothing new, then exits |
 /// | `GET /control/status` | | 200 [DeviceStatus] |
 /// | `GET /control/status/stream` | | SSE: one `data:` [DeviceStatus] a change, a comment every 5 s |
@@ -36,7 +38,19 @@ public final class ControlApi {
   /// with a member of `choices` for each of which a frame has been read: the ids of its `: t`
   /// comments, and `used` when its end has been read. What follows begins with the next token: no
   /// frame comes twice, and usage counts the request as a whole.
+  ///
+  /// Where the runtime that wrote the stream keeps its keys and values (`: kv kept`), the choice
+  /// also has `"kv": {"at": "http://127.0.0.1:7001/control/kv/TICKET", "tokens": 812}`. The runtime
+  /// that goes on fetches them where that is expected to take less time than computing them, and
+  /// says in a comment `: kv TEXT` before the first frame what it did, and why.
   public static final String CONTINUE = "/control/continue";
+
+  /// What is kept of a stream, followed by its ticket. The ticket is the key: who was told it needs
+  /// no secret.
+  public static final String KV = "/control/kv/";
+
+  /// The first token whose keys and values are wanted; absent, the text's first.
+  public static final String KV_FIRST_HEADER = "weft-kv-first";
 
   public static final String DRAIN = "/control/drain";
   public static final String STATUS = "/control/status";
@@ -60,7 +74,9 @@ public final class ControlApi {
 
   /// `1` asks for a comment before each SSE frame of a choice, and for usage in the last one. `: t
   /// 12 34` says which tokens the frame's text came from, `: t/1 12` those of the second choice, `:
-  /// t 12 end 57` that it is the choice's last frame and that it took 57 tokens.
+  /// t 12 end 57` that it is the choice's last frame and that it took 57 tokens. `: kv kept 0
+  /// TICKET 812`, before an error that sends the stream elsewhere, says that keys and values of a
+  /// choice's first 812 tokens, prompt included, can be fetched for some seconds.
   public static final String TOKENS_HEADER = "weft-tokens";
 
   /// Milliseconds that the request may still take before its first token.

@@ -9,8 +9,12 @@ import dev.weft.runtime.model.AdapterFiles;
 import dev.weft.runtime.model.AdapterPackage;
 import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
+import dev.weft.runtime.tensor.Tensor;
 import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /// Puts an adapter's files onto a base that serves: opens and checks them against it, gets memory,
 /// packs. What a failed load took is given back before its exception leaves.
@@ -46,12 +50,23 @@ final class AdapterLoader {
       Engine.DecoderInstance adapted =
           undo.add(
               decoder.adapt(revision.id(), weights, revision.spec().limits().maxQueuedRequests()));
+      var identity = new KvIdentity(revision, generator.kvIdentity().get(), () -> tensors(weights));
+      // Now, while its files are open.
+      identity.get();
       base.retain();
       undo.keepAll();
       return new ResidentAdapter(
           revision,
-          new ResidentAdapter.Parts(base, generator, adapted, granted, fingerprints.of(revision)));
+          new ResidentAdapter.Parts(
+              base, generator, adapted, granted, fingerprints.of(revision), identity));
     }
+  }
+
+  private static List<Tensor> tensors(AdapterWeights weights) {
+    return weights.deltas().stream()
+        .flatMap(delta -> Stream.of(delta.a(), delta.b()))
+        .sorted(Comparator.comparing(Tensor::name))
+        .toList();
   }
 
   private static DecoderSpec spec(Revision revision, ResidentModel base) {

@@ -51,6 +51,7 @@ public final class InstanceManager implements AutoCloseable {
   private final Inspector inspector;
   private final ChangeSignal changes;
   private final StatusPublisher publisher;
+  private final Departures departures = new Departures(this::retire);
   private final ExecutorService loads;
 
   /// Loads of adapters wait for those of their bases: they must not take the threads of these.
@@ -174,9 +175,16 @@ public final class InstanceManager implements AutoCloseable {
         });
   }
 
-  /// Takes a revision off the device, and returns once its memory is free. A load under way is
-  /// cancelled. `force` ends what runs, and takes pinned ones too. May take as long as a step.
+  /// Takes a revision off the device. A load under way is cancelled. `force` ends what runs, and
+  /// takes pinned ones too. May take as long as a step. Its memory is free when this returns, but
+  /// for what has been computed of requests that it ended: that is kept for some seconds, for who
+  /// goes on with them elsewhere, and then all of it is given back.
   public ControlOutcome unload(RevisionId revision, boolean force) {
+    return unload(revision, force, force);
+  }
+
+  /// @param keep whether what was computed is kept
+  private ControlOutcome unload(RevisionId revision, boolean force, boolean keep) {
     Optional<Slot> found = instances.find(revision);
     if (found.isEmpty()) {
       return refused(Rejection.Code.UNKNOWN_INSTANCE, "%s is not known here".formatted(revision));
@@ -192,14 +200,14 @@ public final class InstanceManager implements AutoCloseable {
     }
     instances.update(slot, s -> s.pinned = false);
     if (force) {
-      instances.adaptersOf(revision).forEach(adapter -> unload(adapter.revision.id(), true));
+      instances.adaptersOf(revision).forEach(adapter -> unload(adapter.revision.id(), true, keep));
     }
     List<Instances.Detached> detached = instances.tryDetach(slot, force);
     if (detached.isEmpty() && instances.busy(slot)) {
       return refused(Rejection.Code.BUSY, "%s is busy".formatted(revision));
     }
     if (!detached.isEmpty()) {
-      detached.forEach(this::retire);
+      detached.forEach(keep ? departures::begin : this::retire);
       log.atInfo()
           .addKeyValue("revision", revision)
           .addKeyValue("forced", force)
@@ -260,8 +268,9 @@ public final class InstanceManager implements AutoCloseable {
       }
     }
     for (Slot slot : instances.all()) {
-      unload(slot.revision.id(), true);
+      unload(slot.revision.id(), true, false);
     }
+    departures.close();
     loads.shutdownNow();
     loader.close();
     adapterLoads.shutdownNow();

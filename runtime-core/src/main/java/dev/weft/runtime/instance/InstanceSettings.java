@@ -18,6 +18,9 @@ public record InstanceSettings(
   public static final InstanceSettings DEFAULT =
       new InstanceSettings(512, 32, 4, Duration.ofMillis(20), Duration.ofMillis(250));
 
+  /// How long what a forced unload interrupted is kept for who goes on with it elsewhere.
+  static final Duration KEPT_FOR_MOVES = Duration.ofSeconds(10);
+
   /// Revisions that are remembered while nothing of them is loaded.
   static final int MAX_KNOWN_REVISIONS = 1_000;
 

@@ -22,6 +22,7 @@ import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.ModelPackage;
 import dev.weft.runtime.model.ModelSpec;
+import dev.weft.runtime.tensor.Tensor;
 import dev.weft.runtime.tokenizer.ChatTemplate;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import dev.weft.runtime.tokenizer.TokenizerSource;
@@ -101,10 +102,16 @@ final class ModelLoader implements AutoCloseable {
                   granted,
                   measured.contextLength(),
                   fingerprint(revision),
+                  new KvIdentity(revision, backend.arithmetic(), () -> tensors(files)),
                   profile(revision.spec(), path, measured)));
       undo.keepAll();
       return resident;
     }
+  }
+
+  private static List<Tensor> tensors(ModelPackage files) {
+    Weights weights = files.weights();
+    return weights.names().stream().sorted().map(weights::tensor).toList();
   }
 
   /// By all that steps depend on: the files, how they are held, and the device.

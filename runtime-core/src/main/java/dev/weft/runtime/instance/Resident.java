@@ -4,6 +4,7 @@ import dev.weft.functions.Model;
 import dev.weft.functions.instance.InstanceStatus.Blocks;
 import dev.weft.functions.instance.PerformanceTable;
 import dev.weft.runtime.engine.Engine;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +43,13 @@ sealed interface Resident permits ResidentModel, ResidentAdapter {
   void retain();
 
   void release();
+
+  /// Ends what runs, but keeps what it has computed for who goes on with it elsewhere. Returns
+  /// whether anything is kept; [#retire] ends that.
+  boolean stop();
+
+  /// Waits until nobody wants what is kept, at most so long.
+  void awaitFetched(Duration longest);
 
   /// Ends what runs and lets go of it; call once. Completes when all of it has been given back,
   /// which is now unless somebody still has a lease.

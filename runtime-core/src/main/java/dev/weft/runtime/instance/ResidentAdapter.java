@@ -5,6 +5,7 @@ import dev.weft.functions.Revision;
 import dev.weft.functions.instance.InstanceStatus.Blocks;
 import dev.weft.functions.instance.PerformanceTable;
 import dev.weft.runtime.engine.Engine;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -26,7 +27,8 @@ final class ResidentAdapter implements Resident {
       ServingModel.Generator generator,
       Engine.DecoderInstance decoder,
       DeviceMemory.Granted memory,
-      String fingerprint) {}
+      String fingerprint,
+      KvIdentity kvIdentity) {}
 
   ResidentAdapter(Revision revision, Parts parts) {
     this.revision = revision;
@@ -44,7 +46,9 @@ final class ResidentAdapter implements Resident {
             base.contextLength(),
             revision.spec().limits(),
             base.tokenizer());
-    model = new ServingModel.Generator(common, parts.decoder(), parts.generator().chat());
+    model =
+        new ServingModel.Generator(
+            common, parts.decoder(), parts.generator().chat(), parts.kvIdentity());
   }
 
   @Override
@@ -104,6 +108,16 @@ final class ResidentAdapter implements Resident {
   @Override
   public void release() {
     references.release();
+  }
+
+  @Override
+  public boolean stop() {
+    return parts.decoder().stop();
+  }
+
+  @Override
+  public void awaitFetched(Duration longest) {
+    parts.decoder().awaitFetched(longest);
   }
 
   @Override

@@ -13,6 +13,7 @@ import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.ModelPackage;
 import dev.weft.runtime.tokenizer.Tokenizer;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -37,6 +38,7 @@ final class ResidentModel implements Resident {
       DeviceMemory.Granted memory,
       int contextLength,
       String fingerprint,
+      KvIdentity kvIdentity,
       StepProfile profile) {}
 
   /// A compiled model of either kind.
@@ -79,7 +81,7 @@ final class ResidentModel implements Resident {
                     parts.profile()),
                 kv);
         instance = decoder;
-        model = new ServingModel.Generator(common, decoder, chat);
+        model = new ServingModel.Generator(common, decoder, chat, parts.kvIdentity());
       }
       case Executable.Encoder(EncoderExecutable executable) -> {
         int dimensions = executable.dimensions();
@@ -165,6 +167,18 @@ final class ResidentModel implements Resident {
   @Override
   public void release() {
     references.release();
+  }
+
+  @Override
+  public boolean stop() {
+    return instance instanceof Engine.DecoderInstance decoder && decoder.stop();
+  }
+
+  @Override
+  public void awaitFetched(Duration longest) {
+    if (instance instanceof Engine.DecoderInstance decoder) {
+      decoder.awaitFetched(longest);
+    }
   }
 
   @Override

@@ -6,6 +6,7 @@ import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.EncoderInstance;
 import dev.weft.runtime.tokenizer.Tokenizer;
 import java.time.Instant;
+import java.util.function.Supplier;
 
 /// What a request needs of an instance that serves. Valid while its [Lease] is open.
 public sealed interface ServingModel {
@@ -23,7 +24,10 @@ public sealed interface ServingModel {
   Common common();
 
   /// A model that writes text.
-  record Generator(Common common, DecoderInstance decoder, ChatSupport chat)
+  ///
+  /// @param kvIdentity what tells its keys and values from those of others; may read weights
+  record Generator(
+      Common common, DecoderInstance decoder, ChatSupport chat, Supplier<String> kvIdentity)
       implements ServingModel {}
 
   /// A model that makes vectors of texts.

@@ -21,6 +21,16 @@ sealed interface Answer permits StreamedAnswer, WholeAnswer {
   /// All choices have ended well.
   void complete(TokenUsage usage);
 
+  /// Whether its reader knows by tokens what has been read, and so can have it go on elsewhere.
+  boolean readByTokens();
+
+  /// Tells whoever reads by tokens that keys and values of a choice can be fetched; before it
+  /// fails.
+  void kept(int choice, String ticket, int tokens);
+
+  /// Tells whoever reads by tokens what became of keys and values that were kept elsewhere.
+  void arrived(String what);
+
   /// One has not; nothing follows.
   void fail(ApiError error);
 

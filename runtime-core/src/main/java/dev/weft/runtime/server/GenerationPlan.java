@@ -2,6 +2,7 @@ package dev.weft.runtime.server;
 
 import dev.weft.runtime.engine.GenerationRequest;
 import dev.weft.runtime.server.openai.ContinueRequest.Begun;
+import dev.weft.runtime.server.openai.ContinueRequest.KeptKv;
 import dev.weft.runtime.server.openai.Reply;
 import java.util.List;
 import java.util.Optional;
@@ -29,6 +30,11 @@ record GenerationPlan(List<Sequence> sequences, Reply reply, Format format) {
     /// Whether its end has been read, and nothing is left to do.
     boolean over() {
       return begun.isPresent() && begun.get().used().isPresent();
+    }
+
+    /// Where its keys and values are, when another runtime keeps them for it.
+    Optional<KeptKv> kept() {
+      return over() ? Optional.empty() : begun.flatMap(Begun::kv);
     }
   }
 

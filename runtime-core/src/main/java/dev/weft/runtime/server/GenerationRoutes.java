@@ -45,9 +45,15 @@ final class GenerationRoutes {
   private final ServerSettings settings;
   private final RuntimeMetrics metrics;
   private final InstantSource clock;
+  private final Moves moves;
 
   GenerationRoutes(
-      ModelRequests models, ServerSettings settings, RuntimeMetrics metrics, InstantSource clock) {
+      ModelRequests models,
+      ServerSettings settings,
+      RuntimeMetrics metrics,
+      InstantSource clock,
+      Moves moves) {
+    this.moves = moves;
     this.models = models;
     this.settings = settings;
     this.metrics = metrics;
@@ -142,9 +148,9 @@ final class GenerationRoutes {
         throw ModelRequests.wrongKind(function, "makes embeddings, and does not generate text");
       }
       GenerationPlan plan = prepared.plan().apply(model);
-      var run = new GenerationRun(call, lease, plan, settings, timer);
+      var run = new GenerationRun(call, lease, model, plan, settings, timer, moves);
       started = true;
-      run.start(model.decoder());
+      run.start();
     } finally {
       if (!started) {
         lease.close();

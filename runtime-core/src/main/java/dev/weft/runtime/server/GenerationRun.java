@@ -6,7 +6,9 @@ import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.engine.GenerationListener.Usage;
 import dev.weft.runtime.engine.GenerationRequest;
+import dev.weft.runtime.engine.KvExport;
 import dev.weft.runtime.instance.Lease;
+import dev.weft.runtime.instance.ServingModel.Generator;
 import dev.weft.runtime.server.GenerationEvents.Event;
 import dev.weft.runtime.server.openai.ApiError;
 import dev.weft.runtime.server.openai.ApiError.Category;
@@ -15,18 +17,25 @@ import dev.weft.runtime.server.openai.TokenUsage;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// One generation request from submission to its end: submits the sequences, hands what they
 /// produce to the [Answer], cancels them all when the client leaves, is too slow, or one fails, and
 /// gives the lease back when the last of them has ended.
 final class GenerationRun {
+  private static final Logger log = LoggerFactory.getLogger(GenerationRun.class);
+
   private final Call call;
   private final Lease lease;
+  private final Generator model;
   private final GenerationPlan plan;
   private final Answer answer;
   private final GenerationEvents events;
   private final RequestTimer timer;
+  private final Moves moves;
 
   /// Guarded by itself: submission and departure meet here.
   private final List<Submission.Admitted> admitted = new ArrayList<>();
@@ -39,11 +48,19 @@ final class GenerationRun {
   private @Nullable ApiError error;
 
   GenerationRun(
-      Call call, Lease lease, GenerationPlan plan, ServerSettings settings, RequestTimer timer) {
+      Call call,
+      Lease lease,
+      Generator model,
+      GenerationPlan plan,
+      ServerSettings settings,
+      RequestTimer timer,
+      Moves moves) {
     this.call = call;
     this.lease = lease;
+    this.model = model;
     this.plan = plan;
     this.timer = timer;
+    this.moves = moves;
     this.answer =
         plan.format().streamed()
             ? new StreamedAnswer(call, plan, settings.keepAliveInterval())
@@ -60,9 +77,45 @@ final class GenerationRun {
     this.running = unfinished;
   }
 
-  /// Submits all sequences. From here on the lease is this run's.
-  void start(DecoderInstance decoder) {
+  /// Submits all sequences, once what other runtimes keep of them is here. From here on the lease
+  /// is this run's.
+  void start() {
     call.onDeparture(this::abandon);
+    if (plan.sequences().stream().noneMatch(sequence -> sequence.kept().isPresent())) {
+      submit();
+      return;
+    }
+    try {
+      moves.waiting().execute(this::bringAndSubmit);
+    } catch (RejectedExecutionException e) {
+      // The server ends, and with it this request.
+      submit();
+    }
+  }
+
+  private void bringAndSubmit() {
+    List<KvArrivals.Outcome> outcomes = new ArrayList<>();
+    try {
+      for (GenerationPlan.Sequence sequence : plan.sequences()) {
+        sequence
+            .kept()
+            .map(kept -> moves.arrivals().bring(model, sequence.request(), kept))
+            .ifPresent(outcomes::add);
+      }
+      for (KvArrivals.Outcome outcome : outcomes) {
+        call.onContext(() -> attempt(() -> answer.arrived(outcome.told())));
+      }
+    } catch (RuntimeException | Error e) {
+      log.atError().setCause(e).log("a stream goes on without what it had computed elsewhere");
+    }
+    try {
+      submit();
+    } finally {
+      outcomes.forEach(KvArrivals.Outcome::close);
+    }
+  }
+
+  private void submit() {
     int left = unfinished(plan);
     if (left < plan.sequences().size()) {
       call.onContext(this::countOver);
@@ -74,7 +127,7 @@ final class GenerationRun {
       int unsubmitted = left--;
       Submission submission;
       try {
-        submission = submit(decoder, i);
+        submission = submit(model.decoder(), i);
       } catch (RuntimeException | Error e) {
         call.onContext(() -> refuse(ErrorMapping.of(e), unsubmitted));
         return;
@@ -195,10 +248,23 @@ final class GenerationRun {
           answer.end(choice, finish, counted.completionTokens());
         }
       }
-      case Event.Failed(int _, GenerationError failure) -> {
+      case Event.Failed(int choice, GenerationError failure) -> {
         running--;
+        failure.kept().ifPresent(kept -> offer(choice, kept));
         fail(ErrorMapping.of(failure));
       }
+    }
+  }
+
+  /// Keeps what was computed of a choice for who goes on with this stream, if anybody can: who
+  /// reads it by tokens.
+  private void offer(int choice, KvExport kept) {
+    if (error == null && answer.readByTokens() && !call.departed()) {
+      String function = model.common().revision().function().value();
+      String ticket = moves.exports().keep(kept, model.kvIdentity(), function);
+      answer.kept(choice, ticket, kept.tokens());
+    } else {
+      kept.close();
     }
   }
 

@@ -12,7 +12,9 @@ public record Route(HttpMethod method, String path, Access access, Work work, Ha
     /// Anyone; only for what tells nothing.
     OPEN,
     /// Who shows the secret.
-    SECRET
+    SECRET,
+    /// Who knows a ticket, which stands in the path, or shows the secret.
+    TICKET
   }
 
   /// Where the handler runs.

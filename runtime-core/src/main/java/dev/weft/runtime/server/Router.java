@@ -13,6 +13,7 @@ import java.security.MessageDigest;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /// Finds the route of a request, after the secret has been checked: who does not know it does not
@@ -24,13 +25,21 @@ final class Router {
   private final ServerSettings settings;
   private final Workers workers;
   private final List<Route> routes;
+  private final Predicate<String> tickets;
   private final byte[] secret;
 
-  Router(Vertx vertx, ServerSettings settings, Workers workers, List<Route> routes) {
+  /// @param tickets whether a path's `{ticket}` is one
+  Router(
+      Vertx vertx,
+      ServerSettings settings,
+      Workers workers,
+      List<Route> routes,
+      Predicate<String> tickets) {
     this.vertx = vertx;
     this.settings = settings;
     this.workers = workers;
     this.routes = List.copyOf(routes);
+    this.tickets = tickets;
     this.secret = settings.secret().getBytes(StandardCharsets.UTF_8);
   }
 
@@ -69,11 +78,18 @@ final class Router {
         found = Optional.of(match);
       }
     }
-    boolean open = found.isPresent() && found.get().route().access() == Route.Access.OPEN;
-    if (!open) {
+    if (!found.map(this::open).orElse(false)) {
       authenticate(call);
     }
     return found.orElseThrow(() -> samePath.isEmpty() ? notFound() : wrongMethod(call, samePath));
+  }
+
+  private boolean open(Match match) {
+    return switch (match.route().access()) {
+      case OPEN -> true;
+      case SECRET -> false;
+      case TICKET -> tickets.test(match.segment());
+    };
   }
 
   private void authenticate(Call call) {

@@ -23,6 +23,7 @@ import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.DoubleStream;
 
@@ -202,6 +203,39 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
   @Override
   public void onEvicted(RevisionId revision) {
     counter("weft.instance.evictions", revision).register(registry).increment();
+  }
+
+  /// Keys and values of a stream were sent to the runtime that goes on with it.
+  void sentKv(String function, long bytes) {
+    Counter.builder("weft.runtime.kv.sent.bytes")
+        .description("Keys and values of streams that went on elsewhere")
+        .tag(FUNCTION, function)
+        .register(registry)
+        .increment((double) bytes);
+  }
+
+  /// A stream goes on here whose keys and values another runtime kept.
+  ///
+  /// @param outcome `moved`, `computed` or `known`
+  /// @param reason why they did not come, or not all; empty when they did
+  void arrivedKv(String function, String outcome, String reason, int tokens, long bytes) {
+    Counter.builder("weft.runtime.kv.arrivals")
+        .description("Streams that went on here, by what became of their keys and values")
+        .tag(FUNCTION, function)
+        .tag("outcome", outcome.toLowerCase(Locale.ROOT))
+        .tag("reason", reason.toLowerCase(Locale.ROOT))
+        .register(registry)
+        .increment();
+    Counter.builder("weft.runtime.kv.arrived.tokens")
+        .description("Tokens whose keys and values came from another runtime")
+        .tag(FUNCTION, function)
+        .register(registry)
+        .increment(tokens);
+    Counter.builder("weft.runtime.kv.arrived.bytes")
+        .description("Keys and values that came from another runtime")
+        .tag(FUNCTION, function)
+        .register(registry)
+        .increment((double) bytes);
   }
 
   /// All meters in Prometheus' text format.

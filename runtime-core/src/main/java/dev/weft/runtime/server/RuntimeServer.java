@@ -46,9 +46,10 @@ public final class RuntimeServer implements AutoCloseable {
   public RuntimeServer(Served served, ServerSettings settings) {
     this.vertx = vertx();
     this.workers = new Workers(settings.workers(), settings.maxQueuedRequests());
-    this.routes = routes(served, settings);
+    var exports = new KvExports(served.metrics(), System::nanoTime);
+    this.routes = routes(served, settings, exports, workers);
     this.metricsUpdates = served.instances().subscribe(served.metrics()::update);
-    var router = new Router(vertx, settings, workers, routes);
+    var router = new Router(vertx, settings, workers, routes, exports::knows);
     HttpServer server =
         vertx
             .createHttpServer(options(settings))
@@ -75,11 +76,13 @@ public final class RuntimeServer implements AutoCloseable {
     return routes;
   }
 
-  private static List<Route> routes(Served served, ServerSettings settings) {
+  private static List<Route> routes(
+      Served served, ServerSettings settings, KvExports exports, Workers workers) {
     InstanceManager instances = served.instances();
     var clock = InstantSource.system();
     var models = new ModelRequests(instances);
-    var generation = new GenerationRoutes(models, settings, served.metrics(), clock);
+    var moves = new Moves(exports, new KvArrivals(served.metrics()), workers::block);
+    var generation = new GenerationRoutes(models, settings, served.metrics(), clock, moves);
     var embedding = new EmbeddingRoute(models, served.metrics());
     var list = new ModelRoutes(instances, clock.instant());
     var control = new ControlRoutes(instances, settings, served.onDrain());
@@ -98,6 +101,8 @@ public final class RuntimeServer implements AutoCloseable {
         control(ControlApi.PREWARM, control::prewarm),
         control(ControlApi.INSPECT, control::inspect),
         control(ControlApi.DRAIN, control::drain),
+        ticket(HttpMethod.GET, exports::send),
+        ticket(HttpMethod.DELETE, exports::decline),
         get(ControlApi.STATUS, control::status),
         get(ControlApi.STATUS_STREAM, control::statusStream));
   }
@@ -112,6 +117,10 @@ public final class RuntimeServer implements AutoCloseable {
 
   private static Route get(String path, Route.Handler handler) {
     return new Route(HttpMethod.GET, path, Access.SECRET, Work.BLOCKING, handler);
+  }
+
+  private static Route ticket(HttpMethod method, Route.Handler handler) {
+    return new Route(method, ControlApi.KV + "{ticket}", Access.TICKET, Work.BLOCKING, handler);
   }
 
   private static void metrics(Call call, RuntimeMetrics metrics) {

@@ -23,7 +23,8 @@ import java.util.stream.IntStream;
 /// Choices other than the first have their index (`: t/1 12`), and the last frame of a choice the
 /// number of tokens that it took (`: t end 57`). Text is told by tokens alone: who has read a
 /// number of frames has read what these tokens, and no others, make certain. So the stream can go
-/// on elsewhere ([ContinueRequest]).
+/// on elsewhere ([ContinueRequest]), with the keys and values that it has where they are kept (`:
+/// kv kept 0 TICKET 57`).
 final class StreamedAnswer implements Answer {
   private final Call call;
   private final GenerationPlan plan;
@@ -126,6 +127,23 @@ final class StreamedAnswer implements Answer {
     }
     // Once this task is over, and the model let go of, as with an answer that is sent whole.
     call.onContext(stream::done);
+  }
+
+  @Override
+  public boolean readByTokens() {
+    return plan.format().tokenComments() && stream.begun();
+  }
+
+  @Override
+  public void kept(int choice, String ticket, int tokens) {
+    stream.comment("kv kept %d %s %d".formatted(choice, ticket, tokens));
+  }
+
+  @Override
+  public void arrived(String what) {
+    if (plan.format().tokenComments()) {
+      stream.comment("kv " + what);
+    }
   }
 
   @Override

@@ -64,6 +64,21 @@ final class WholeAnswer implements Answer {
   }
 
   @Override
+  public boolean readByTokens() {
+    return false;
+  }
+
+  @Override
+  public void kept(int choice, String ticket, int tokens) {
+    throw new IllegalStateException("nobody goes on with a whole answer");
+  }
+
+  @Override
+  public void arrived(String what) {
+    throw new IllegalStateException("a whole answer has nothing elsewhere");
+  }
+
+  @Override
   public void fail(ApiError error) {
     call.fail(error);
   }

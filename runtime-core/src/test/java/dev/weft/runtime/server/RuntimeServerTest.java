@@ -232,7 +232,7 @@ class RuntimeServerTest {
   @Test
   void answers401OnEveryRouteButHealth() {
     for (Route route : server.server.routes()) {
-      String path = route.path().replace("{model}", "chat");
+      String path = route.path().replace("{model}", "chat").replace("{ticket}", "0a1b");
       for (String header : new String[] {"", "Bearer wrong", "Basic " + TestServer.SECRET}) {
         var request = HttpRequest.newBuilder(server.uri(path));
         if (!header.isEmpty()) {

@@ -97,10 +97,14 @@ final class TestServer implements AutoCloseable {
   }
 
   static JsonNode json(HttpResponse<String> response) {
+    return parse(response.body());
+  }
+
+  static JsonNode parse(String json) {
     try {
-      return JSON.readTree(response.body());
+      return JSON.readTree(json);
     } catch (IOException e) {
-      throw new AssertionError("not JSON: " + response.body(), e);
+      throw new AssertionError("not JSON: " + json, e);
     }
   }
 

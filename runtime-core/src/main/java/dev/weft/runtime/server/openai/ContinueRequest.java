@@ -2,9 +2,14 @@ package dev.weft.runtime.server.openai;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.weft.functions.instance.ControlApi;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 
 /// `POST /control/continue`: a stream that broke elsewhere, and how far its reader had come.
 ///
@@ -15,6 +20,8 @@ public record ContinueRequest(String path, ObjectNode request, Map<Integer, Begu
   /// One that nothing has been read of.
   public static final Map<Integer, Begun> NOTHING = Map.of();
 
+  private static final Set<String> SCHEMES = Set.of("http", "https");
+
   public ContinueRequest {
     begun = Map.copyOf(begun);
   }
@@ -23,8 +30,15 @@ public record ContinueRequest(String path, ObjectNode request, Map<Integer, Begu
   ///
   /// @param tokens what has been read, text held back between them included
   /// @param used tokens that it took altogether, when its end has been read
+  /// @param kv where its keys and values are, when the runtime that wrote it keeps them
   @SuppressWarnings("ArrayRecordComponent")
-  public record Begun(int[] tokens, OptionalInt used) {}
+  public record Begun(int[] tokens, OptionalInt used, Optional<KeptKv> kv) {}
+
+  /// Keys and values that another runtime keeps.
+  ///
+  /// @param at the address to fetch them from
+  /// @param tokens of the text, from its beginning, that they are of
+  public record KeptKv(URI at, int tokens) {}
 
   public static ContinueRequest parse(ObjectNode body) {
     Parameters members = Parameters.of(body);
@@ -46,12 +60,33 @@ public record ContinueRequest(String path, ObjectNode request, Map<Integer, Begu
       int index = choice.smallInteger("index", 0, Integer.MAX_VALUE).orElseThrow(() -> invalid(at));
       int[] tokens = tokens(choice.path("tokens"), choice.required("tokens"));
       OptionalInt used = choice.smallInteger("used", 0, Integer.MAX_VALUE);
+      Optional<KeptKv> kv = choice.node("kv").map(node -> kept(choice.path("kv"), node));
       choice.refuseOthers();
-      if (begun.put(index, new Begun(tokens, used)) != null) {
+      if (begun.put(index, new Begun(tokens, used, kv)) != null) {
         throw invalid(at);
       }
     }
     return new ContinueRequest(path, object, begun);
+  }
+
+  private static KeptKv kept(String path, JsonNode node) {
+    Parameters members = Parameters.of(path, node);
+    String at = Parameters.text(members.path("at"), members.required("at"));
+    OptionalInt tokens = members.smallInteger("tokens", 0, Integer.MAX_VALUE);
+    members.required("tokens");
+    members.refuseOthers();
+    try {
+      URI uri = new URI(at);
+      if (SCHEMES.contains(uri.getScheme())
+          && uri.getHost() != null
+          && uri.getPath().startsWith(ControlApi.KV)) {
+        return new KeptKv(uri, tokens.orElseThrow());
+      }
+    } catch (URISyntaxException e) {
+      // As what is no address of keys and values.
+    }
+    throw ApiError.invalid(
+        members.path("at"), "invalid_value", "No keys and values are kept at such an address.");
   }
 
   private static int[] tokens(String path, JsonNode array) {
