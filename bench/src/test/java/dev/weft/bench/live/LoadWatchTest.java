@@ -43,6 +43,7 @@ class LoadWatchTest {
             null,
             List.of(),
             0,
+            null,
             null);
     var status =
         new DeviceStatus(

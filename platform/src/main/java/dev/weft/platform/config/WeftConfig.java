@@ -140,6 +140,11 @@ public interface WeftConfig {
     /// How long an inspection of a model may take at deploy.
     @WithDefault("60s")
     Duration inspectTimeout();
+
+    /// How long running requests may take where an instance has to go: those of a deleted function
+    /// are ended then, streams of a drained device go on elsewhere.
+    @WithDefault("30s")
+    Duration leaveGrace();
   }
 
   /// What is remembered of finished invocations.

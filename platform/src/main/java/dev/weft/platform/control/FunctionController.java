@@ -19,7 +19,6 @@ import dev.weft.platform.control.RuntimeClient.Outcome;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Singleton;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -40,10 +39,6 @@ import org.slf4j.LoggerFactory;
 @Singleton
 public final class FunctionController {
   private static final Logger LOG = LoggerFactory.getLogger(FunctionController.class);
-
-  /// How long running requests may take where an instance has to go: those of a deleted function
-  /// are ended then, streams of a drained device go on elsewhere.
-  private static final Duration LEAVE_GRACE = Duration.ofSeconds(30);
 
   private final FunctionDirectory directory;
   private final Fleet fleet;
@@ -355,7 +350,7 @@ public final class FunctionController {
         seen.instancesOf(revision).stream()
             .filter(placed -> placed.device().id().equals(unload.device()))
             .anyMatch(placed -> placed.instance().busy());
-    boolean force = unload.must() && (!busy || now.isAfter(since.plus(LEAVE_GRACE)));
+    boolean force = unload.must() && (!busy || now.isAfter(since.plus(config.leaveGrace())));
     var request = new UnloadRequest(revision, force);
     if (unload(address, request, unload.device(), unload.why())) {
       leaving.remove(instance);

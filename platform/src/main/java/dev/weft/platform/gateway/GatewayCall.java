@@ -67,7 +67,7 @@ final class GatewayCall {
   private final Attempts attempts = new Attempts();
 
   /// What of a stream went to the client, and when the last runtime to write it was lost.
-  private final StreamProgress progress = new StreamProgress();
+  private final StreamProgress progress = new StreamProgress(this::arrived);
 
   private @Nullable Instant seamAt;
 
@@ -115,6 +115,11 @@ final class GatewayCall {
     return seam == null || before == null
         ? new Activator.Wish(request.function(), request.arrivedAt(), null)
         : new Activator.Wish(request.function(), seam, before.revision());
+  }
+
+  /// A runtime that goes on says what it did about keys and values.
+  private void arrived(String what) {
+    decided(Decisions.Kind.MOVED, target, new Why("keys_and_values", what));
   }
 
   private void decided(Decisions.Kind kind, @Nullable Target where, Why why) {
@@ -175,7 +180,8 @@ final class GatewayCall {
     opened
         .send(
             progress.begun()
-                ? progress.continuation(request.operation().path(), request.body())
+                ? progress.continuation(
+                    request.operation().path(), request.body(), chosen.address())
                 : request.body())
         .onSuccess(answer -> answered(chosen, answer))
         .onFailure(failure -> broken(chosen, failure));
@@ -284,7 +290,7 @@ final class GatewayCall {
 
   private void pump(Target chosen, HttpClientResponse answer) {
     SseFilter filter = new SseFilter(request.head().includeUsage(), progress);
-    progress.take();
+    progress.take(chosen.address());
     client.beginStream();
     answer.handler(chunk -> {
       if (finished) {

