@@ -15,6 +15,9 @@ public final class MeasuredProfile implements StepTimes {
   private final double[] contexts;
   private final Curve[] decode;
 
+  /// The same at each batch that was measured or lies between, by row.
+  private final double[][] decodeAt;
+
   public MeasuredProfile(PerformanceTable table) {
     List<PrefillTime> prompts = table.prefill();
     this.prefill =
@@ -29,6 +32,16 @@ public final class MeasuredProfile implements StepTimes {
                     row.times().stream().mapToDouble(DecodeTime::batch).toArray(),
                     row.times().stream().mapToDouble(DecodeTime::millis).toArray()))
             .toArray(Curve[]::new);
+    this.decodeAt =
+        table.decode().stream()
+            .map(row -> row.times().getLast().batch())
+            .map(most -> new double[most + 1])
+            .toArray(double[][]::new);
+    for (int row = 0; row < decode.length; row++) {
+      for (int batch = 0; batch < decodeAt[row].length; batch++) {
+        decodeAt[row][batch] = decode[row].at(batch);
+      }
+    }
   }
 
   @Override
@@ -47,23 +60,27 @@ public final class MeasuredProfile implements StepTimes {
   private double decodeMillis(int batch, double context) {
     int last = contexts.length - 1;
     if (context <= contexts[0]) {
-      return decode[0].at(batch);
+      return decodeMillis(0, batch);
     }
     if (context >= contexts[last]) {
-      double edge = decode[last].at(batch);
+      double edge = decodeMillis(last, batch);
       double proportion = edge / contexts[last];
       double slope =
           last == 0
               ? proportion
-              : (edge - decode[last - 1].at(batch)) / (contexts[last] - contexts[last - 1]);
+              : (edge - decodeMillis(last - 1, batch)) / (contexts[last] - contexts[last - 1]);
       return edge + (context - contexts[last]) * Math.max(proportion, slope);
     }
     int right = 1;
     while (contexts[right] < context) {
       right++;
     }
-    double low = decode[right - 1].at(batch);
+    double low = decodeMillis(right - 1, batch);
     double part = (context - contexts[right - 1]) / (contexts[right] - contexts[right - 1]);
-    return low + part * (decode[right].at(batch) - low);
+    return low + part * (decodeMillis(right, batch) - low);
+  }
+
+  private double decodeMillis(int row, int batch) {
+    return batch < decodeAt[row].length ? decodeAt[row][batch] : decode[row].at(batch);
   }
 }

@@ -102,6 +102,11 @@ final class SimDevice implements ClusterLoad.Device {
     return spec.cache().equals(DeviceSpec.Cache.ALL) || cache.holds(function.number);
   }
 
+  /// All bytes of an instance with so many KV tokens.
+  long bytesFor(ModelSpec model, long tokens) {
+    return model.weightBytes() + spec.instanceBytes() + tokens * model.kvBytesPerToken();
+  }
+
   /// A function's weights come from the cache, or through it.
   void loads(SimFunction function) {
     cache.used(function.number, function.model.weightBytes());

@@ -12,7 +12,7 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
   private static final int MOST_EVICTIONS = 2;
 
   /// What is called soon is called within so long.
-  private static final long SOON_NANOS = 60_000_000_000L;
+  static final long SOON_NANOS = 60_000_000_000L;
 
   final SimFunction function;
   final SimDevice device;
@@ -92,17 +92,16 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
     refresh();
   }
 
-  /// Every sequence got a token.
+  /// Every sequence got a token, so that the next of each is due later by as much.
   void decoded() {
-    long earliest = Long.MAX_VALUE;
     for (int i = 0; i < sequences.size(); i++) {
-      SimRequest request = sequences.get(i);
-      request.produced++;
-      earliest = Math.min(earliest, request.deadline());
+      sequences.get(i).produced++;
     }
     contextTokens += sequences.size();
     sequenceTokens += sequences.size();
-    earliestSequence = earliest;
+    if (!sequences.isEmpty()) {
+      earliestSequence += function.target.tokenNanos();
+    }
   }
 
   void remove(SimRequest request) {
@@ -242,7 +241,7 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
 
   @Override
   public long plannedBytes() {
-    return device.memory.plannedBytes(this);
+    return state == State.LEAVING ? 0 : bytesFor(plannedTokens);
   }
 
   @Override
@@ -284,11 +283,11 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
   }
 
   long fixedBytes() {
-    return function.model.weightBytes() + device.spec.instanceBytes();
+    return bytesFor(0);
   }
 
   /// All bytes for so many KV tokens.
   long bytesFor(long tokens) {
-    return fixedBytes() + tokens * function.model.kvBytesPerToken();
+    return device.bytesFor(function.model, tokens);
   }
 }

@@ -21,12 +21,16 @@ final class Steps {
   private final Policy policy;
   private final RandomGenerator random;
   private final StepChoice.Rules rules;
+  private final boolean byHeadroom;
+  private final boolean learns;
 
   Steps(World world, Policy policy, RandomGenerator random) {
     this.world = world;
     this.policy = policy;
     this.random = random;
-    this.rules = policy.byHeadroom() ? StepChoice.Rules.DEFAULT : StepChoice.Rules.TURNS;
+    this.byHeadroom = policy.byHeadroom();
+    this.learns = world.use(Mechanism.REFINEMENT);
+    this.rules = byHeadroom ? StepChoice.Rules.DEFAULT : StepChoice.Rules.TURNS;
   }
 
   /// Begins a step if the device is free and somebody has something to do.
@@ -52,10 +56,10 @@ final class Steps {
     boolean promptFirst =
         !instance.prompts.isEmpty()
             && (instance.sequences.isEmpty()
-                || !policy.byHeadroom()
+                || !byHeadroom
                 || instance.promptGoesFirst(world.now()));
     if (promptFirst) {
-      SimRequest prompt = instance.nextPrompt(policy.byHeadroom());
+      SimRequest prompt = instance.nextPrompt(byHeadroom);
       if (instance.fits(prompt)) {
         compute(instance, prompt);
         return;
@@ -143,7 +147,7 @@ final class Steps {
   }
 
   private void learn(SimInstance instance, @Nullable SimRequest prompt, long nanos) {
-    if (!world.use(Mechanism.REFINEMENT)) {
+    if (!learns) {
       return;
     }
     RefinedProfile profile = instance.times;

@@ -80,12 +80,8 @@ final class World {
   /// others are not tried: what stands against them is the same.
   private void retry() {
     retrying = false;
-    List<SimRequest> waiting = new ArrayList<>(pending);
+    List<SimRequest> waiting = inTurn(pending);
     pending.clear();
-    waiting.sort(
-        Comparator.comparingInt((SimRequest request) -> -request.function.priority)
-            .thenComparingDouble(policy::turn)
-            .thenComparingLong(SimRequest::deadline));
     IdentityHashMap<SimFunction, Integer> refused = new IdentityHashMap<>();
     for (SimRequest request : waiting) {
       SimFunction function = request.function;
@@ -96,6 +92,18 @@ final class World {
         hold(request);
       }
     }
+  }
+
+  private List<SimRequest> inTurn(List<SimRequest> requests) {
+    record Turn(SimRequest request, double turn) {}
+    return requests.stream()
+        .map(request -> new Turn(request, policy.turn(request)))
+        .sorted(
+            Comparator.comparingInt((Turn each) -> -each.request.function.priority)
+                .thenComparingDouble(Turn::turn)
+                .thenComparingLong(each -> each.request.deadline()))
+        .map(Turn::request)
+        .toList();
   }
 
   private void drop(SimRequest request) {
