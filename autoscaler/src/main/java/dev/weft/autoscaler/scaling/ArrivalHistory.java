@@ -1,27 +1,36 @@
 package dev.weft.autoscaler.scaling;
 
+import java.util.Arrays;
+
 /// When a function is called next, by the times between its calls so far.
 ///
-/// Gaps are counted in classes that are each twice as long as the one before, from a tenth of a
+/// Gaps are counted in classes that are each a fifth longer than the one before, from a tenth of a
 /// second on, older ones for less, so that a function whose callers change is followed. For one
 /// thread.
 public final class ArrivalHistory {
-  private static final long FIRST_NANOS = 100_000_000L;
-  private static final int CLASSES = 20;
+  private static final double FIRST_NANOS = 1e8;
+  private static final double CLASSES_PER_DOUBLING = 4;
+  private static final int CLASSES = 80;
   private static final double MEMORY = 0.98;
   private static final double LEAST_GAPS = 3;
+  private static final double[] ENDS = ends();
 
   private final double[] gaps = new double[CLASSES];
+
+  /// The sums of `gaps` from each class on.
+  private final double[] from = new double[CLASSES + 1];
+
   private double total;
   private long lastAt = -1;
 
   /// The function is called.
   public void arrived(long now) {
     if (lastAt >= 0) {
-      for (int i = 0; i < CLASSES; i++) {
+      gaps[classOf((double) now - lastAt)] += 1 / MEMORY;
+      for (int i = CLASSES - 1; i >= 0; i--) {
         gaps[i] *= MEMORY;
+        from[i] = from[i + 1] + gaps[i];
       }
-      gaps[classOf(now - lastAt)]++;
       total = total * MEMORY + 1;
     }
     lastAt = now;
@@ -38,29 +47,47 @@ public final class ArrivalHistory {
     if (!known()) {
       return 0;
     }
-    double beyondNow = beyond(now - lastAt);
-    return beyondNow <= 0 ? 0 : 1 - beyond(now - lastAt + aheadNanos) / beyondNow;
+    double beyondNow = beyond((double) now - lastAt);
+    return beyondNow <= 0 ? 0 : 1 - beyond((double) now - lastAt + aheadNanos) / beyondNow;
+  }
+
+  /// The first moment from `now` on at which, were it not called before, it would be called within
+  /// `aheadNanos` with more than the probability; `Long.MAX_VALUE` where there is none. To within a
+  /// class of gaps.
+  public long likely(double probability, long aheadNanos, long now) {
+    if (within(aheadNanos, now) > probability) {
+      return now;
+    }
+    long first = Long.MAX_VALUE;
+    for (int i = 0; i < CLASSES && known(); i++) {
+      long begins = lastAt + (long) ENDS[i];
+      for (long at : new long[] {begins, begins - aheadNanos}) {
+        if (at > now && at < first && within(aheadNanos, at) > probability) {
+          first = at;
+        }
+      }
+    }
+    return first;
   }
 
   /// The share of gaps that are longer, each class in proportion.
-  private double beyond(long gap) {
+  private double beyond(double gap) {
     int at = classOf(gap);
-    double sum = 0;
-    for (int i = at + 1; i < CLASSES; i++) {
-      sum += gaps[i];
-    }
-    double begin = at == 0 ? 0 : Math.scalb((double) FIRST_NANOS, at - 1);
-    double end = Math.scalb((double) FIRST_NANOS, at);
-    double left = Math.clamp((end - gap) / (end - begin), 0, 1);
-    return (sum + gaps[at] * left) / total;
+    double begin = at == 0 ? 0 : ENDS[at - 1];
+    double left = Math.clamp((ENDS[at] - gap) / (ENDS[at] - begin), 0, 1);
+    return (from[at + 1] + gaps[at] * left) / total;
   }
 
-  /// The class of gaps that are at most `FIRST_NANOS` times two to its power.
-  private static int classOf(long gap) {
-    int at = 0;
-    while (at < CLASSES - 1 && gap > FIRST_NANOS << at) {
-      at++;
+  private static int classOf(double gap) {
+    int found = Arrays.binarySearch(ENDS, gap);
+    return Math.min(CLASSES - 1, found < 0 ? -found - 1 : found);
+  }
+
+  private static double[] ends() {
+    double[] ends = new double[CLASSES];
+    for (int i = 0; i < CLASSES; i++) {
+      ends[i] = Math.floor(FIRST_NANOS * Math.pow(2, i / CLASSES_PER_DOUBLING));
     }
-    return at;
+    return ends;
   }
 }

@@ -11,6 +11,8 @@ public enum Decision {
   CREATED,
   /// It was in the place of one whose function got more.
   CREATED_BY_DISPLACEMENT,
+  /// An instance was made ahead of calls that are likely soon.
+  CREATED_AHEAD,
   /// It has to wait.
   REFUSED,
   /// It waited in vain and is given up.

@@ -40,12 +40,14 @@ public record Mechanisms(Set<Mechanism> used) {
     CPU_FIRST,
     /// KV memory grows and shrinks with a watermark; else to exactly what is needed.
     WATERMARK,
-    /// KV memory is planned by a forecast of lengths; else by 512 tokens more than there are.
+    /// KV memory is planned for the 512 tokens that come next, or fewer where a forecast of lengths
+    /// says that answers end before; else for 512.
     FORECAST,
     /// Idle instances stay for a minute unless somebody needs the room; else for a second.
     KEEP_ALIVE,
-    /// Of idle instances those least likely to be called soon go first, and those likely to be stay
-    /// past a minute; else the longest idle go first.
+    /// Of idle instances those least likely to be called soon go first, those likely to be stay
+    /// past a minute, and where there is room one is made before it is likely called; else the
+    /// longest idle go first, and instances are made when they are called.
     FORESIGHT,
     /// A new instance is made where its weights are cached; else all devices are as near.
     CACHES,

@@ -1,19 +1,19 @@
 package dev.weft.autoscaler.simulation;
 
-import dev.weft.autoscaler.admission.InstanceLoad;
 import dev.weft.autoscaler.admission.ShadowValidation;
 import dev.weft.autoscaler.memory.KvWatermark;
+import dev.weft.autoscaler.memory.LengthForecast;
 import dev.weft.autoscaler.placement.ClusterLoad;
 import dev.weft.autoscaler.placement.Placement;
 import dev.weft.autoscaler.placement.Shortlist;
 import dev.weft.autoscaler.placement.Shortlist.Lack;
-import dev.weft.autoscaler.profile.StepTimes;
 import dev.weft.autoscaler.simulation.Mechanisms.Mechanism;
 import dev.weft.functions.DeviceClass;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /// The platform's own policies, applied to simulated devices.
 final class MeshPolicy implements Policy {
@@ -117,8 +117,77 @@ final class MeshPolicy implements Policy {
   private void unload(List<ClusterLoad.Instance> victims) {
     for (ClusterLoad.Instance victim : victims) {
       Decision why = victim.batch() > 0 ? Decision.UNLOADED_RUNNING : Decision.UNLOADED_FOR_ROOM;
-      world.unload((SimInstance) victim, why);
+      unload((SimInstance) victim, why);
     }
+  }
+
+  private void unload(SimInstance instance, Decision why) {
+    world.unload(instance, why);
+    if (world.use(Mechanism.FORESIGHT)) {
+      anticipate(instance.function);
+    }
+  }
+
+  /// Has an instance made when its function is called soon more likely than not.
+  private void anticipate(SimFunction function) {
+    long at = function.arrivals.likely(LIKELY, SimInstance.SOON_NANOS, world.now());
+    if (at == Long.MAX_VALUE || function.anticipated) {
+      return;
+    }
+    function.anticipated = true;
+    world.events.at(
+        at,
+        () -> {
+          function.anticipated = false;
+          if (!function.instances.isEmpty()) {
+            return;
+          }
+          if (function.arrivals.within(SimInstance.SOON_NANOS, world.now()) > LIKELY) {
+            prewarm(function);
+          } else {
+            anticipate(function);
+          }
+        });
+  }
+
+  /// Makes an instance ahead of calls on the fullest device where only instances that idle, and are
+  /// not likely called soon, have to go for it; not while requests wait for a place.
+  private void prewarm(SimFunction function) {
+    if (!world.pending.isEmpty()) {
+      return;
+    }
+    Cluster cluster = new Cluster(function);
+    for (List<SimDevice> pool : cluster.pools()) {
+      SimDevice best = null;
+      for (SimDevice device : pool) {
+        if (cluster.fresh(device).isPresent()
+            && (rules.shares() || device.instances.isEmpty())
+            && (best == null || device.load() > best.load())
+            && firstTokens(function, device) > 0) {
+          best = device;
+        }
+      }
+      if (best != null) {
+        long tokens = firstTokens(function, best);
+        makeRoom(best, null, best.bytesFor(function.model, tokens));
+        world.recorder.decided(Decision.CREATED_AHEAD);
+        world.create(function, best, tokens);
+        return;
+      }
+    }
+  }
+
+  /// KV tokens that an instance made ahead of calls begins with; 0 where there is no room for it.
+  private long firstTokens(SimFunction function, SimDevice device) {
+    long room = device.roomBytes() - device.bytesFor(function.model, 0);
+    for (SimInstance other : device.instances) {
+      room += other.idleSince < Long.MAX_VALUE && other.soon() <= LIKELY ? other.plannedBytes() : 0;
+    }
+    return room > 0
+            && watermark.decide(0, 0, room / function.model.kvBytesPerToken())
+                instanceof KvWatermark.Grow(var tokens)
+        ? tokens
+        : 0;
   }
 
   private void join(SimRequest request, SimInstance instance, long tokens) {
@@ -131,10 +200,14 @@ final class MeshPolicy implements Policy {
     if (!world.use(Mechanism.FORECAST)) {
       return request.tokens() + LOOK_AHEAD_TOKENS;
     }
-    int answer =
-        request.function.lengths.quantile(
-            KV_CONFIDENCE, request.produced, SimRequest.MOST_ANSWER_TOKENS);
-    return request.promptTokens + Math.max(answer, request.produced + 1);
+    return request.tokens()
+        + tokensAhead(request.function.lengths, request.produced, SimRequest.MOST_ANSWER_TOKENS);
+  }
+
+  /// Tokens for which memory is planned beside those that there are.
+  static int tokensAhead(LengthForecast lengths, int produced, int mostTokens) {
+    int answer = lengths.quantile(KV_CONFIDENCE, produced, mostTokens);
+    return Math.clamp(answer - produced, 1, LOOK_AHEAD_TOKENS);
   }
 
   /// A request whose first token is late already is given up; one that began only much later.
@@ -164,7 +237,7 @@ final class MeshPolicy implements Policy {
           if (instance.soon() > LIKELY) {
             idle(instance);
           } else {
-            world.unload(instance, Decision.UNLOADED_IDLE);
+            unload(instance, Decision.UNLOADED_IDLE);
           }
         });
   }
@@ -213,7 +286,7 @@ final class MeshPolicy implements Policy {
   }
 
   /// Unloads idle instances, the longest idle first, until there is room for so many bytes.
-  private void makeRoom(SimDevice device, SimInstance keep, long bytes) {
+  private void makeRoom(SimDevice device, @Nullable SimInstance keep, long bytes) {
     List<SimInstance> idle = new ArrayList<>();
     for (SimInstance other : device.instances) {
       if (other != keep && other.idleSince < Long.MAX_VALUE) {
@@ -226,7 +299,7 @@ final class MeshPolicy implements Policy {
       if (device.roomBytes() >= bytes) {
         return;
       }
-      world.unload(victim, Decision.UNLOADED_FOR_ROOM);
+      unload(victim, Decision.UNLOADED_FOR_ROOM);
     }
   }
 
@@ -269,67 +342,6 @@ final class MeshPolicy implements Policy {
       return device.alive && device.runs(function.model)
           ? Optional.of(new NewInstance(function, device, world.now(), knowsCaches))
           : Optional.empty();
-    }
-  }
-
-  /// An instance that would be made.
-  private record NewInstance(SimFunction function, SimDevice device, long now, boolean knowsCaches)
-      implements ClusterLoad.Fresh {
-    @Override
-    public long loadNanos() {
-      return knowsCaches
-          ? device.loadNanos(function)
-          : device.spec.loadNanos(function.model.weightBytes());
-    }
-
-    @Override
-    public StepTimes times() {
-      return device.times(function.model);
-    }
-
-    @Override
-    public long tokenNanos() {
-      return function.target.tokenNanos();
-    }
-
-    @Override
-    public int batch() {
-      return 0;
-    }
-
-    @Override
-    public long contextTokens() {
-      return 0;
-    }
-
-    @Override
-    public long neededTokens() {
-      return 0;
-    }
-
-    @Override
-    public long plannedTokens() {
-      return 0;
-    }
-
-    @Override
-    public long bytesPerToken() {
-      return function.model.kvBytesPerToken();
-    }
-
-    @Override
-    public long unplannedBytes() {
-      return function.model.weightBytes() + device.spec.instanceBytes();
-    }
-
-    @Override
-    public List<? extends InstanceLoad.Prompt> prompts() {
-      return List.of();
-    }
-
-    @Override
-    public long readyAt() {
-      return now + loadNanos();
     }
   }
 }

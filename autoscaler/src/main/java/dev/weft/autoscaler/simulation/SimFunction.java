@@ -22,6 +22,9 @@ final class SimFunction {
   final ArrivalHistory arrivals = new ArrivalHistory();
   final List<SimInstance> instances = new ArrayList<>();
 
+  /// Whether an instance is to be made ahead of its next calls.
+  boolean anticipated;
+
   SimFunction(
       int number,
       ModelSpec model,

@@ -35,6 +35,23 @@ class ArrivalHistoryTest {
         .isZero();
   }
 
+  /// Calls every four minutes, a quarter of a minute more or less.
+  @Test
+  void itIsLikelyToBeCalledShortlyBeforeItIs() {
+    for (int i = 0; i < 10; i++) {
+      history.arrived((240 * i + 15 * (i % 2)) * SECOND);
+    }
+    long last = (240 * 9 + 15) * SECOND;
+    long likely = history.likely(0.5, 60 * SECOND, last + SECOND);
+    assertThat(likely - last).isBetween(150 * SECOND, 240 * SECOND);
+    assertThat(history.within(60 * SECOND, likely)).isGreaterThan(0.5);
+    assertThat(history.likely(0.5, 60 * SECOND, likely)).isEqualTo(likely);
+    assertThat(history.likely(0.5, 60 * SECOND, last + 400 * SECOND))
+        .as("it should have been called long ago")
+        .isEqualTo(Long.MAX_VALUE);
+    assertThat(new ArrivalHistory().likely(0.5, SECOND, 0)).isEqualTo(Long.MAX_VALUE);
+  }
+
   @Test
   void itFollowsCallersWhoChange() {
     for (int i = 0; i < 50; i++) {

@@ -166,6 +166,25 @@ class SimulationTest {
     assertThat(near.waits().cold()).isLessThan(0.8 * anywhere.waits().cold());
   }
 
+  /// Ten functions that are each called every hundred seconds: their instances are there before.
+  @Test
+  void whoIsCalledByTheClockFindsAnInstance() {
+    List<Trace.NamedCall> calls = new ArrayList<>();
+    for (int i = 0; i < 200; i++) {
+      calls.add(new Trace.NamedCall("f" + i % 10, 10 * i, 100, 20));
+    }
+    Scenario scenario =
+        Scenario.of(
+            Trace.of(calls), TestScenarios.model(), TestScenarios.devices(0, 2, 78), Kind.LLM_MESH);
+    SimulationResult foreseen = Simulation.run(scenario, new Random(3));
+    SimulationResult surprised =
+        Simulation.run(scenario.with(Mechanisms.ALL.without(Mechanism.FORESIGHT)), new Random(3));
+    sound(foreseen, scenario);
+    assertThat(surprised.sloMetStrict()).isLessThan(50);
+    assertThat(foreseen.sloMetStrict()).isGreaterThan(140);
+    assertThat(foreseen.decisions()).containsKey(Decision.CREATED_AHEAD);
+  }
+
   @Test
   void littleLoadIsServedOnFewDevices() {
     Scenario scenario =
