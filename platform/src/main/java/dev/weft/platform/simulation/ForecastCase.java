@@ -12,6 +12,7 @@ record ForecastCase(String trace, ForecastCheck.Setting setting, ForecastCheck.O
   static final List<String> HEADINGS =
       List.of(
           "trace",
+          "admitted by",
           "confidence",
           "moments",
           "memory ran out",
@@ -28,9 +29,12 @@ record ForecastCase(String trace, ForecastCheck.Setting setting, ForecastCheck.O
     double prompt = trace.calls().stream().mapToInt(Trace.Call::promptTokens).average().orElse(1);
     long capacity = Math.round(20 * prompt);
     List<ForecastCase> cases = new ArrayList<>();
-    for (double confidence : new double[] {0.9, 0.95, 0.99, 1}) {
-      var setting = new ForecastCheck.Setting(capacity, TOKEN_NANOS, confidence, confidence == 1);
-      cases.add(new ForecastCase(name, setting, ForecastCheck.run(trace, setting)));
+    for (boolean foresees : new boolean[] {false, true}) {
+      for (double confidence : new double[] {0.9, 0.95, 0.99, 1}) {
+        var setting =
+            new ForecastCheck.Setting(capacity, TOKEN_NANOS, confidence, confidence == 1, foresees);
+        cases.add(new ForecastCase(name, setting, ForecastCheck.run(trace, setting)));
+      }
     }
     return cases;
   }
@@ -38,6 +42,7 @@ record ForecastCase(String trace, ForecastCheck.Setting setting, ForecastCheck.O
   List<String> row() {
     return Arrays.asList(
         trace,
+        setting.foresees() ? "forecast" : "prompt",
         setting.bounded() ? "bounded by max_tokens" : "%.2f".formatted(setting.confidence()),
         count(outcome.moments()),
         count(outcome.events()),
