@@ -13,7 +13,7 @@ import dev.weft.functions.DeviceClass;
 /// @param resizeNanosPerGib time to grow or shrink KV memory, for each GiB of difference
 /// @param unloadNanos time until an instance's memory is free again
 /// @param timeFactor by which its step times are multiplied, for a device that gets a part of the
-///   time of one
+///   time of one, or is slower than its profiles say
 /// @param cache where weights are loaded from
 public record DeviceSpec(
     String name,
@@ -48,46 +48,25 @@ public record DeviceSpec(
 
   /// One of two static halves: half of the memory, each step twice as long.
   public DeviceSpec half(int number) {
-    return new DeviceSpec(
-        name + "/" + number,
-        kind,
-        deviceClass,
-        memoryBytes / 2,
-        instanceBytes,
-        growsKv,
-        loadNanos,
-        loadNanosPerGib,
-        resizeNanosPerGib,
-        unloadNanos,
-        margin,
-        2 * timeFactor,
-        cache);
+    return copy(name + "/" + number, memoryBytes / 2, 2 * timeFactor, cache);
   }
 
-  public DeviceSpec withKvGrowth(boolean grows) {
-    return new DeviceSpec(
-        name,
-        kind,
-        deviceClass,
-        memoryBytes,
-        instanceBytes,
-        grows,
-        loadNanos,
-        loadNanosPerGib,
-        resizeNanosPerGib,
-        unloadNanos,
-        margin,
-        timeFactor,
-        cache);
+  /// The same whose steps take `factor` times as long as its profiles say.
+  public DeviceSpec slower(double factor) {
+    return copy(name, memoryBytes, factor * timeFactor, cache);
   }
 
   /// The same with another cache.
   public DeviceSpec with(Cache other) {
+    return copy(name, memoryBytes, timeFactor, other);
+  }
+
+  private DeviceSpec copy(String newName, long newBytes, double newFactor, Cache newCache) {
     return new DeviceSpec(
-        name,
+        newName,
         kind,
         deviceClass,
-        memoryBytes,
+        newBytes,
         instanceBytes,
         growsKv,
         loadNanos,
@@ -95,8 +74,8 @@ public record DeviceSpec(
         resizeNanosPerGib,
         unloadNanos,
         margin,
-        timeFactor,
-        other);
+        newFactor,
+        newCache);
   }
 
   /// Where weights are near the device.

@@ -8,14 +8,16 @@ import java.util.random.RandomGenerator;
 /// A made-up trace, for sizes that no recorded one has.
 ///
 /// How often a function is called falls with its number, as `1 / (number + 1)^skew`. Calls come in
-/// bursts, whose sizes are geometric and whose calls lie within ten seconds; bursts begin at any
-/// time. Lengths are log-normal with the means that are given, and are cut at the context.
+/// bursts, whose sizes are geometric and whose calls lie within ten seconds. Those of some
+/// functions begin at even intervals, as timers have them, the others' at any time. Lengths are
+/// log-normal with the means that are given, and are cut at the context.
 ///
 /// @param seconds in which all calls come
 /// @param promptTokens mean length of a prompt
 /// @param answerTokens mean length of an answer
 /// @param skew 0 for functions that are called equally often
 /// @param burst mean number of calls of a burst, at least 1
+/// @param regular the share of functions whose bursts begin at even intervals
 public record SyntheticTrace(
     int requests,
     int functions,
@@ -23,7 +25,8 @@ public record SyntheticTrace(
     int promptTokens,
     int answerTokens,
     double skew,
-    double burst) {
+    double burst,
+    double regular) {
   private static final double BURST_SECONDS = 10;
   private static final int MOST_PROMPT_TOKENS = 4_096;
   private static final int MOST_ANSWER_TOKENS = 2_048;
@@ -35,7 +38,7 @@ public record SyntheticTrace(
 
   /// Half an hour of conversations, as in the traces of Azure: 867 tokens in, 220 out.
   public static final SyntheticTrace DEFAULT =
-      new SyntheticTrace(10_000, 128, 1_800, 867, 220, 0.9, 4);
+      new SyntheticTrace(10_000, 128, 1_800, 867, 220, 0.9, 4, 0);
 
   public SyntheticTrace {
     if (requests < 1 || functions < 1 || promptTokens < 1 || answerTokens < 1) {
@@ -43,9 +46,9 @@ public record SyntheticTrace(
           "%d requests of %d functions, %d and %d tokens"
               .formatted(requests, functions, promptTokens, answerTokens));
     }
-    if (!(seconds > 0 && skew >= 0 && burst >= 1)) {
+    if (!(seconds > 0 && skew >= 0 && burst >= 1 && regular >= 0 && regular <= 1)) {
       throw new IllegalArgumentException(
-          "%s seconds, skew %s, burst %s".formatted(seconds, skew, burst));
+          "%s seconds, skew %s, burst %s, regular %s".formatted(seconds, skew, burst, regular));
     }
   }
 
@@ -57,10 +60,18 @@ public record SyntheticTrace(
       sum += Math.pow(i + 1, -skew);
       until[i] = sum;
     }
+    double[] interval = new double[functions];
+    double[] next = new double[functions];
+    for (int i = 0; i < functions && regular > 0; i++) {
+      double share = (until[i] - (i == 0 ? 0 : until[i - 1])) / sum;
+      interval[i] = random.nextDouble() < regular ? seconds * burst / (requests * share) : 0;
+      next[i] = interval[i] * random.nextDouble();
+    }
     List<Trace.Call> calls = new ArrayList<>(requests);
     while (calls.size() < requests) {
       int function = Trace.firstAbove(until, random.nextDouble() * sum);
-      double begin = random.nextDouble() * seconds;
+      double begin = interval[function] > 0 ? next[function] : random.nextDouble() * seconds;
+      next[function] = (begin + interval[function]) % seconds;
       do {
         double at = Math.min(seconds, begin + BURST_SECONDS * random.nextDouble());
         calls.add(

@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 class SyntheticTraceTest {
   private static final SyntheticTrace TRACE =
-      new SyntheticTrace(20_000, 100, 600, 800, 200, 0.9, 4);
+      new SyntheticTrace(20_000, 100, 600, 800, 200, 0.9, 4, 0);
 
   @Test
   void hasTheCallsAndLengthsAskedFor() {
@@ -32,6 +32,20 @@ class SyntheticTraceTest {
     assertThat(last).isPositive();
   }
 
+  /// Twenty calls of each of ten functions in ten minutes: one in thirty seconds.
+  @Test
+  void timersCallAtEvenIntervals() {
+    Trace trace = new SyntheticTrace(200, 10, 600, 800, 200, 0, 1, 1).make(new Random(1));
+    long[] last = new long[10];
+    int even = 0;
+    for (Trace.Call call : trace.calls()) {
+      long gap = call.atNanos() - last[call.function()];
+      even += gap > 19_000_000_000L && gap < 41_000_000_000L ? 1 : 0;
+      last[call.function()] = call.atNanos();
+    }
+    assertThat(even).isGreaterThan(140);
+  }
+
   @Test
   void theSameSeedMakesTheSame() {
     assertThat(TRACE.make(new Random(5))).isEqualTo(TRACE.make(new Random(5)));
@@ -40,9 +54,9 @@ class SyntheticTraceTest {
 
   @Test
   void impossibleTracesAreRefused() {
-    assertThatThrownBy(() -> new SyntheticTrace(0, 1, 1, 1, 1, 0, 1))
+    assertThatThrownBy(() -> new SyntheticTrace(0, 1, 1, 1, 1, 0, 1, 0))
         .hasMessageContaining("0 requests");
-    assertThatThrownBy(() -> new SyntheticTrace(1, 1, 1, 1, 1, 0, 0.5))
+    assertThatThrownBy(() -> new SyntheticTrace(1, 1, 1, 1, 1, 0, 0.5, 0))
         .hasMessageContaining("burst 0.5");
   }
 }

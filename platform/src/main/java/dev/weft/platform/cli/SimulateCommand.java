@@ -39,7 +39,8 @@ final class SimulateCommand implements Runnable {
       names = "--synthetic",
       paramLabel = "KEY=VALUE,...",
       description =
-          "Makes requests up instead: requests, functions, seconds, prompt, answer, skew, burst.")
+          "Makes requests up instead: requests, functions, seconds, prompt, answer, skew, burst,"
+              + " regular.")
   private @Nullable String synthetic;
 
   @Option(

@@ -2,6 +2,7 @@ package dev.weft.platform.simulation;
 
 import dev.weft.autoscaler.simulation.Mechanisms.Mechanism;
 import dev.weft.autoscaler.simulation.SimulationResult;
+import dev.weft.autoscaler.simulation.Trace;
 import dev.weft.platform.simulation.Runs.Configuration;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -12,14 +13,18 @@ import java.util.Locale;
 import java.util.stream.Stream;
 
 /// Simulates what `bench/run simulate` records: the policies against those that share nothing, each
-/// mechanism switched off, and other traces under the same rules. One simulation at a time; what is
-/// written is written again after each, so a run that is ended early leaves what it has.
+/// mechanism switched off, there and where it is for, other traces under the same rules, and how
+/// long a million requests take. One simulation at a time; what is written is written again after
+/// each, so a run that is ended early leaves what it has.
 public final class SimulationBench {
   static final String TABLE = "table";
   static final String ABLATIONS = "ablations";
   static final String TRACES = "traces";
   static final String FORECAST = "forecast";
-  private static final List<String> PARTS = List.of(FORECAST, TABLE, ABLATIONS, TRACES);
+  static final String PURPOSES = "purposes";
+  static final String SPEED = "speed";
+  private static final List<String> PARTS =
+      List.of(FORECAST, TABLE, ABLATIONS, PURPOSES, TRACES, SPEED);
 
   private static final String GPUS = "gpu=4";
   private static final String BOTH = "cpu=4,gpu=4";
@@ -32,8 +37,16 @@ public final class SimulationBench {
           new Setting("LLM-Mesh + CPU", "llm-mesh", BOTH));
   private static final int ABLATION_SEEDS = 2;
 
-  private final List<BenchCase> cases = new ArrayList<>();
-  private final List<ForecastCase> forecasts = new ArrayList<>();
+  /// At the same rate, so that what is measured is what more requests cost.
+  private static final List<String> SPEED_TRACES =
+      List.of(
+          "requests=250000,functions=10000,seconds=450",
+          "requests=500000,functions=10000,seconds=900",
+          "requests=1000000,functions=10000,seconds=1800");
+
+  private static final String MANY_DEVICES = "cpu=500,gpu=500";
+
+  private final Figures figures = new Figures();
   private final Testbed testbed = Testbed.measured();
   private final SimulationReport report;
   private final int seeds;
@@ -67,7 +80,9 @@ public final class SimulationBench {
         case TABLE -> bench.table(main);
         case ABLATIONS -> bench.ablations(main);
         case FORECAST -> bench.forecasts(traces);
+        case PURPOSES -> bench.purposes(main);
         case TRACES -> bench.traces(traces, main);
+        case SPEED -> bench.speed();
         default -> throw new FileFormatException("no part %s; there are %s".formatted(part, PARTS));
       }
     }
@@ -104,6 +119,35 @@ public final class SimulationBench {
     }
   }
 
+  private void purposes(Path trace) throws IOException {
+    for (Purpose purpose : Purpose.ALL) {
+      BenchCase with = purpose(purpose, trace, true);
+      figures.purposes.add(new Purpose.Outcome(purpose, with, purpose(purpose, trace, false)));
+      report.write(figures);
+    }
+  }
+
+  private BenchCase purpose(Purpose purpose, Path main, boolean with) {
+    Configuration configuration = purpose.configuration(with);
+    boolean made = !purpose.synthetic().isEmpty();
+    List<SimulationResult> results = new ArrayList<>();
+    for (int seed = 1; seed <= seeds; seed++) {
+      Trace trace = made ? SyntheticOption.make(purpose.synthetic(), seed) : TraceFile.read(main);
+      results.add(new Runs(trace, testbed).run(configuration.seeded(seed)).result());
+    }
+    String source = made ? purpose.synthetic() : name(main);
+    String label = (with ? "with " : "without ") + purpose.name();
+    return new BenchCase(PURPOSES, source, label, configuration, results);
+  }
+
+  private void speed() throws IOException {
+    var configuration = new Configuration(0, "7B", MANY_DEVICES, "llm-mesh", List.of(), 1);
+    for (String trace : SPEED_TRACES) {
+      figures.speeds.add(SpeedCase.of(trace, testbed, configuration));
+      report.write(figures);
+    }
+  }
+
   private void traces(Path directory, Path main) throws IOException {
     for (Path file : files(directory)) {
       if (file.equals(main)) {
@@ -118,9 +162,9 @@ public final class SimulationBench {
 
   private void forecasts(Path directory) throws IOException {
     for (Path file : files(directory)) {
-      forecasts.addAll(ForecastCase.of(name(file), TraceFile.read(file)));
+      figures.forecasts.addAll(ForecastCase.of(name(file), TraceFile.read(file)));
     }
-    report.write(cases, forecasts);
+    report.write(figures);
   }
 
   private static List<Path> files(Path directory) throws IOException {
@@ -140,8 +184,8 @@ public final class SimulationBench {
     for (int seed = 1; seed <= seeds; seed++) {
       results.add(runs.run(configuration.seeded(seed)).result());
     }
-    cases.add(new BenchCase(part, name(trace), label, configuration, results));
-    report.write(cases, forecasts);
+    figures.cases.add(new BenchCase(part, name(trace), label, configuration, results));
+    report.write(figures);
   }
 
   /// Who decides, on what.

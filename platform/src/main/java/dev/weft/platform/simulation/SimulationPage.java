@@ -38,7 +38,7 @@ final class SimulationPage {
 
   private SimulationPage() {}
 
-  static String of(String about, List<BenchCase> cases, List<ForecastCase> forecasts) {
+  static String of(String about, Figures figures) {
     StringBuilder page = new StringBuilder();
     page.append("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n");
     page.append("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
@@ -49,7 +49,7 @@ final class SimulationPage {
     }
     page.append("</style></head><body>\n<h1>LLM-Mesh beside exclusive devices, simulated</h1>\n");
     page.append("<p>").append(LineChart.escape(about)).append("</p>\n");
-    List<BenchCase> table = part(cases, SimulationBench.TABLE);
+    List<BenchCase> table = figures.part(SimulationBench.TABLE);
     if (!table.isEmpty()) {
       page.append("<div class=\"plots\">\n");
       for (String model : models(table)) {
@@ -64,18 +64,8 @@ final class SimulationPage {
       }
       page.append("</div>\n");
     }
-    for (String part : cases.stream().map(BenchCase::part).distinct().toList()) {
-      List<List<String>> rows =
-          part(cases, part).stream().map(each -> SimulationReport.row(each, cases)).toList();
-      page.append(table(part, SimulationReport.headings(), rows));
-    }
-    List<List<String>> rows = forecasts.stream().map(ForecastCase::row).toList();
-    page.append(table(SimulationBench.FORECAST, ForecastCase.HEADINGS, rows));
+    figures.tables().forEach(each -> page.append(table(each)));
     return page.append("</body></html>\n").toString();
-  }
-
-  private static List<BenchCase> part(List<BenchCase> cases, String part) {
-    return cases.stream().filter(each -> each.part().equals(part)).toList();
   }
 
   private static List<String> models(List<BenchCase> cases) {
@@ -158,11 +148,12 @@ final class SimulationPage {
     return String.format(Locale.ROOT, "<td>%.2f</td>", value);
   }
 
-  private static String table(String title, List<String> headings, List<List<String>> rows) {
-    StringBuilder text = new StringBuilder("<h2>").append(title).append("</h2>\n");
+  private static String table(Figures.Table table) {
+    StringBuilder text = new StringBuilder("<h2>").append(table.title()).append("</h2>\n");
+    text.append("<p>").append(LineChart.escape(table.note())).append("</p>\n");
     text.append("<div class=\"scroll\"><table>\n<tr>");
-    headings.forEach(heading -> text.append("<th>").append(heading));
-    for (List<String> row : rows) {
+    table.headings().forEach(heading -> text.append("<th>").append(heading));
+    for (List<String> row : table.rows()) {
       text.append("\n<tr>");
       for (String cell : row) {
         text.append("<td>").append(LineChart.escape(cell));

@@ -2,7 +2,6 @@ package dev.weft.platform.simulation;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.weft.autoscaler.simulation.SimulationResult;
-import dev.weft.functions.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,7 +12,7 @@ import java.util.function.ToDoubleFunction;
 /// What simulations came to, as files: `simulate.json` with every figure, `results.md` with tables,
 /// `report.html` with plots.
 final class SimulationReport {
-  private static final List<String> HEADINGS =
+  static final List<String> HEADINGS =
       List.of(
           "trace",
           "functions",
@@ -40,51 +39,31 @@ final class SimulationReport {
     this.machine = machine;
   }
 
-  void write(List<BenchCase> cases, List<ForecastCase> forecasts) throws IOException {
-    ObjectNode json = Json.mapper().createObjectNode();
+  void write(Figures figures) throws IOException {
+    ObjectNode json = figures.json();
     json.put("commit", commit).put("machine", machine);
-    var all = json.putArray("cases");
-    cases.forEach(each -> all.add(each.json()));
-    json.set("forecasts", Json.mapper().valueToTree(forecasts));
     Files.writeString(directory.resolve("simulate.json"), json + "\n");
-    Files.writeString(directory.resolve("results.md"), markdown(cases, forecasts));
-    Files.writeString(
-        directory.resolve("report.html"), SimulationPage.of(about(), cases, forecasts));
+    Files.writeString(directory.resolve("results.md"), markdown(figures));
+    Files.writeString(directory.resolve("report.html"), SimulationPage.of(about(), figures));
   }
 
   private String about() {
-    return "Commit %s, on %s. Nothing here is a time of this machine: clocks are simulated."
+    return ("Commit %s, on %s. Clocks are simulated: nothing here is a time of this machine but what"
+            + " the part on speed says.")
         .formatted(commit, machine);
   }
 
-  private String markdown(List<BenchCase> cases, List<ForecastCase> forecasts) {
+  private String markdown(Figures figures) {
     StringBuilder text = new StringBuilder("# Simulated: LLM-Mesh beside exclusive devices\n\n");
     text.append(about()).append("\n");
-    for (String part : cases.stream().map(BenchCase::part).distinct().toList()) {
-      List<List<String>> rows =
-          cases.stream()
-              .filter(each -> each.part().equals(part))
-              .map(each -> row(each, cases))
-              .toList();
-      table(text, part, HEADINGS, rows);
-    }
-    if (!forecasts.isEmpty()) {
-      List<List<String>> rows = forecasts.stream().map(ForecastCase::row).toList();
-      table(text, SimulationBench.FORECAST, ForecastCase.HEADINGS, rows);
+    for (Figures.Table table : figures.tables()) {
+      text.append("\n## ").append(table.title()).append("\n\n");
+      text.append(table.note()).append(table.note().isEmpty() ? "| " : "\n\n| ");
+      text.append(String.join(" | ", table.headings())).append(" |\n");
+      text.append("|---".repeat(table.headings().size())).append("|\n");
+      table.rows().forEach(row -> text.append("| ").append(String.join(" | ", row)).append(" |\n"));
     }
     return text.toString();
-  }
-
-  private static void table(
-      StringBuilder text, String title, List<String> headings, List<List<String>> rows) {
-    text.append("\n## ").append(title).append("\n\n| ");
-    text.append(String.join(" | ", headings)).append(" |\n");
-    text.append("|---".repeat(headings.size())).append("|\n");
-    rows.forEach(row -> text.append("| ").append(String.join(" | ", row)).append(" |\n"));
-  }
-
-  static List<String> headings() {
-    return HEADINGS;
   }
 
   static List<String> row(BenchCase each, List<BenchCase> cases) {

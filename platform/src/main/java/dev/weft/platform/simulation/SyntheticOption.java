@@ -8,7 +8,7 @@ import java.util.SplittableRandom;
 /// A made-up trace as the command line describes it: `requests=1000000,functions=10000`.
 public final class SyntheticOption {
   private static final List<String> KEYS =
-      List.of("requests", "functions", "seconds", "prompt", "answer", "skew", "burst");
+      List.of("requests", "functions", "seconds", "prompt", "answer", "skew", "burst", "regular");
 
   private SyntheticOption() {}
 
@@ -51,7 +51,8 @@ public final class SyntheticOption {
         key.equals("prompt") ? whole(value) : t.promptTokens(),
         key.equals("answer") ? whole(value) : t.answerTokens(),
         key.equals("skew") ? value : t.skew(),
-        key.equals("burst") ? value : t.burst());
+        key.equals("burst") ? value : t.burst(),
+        key.equals("regular") ? value : t.regular());
   }
 
   private static int whole(double value) {

@@ -20,6 +20,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /// Models and devices as they were measured: the testbed of LLM-Mesh (arXiv 2507.00507) unless a
 /// file of the same form is given.
@@ -32,6 +34,11 @@ public final class Testbed {
           "cpu16", "xeon-16c-amx",
           "cpu8", "xeon-8c-amx",
           "gpu", "a100-80g");
+
+  private static final Pattern DEVICES =
+      Pattern.compile(
+          "(?<kind>[^=]+)=(?<number>[0-9]{1,5})(@(?<cached>[0-9]{1,5}))?"
+              + "(x(?<factor>[0-9]{1,2}(\\.[0-9]{1,3})?))?");
 
   private static final double GIB = 1L << 30;
   private static final long MILLI = 1_000_000;
@@ -119,27 +126,32 @@ public final class Testbed {
   }
 
   /// Devices by a list like `cpu=4,gpu=4`, or `gpu=4@64` where each has 64 GiB of cached weights
-  /// and others have to be fetched (an unlimited cache where nothing is said); a kind is a short
-  /// one or as profiles name it.
+  /// and others have to be fetched (an unlimited cache where nothing is said), or `gpu=4x1.5` where
+  /// each step takes one and a half times as long as the profile says; a kind is a short one or as
+  /// profiles name it.
   ///
   /// @throws FileFormatException when the list cannot be read
   public List<DeviceSpec> devices(String list) {
     List<DeviceSpec> devices = new ArrayList<>();
     for (String part : list.split(",", -1)) {
-      String[] pair = part.split("=", -1);
-      if (pair.length != 2 || !pair[1].matches("[0-9]{1,5}(@[0-9]{1,5})?")) {
+      Matcher matcher = DEVICES.matcher(part);
+      if (!matcher.matches()) {
         throw new FileFormatException(
             "'%s' is not a kind of device and a number, like gpu=4".formatted(part));
       }
-      String kind = KINDS.getOrDefault(pair[0], pair[0]);
+      String kind = KINDS.getOrDefault(matcher.group("kind"), matcher.group("kind"));
       requireKnown(kind);
-      String[] many = pair[1].split("@", -1);
+      String cached = matcher.group("cached");
       DeviceSpec.Cache cache =
-          many.length == 1
+          cached == null
               ? DeviceSpec.Cache.ALL
-              : new DeviceSpec.Cache((long) (Integer.parseInt(many[1]) * GIB), FETCH_PER_GIB);
-      for (int i = 0; i < Integer.parseInt(many[0]); i++) {
-        devices.add(device("%s-%d".formatted(pair[0], i), kind).with(cache));
+              : new DeviceSpec.Cache((long) (Integer.parseInt(cached) * GIB), FETCH_PER_GIB);
+      String factor = matcher.group("factor");
+      for (int i = 0; i < Integer.parseInt(matcher.group("number")); i++) {
+        devices.add(
+            device("%s-%d".formatted(matcher.group("kind"), i), kind)
+                .with(cache)
+                .slower(factor == null ? 1 : Double.parseDouble(factor)));
       }
     }
     if (devices.isEmpty()) {

@@ -3,6 +3,7 @@ package dev.weft.platform.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.weft.autoscaler.simulation.DeviceSpec;
 import dev.weft.autoscaler.simulation.SimulationResult;
 import dev.weft.autoscaler.simulation.Trace;
 import dev.weft.autoscaler.simulation.Trace.NamedCall;
@@ -66,11 +67,22 @@ class RunsTest {
   }
 
   @Test
+  void devicesMayHaveSmallCachesAndBeSlowerThanTheirProfiles() {
+    List<DeviceSpec> devices = testbed.devices("cpu=1,gpu=2@64x1.5");
+    assertThat(devices).extracting(DeviceSpec::timeFactor).containsExactly(1.0, 1.5, 1.5);
+    assertThat(devices.getLast().cache().bytes()).isEqualTo(64L << 30);
+    assertThat(devices.getFirst().cache()).isEqualTo(DeviceSpec.Cache.ALL);
+    assertThat(run(0, "7B", "gpu=2x20", "llm-mesh").sloMet())
+        .isLessThan(run(0, "7B", "gpu=2", "llm-mesh").sloMet());
+  }
+
+  @Test
   void whatDoesNotExistIsRefused() {
     assertThatThrownBy(() -> run(0, "70B", "gpu=1", "llm-mesh"))
         .hasMessageContaining("no model 70B");
     assertThatThrownBy(() -> run(0, "7B", "tpu=1", "llm-mesh")).hasMessageContaining("device tpu");
     assertThatThrownBy(() -> run(0, "7B", "gpu", "llm-mesh")).hasMessageContaining("like gpu=4");
+    assertThatThrownBy(() -> run(0, "7B", "gpu=1x", "llm-mesh")).hasMessageContaining("like gpu=4");
     assertThatThrownBy(() -> run(0, "13B", "cpu8=1", "llm-mesh"))
         .hasMessageContaining("no profile for any");
     assertThatThrownBy(() -> run(0, "7B", "gpu=1", "best")).hasMessageContaining("no policy best");

@@ -43,7 +43,7 @@ class SimulationBenchTest {
     assertThat(last.path("part").asText()).isEqualTo("table");
     assertThat(last.path("seeds")).hasSize(2);
     assertThat(last.path("seeds").path(0).path("decisions").path("created").asInt()).isPositive();
-    assertThat(json.path("forecasts")).hasSize(8);
+    assertThat(json.path("forecasts")).hasSize(16);
     assertThat(Files.readString(results.resolve("results.md")))
         .contains("## traces", "other.jsonl", "## forecast", "bounded by max_tokens");
     assertThat(Files.readString(results.resolve("report.html")))

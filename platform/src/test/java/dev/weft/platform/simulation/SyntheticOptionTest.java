@@ -10,9 +10,9 @@ class SyntheticOptionTest {
   @Test
   void readsPartsAndLeavesOthersAsTheyAre() {
     assertThat(SyntheticOption.parse("requests=1000000,functions=10000,skew=1.5"))
-        .isEqualTo(new SyntheticTrace(1_000_000, 10_000, 1_800, 867, 220, 1.5, 4));
-    assertThat(SyntheticOption.parse("seconds=60,prompt=10,answer=20,burst=1"))
-        .isEqualTo(new SyntheticTrace(10_000, 128, 60, 10, 20, 0.9, 1));
+        .isEqualTo(new SyntheticTrace(1_000_000, 10_000, 1_800, 867, 220, 1.5, 4, 0));
+    assertThat(SyntheticOption.parse("seconds=60,prompt=10,answer=20,burst=1,regular=1"))
+        .isEqualTo(new SyntheticTrace(10_000, 128, 60, 10, 20, 0.9, 1, 1));
   }
 
   @Test
