@@ -37,16 +37,16 @@ class PrefillPaceTest {
     pace.took(List.of(decode()), 20 * MILLI);
 
     assertThat(chunk(0, false)).isBetween(110, 125);
-    assertThat(chunk(0, true)).as("80 ms are left for prompts").isBetween(36, 40);
+    assertThat(chunk(0, true)).as("60 ms are left for prompts").isBetween(26, 30);
   }
 
   @Test
-  void aStepTakesHalfOfWhatReadersArePromisedATokenIn() {
+  void aStepTakesAPartOfWhatReadersArePromisedATokenIn() {
     chunks(false, 4, position -> 2 * MILLI);
 
-    assertThat(PrefillPace.longestBeside(promise(300))).isEqualTo(150 * MILLI);
-    assertThat(rows(pace.next(PrefillPace.longestBeside(promise(300))))).isBetween(68, 75);
-    assertThat(rows(pace.next(PrefillPace.longestBeside(promise(40))))).isBetween(8, 10);
+    assertThat(PrefillPace.longestBeside(promise(300))).isEqualTo(120 * MILLI);
+    assertThat(rows(pace.next(PrefillPace.longestBeside(promise(300))))).isBetween(54, 60);
+    assertThat(rows(pace.next(PrefillPace.longestBeside(promise(40))))).isBetween(6, 8);
     assertThat(pace.next(PrefillPace.longestBeside(promise(10_000))))
         .as("no longer than a step that nobody reads beside")
         .isEqualTo(pace.next(PrefillPace.NOBODY_READS));
