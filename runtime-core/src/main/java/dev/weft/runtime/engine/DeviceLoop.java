@@ -306,11 +306,6 @@ public final class DeviceLoop implements Engine {
     }
 
     @Override
-    public boolean othersHaveWork(Work instance) {
-      return turns.othersHaveWork(instance);
-    }
-
-    @Override
     public long longestBesideOthers(Work instance) {
       return turns.longestBesideOthers(instance);
     }

@@ -17,7 +17,9 @@ interface DeviceThread {
 
   /// Whether another instance has work, which waits while this one runs a step. On the device's
   /// thread.
-  boolean othersHaveWork(Work instance);
+  default boolean othersHaveWork(Work instance) {
+    return longestBesideOthers(instance) != PrefillPace.NOBODY_READS;
+  }
 
   /// The longest step that the others with work bear; [PrefillPace#NOBODY_READS] without any.
   long longestBesideOthers(Work instance);

@@ -88,15 +88,6 @@ final class Turns {
     return places.stream().map(place -> place.work).toList();
   }
 
-  boolean othersHaveWork(Work work) {
-    for (Place place : places) {
-      if (!place.work.equals(work) && place.runnable()) {
-        return true;
-      }
-    }
-    return false;
-  }
-
   /// What the least patient of the others with work bears; [PrefillPace#NOBODY_READS] without any.
   long longestBesideOthers(Work work) {
     long longest = PrefillPace.NOBODY_READS;
