@@ -19,6 +19,12 @@ public interface DecoderExecutable extends AutoCloseable {
   /// sequences of this decoder among them, may have to give up memory: so before a step is planned.
   default void prepare(int rows) {}
 
+  /// A step of so many rows, or of a multiple, takes no longer than one of a few rows less: they
+  /// meet the weights together. 1 where every row costs its own. **thread**: any.
+  default int rowsAtOnce() {
+    return 1;
+  }
+
   /// Threads that take small steps, as many as were found to be fastest; 0 where there is nothing
   /// to choose. **thread**: any.
   default int workers() {

@@ -74,7 +74,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     this.options = options;
     this.observer = observer;
     this.device = device;
-    pace = new PrefillPace(options.maxBatchTokens());
+    pace = new PrefillPace(options.maxBatchTokens(), options.profile()::decodeNanos);
     report = new CacheReport(revision, observer);
     latency = new LatencyWatch(options.serviceLevel());
     deadlines = new Deadlines(options.serviceLevel());
@@ -94,7 +94,8 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
                 options.maxBatchTokens(),
                 options.maxSequences(),
                 settings.growthTokens(),
-                settings.maxScoredRows()),
+                settings.maxScoredRows(),
+                executable.rowsAtOnce()),
             blocks);
     kept = new KeptKv(executable, planner, device);
     generations =
@@ -280,7 +281,11 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     generations.endCancelledAndOverdue();
     generations.draft();
     long own = planner.decoding() ? longestBeside() : PrefillPace.NOBODY_READS;
-    StepBudget budget = pace.next(Math.min(own, device.longestBesideOthers(this)));
+    StepBudget budget =
+        pace.next(
+            Math.min(own, device.longestBesideOthers(this)),
+            planner.decodeRows(),
+            planner.decodeContext());
     executable.prepare(planner.mostRows(budget));
     if (elastic != null) {
       elastic.getAhead(device.nanoTime());

@@ -4,6 +4,7 @@ import dev.weft.functions.ServiceLevel;
 import dev.weft.runtime.scheduling.StepBudget;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 
 /// How much of the prompts a step of one instance may compute, so that it takes a bounded time on
@@ -31,9 +32,10 @@ final class PrefillPace {
   private static final double GUESSED_CONTEXT = 2_000;
 
   private final int maxRows;
+  private final Decodes decodes;
   private final Mean near = new Mean();
   private final Mean far = new Mean();
-  private double decodeNanos;
+  private double unmeasuredNanos;
   private int mostRows = FIRST_ROWS / GROWTH;
 
   /// What rows of about the same context cost, by recent steps.
@@ -52,9 +54,15 @@ final class PrefillPace {
     }
   }
 
+  /// What sequences that continue take by themselves; empty before it has been measured.
+  interface Decodes {
+    OptionalLong nanos(int batch, long contextTokens);
+  }
+
   /// @param maxRows what no step exceeds
-  PrefillPace(int maxRows) {
+  PrefillPace(int maxRows, Decodes decodes) {
     this.maxRows = maxRows;
+    this.decodes = decodes;
   }
 
   /// The longest step that is planned beside those who read with this promise: two fifths of the
@@ -65,10 +73,12 @@ final class PrefillPace {
 
   /// What the next step may cost.
   ///
+  /// @param batch sequences that continue in it, with so many tokens of context together
   /// @param longest that those bear who feel a pause, by a sequence that continues here or in
   ///   another instance of the device; or [#NOBODY_READS]
-  StepBudget next(long longest) {
-    double nanos = Math.max(0, Math.min((double) ALONE_NANOS, longest - decodeNanos));
+  StepBudget next(long longest, int batch, long contextTokens) {
+    double left = longest - decodeNanos(batch, contextTokens);
+    double nanos = Math.max(0, Math.min((double) ALONE_NANOS, left));
     int rows = (int) Math.min(maxRows, (long) GROWTH * mostRows);
     if (!near.known && !far.known) {
       return StepBudget.ofRows(rows);
@@ -81,7 +91,12 @@ final class PrefillPace {
 
   /// What so many tokens of a prompt are expected to cost; 0 as long as nothing was measured.
   double nanos(int position, int tokens) {
-    return next(NOBODY_READS).cost(position, tokens);
+    return next(NOBODY_READS, 0, 0).cost(position, tokens);
+  }
+
+  /// Until it has been measured, as long as steps without prompts took of late.
+  private double decodeNanos(int batch, long contextTokens) {
+    return batch == 0 ? 0 : decodes.nanos(batch, contextTokens).orElse((long) unmeasuredNanos);
   }
 
   private double contextNanos() {
@@ -96,21 +111,23 @@ final class PrefillPace {
   void took(List<Part> parts, long nanos) {
     int rows = 0;
     double context = 0;
-    boolean decodes = false;
+    int batch = 0;
+    long batchContext = 0;
     for (Part part : parts) {
       if (part.decodes()) {
-        decodes = true;
+        batch++;
+        batchContext += part.from() + 1;
       } else {
         rows += part.count();
         context += part.count() * (part.from() + (part.count() - 1) / 2.0);
       }
     }
     if (rows == 0) {
-      decodeNanos += (decodeNanos == 0 ? 1 : 0.2) * (nanos - decodeNanos);
+      unmeasuredNanos += (unmeasuredNanos == 0 ? 1 : 0.2) * (nanos - unmeasuredNanos);
     } else if (rows >= Math.min(FIRST_ROWS, maxRows) / 2) {
       // Fewer rows cost what reading the weights costs, which says nothing of a row.
       mostRows = Math.max(mostRows, rows);
-      double rowNanos = Math.max(0, nanos - (decodes ? decodeNanos : 0)) / rows;
+      double rowNanos = Math.max(0, nanos - decodeNanos(batch, batchContext)) / rows;
       (context / rows < FAR ? near : far).add(context / rows, rowNanos);
     }
   }

@@ -7,6 +7,7 @@ import dev.weft.functions.instance.PerformanceTable;
 import dev.weft.runtime.scheduling.StepPlan.Part;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -59,6 +60,15 @@ public final class StepProfile {
   /// Expected times with a margin, as decisions want them; empty until they have been measured.
   public Optional<StepTimes> times() {
     return Optional.ofNullable(seen).map(Seen::times);
+  }
+
+  /// How long a step of sequences that continue takes, without a margin; empty until it has been
+  /// measured. For the device's thread.
+  OptionalLong decodeNanos(int batch, long contextTokens) {
+    RefinedProfile profile = refined;
+    return profile == null
+        ? OptionalLong.empty()
+        : OptionalLong.of(profile.decodeNanos(batch, contextTokens));
   }
 
   /// Gives the table to its keeper, as far as there is one.

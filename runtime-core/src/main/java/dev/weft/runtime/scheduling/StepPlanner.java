@@ -29,16 +29,19 @@ public final class StepPlanner {
   /// @param maxBatchTokens rows of a step; at least `maxSequences`, so that prefill never starves
   /// @param growthTokens tokens beyond those it has that an admitted sequence plans blocks for
   /// @param maxScoredRows rows of a chunk whose logits are all kept
+  /// @param rowsAtOnce rows that cost about as much as fewer: steps have multiples of them where
+  ///   prompts can fill them up
   public record Settings(
-      int maxBatchTokens, int maxSequences, int growthTokens, int maxScoredRows) {
+      int maxBatchTokens, int maxSequences, int growthTokens, int maxScoredRows, int rowsAtOnce) {
     public Settings {
       if (maxSequences < 1 || maxBatchTokens < maxSequences) {
         throw new IllegalArgumentException(
             "%d rows cannot serve %d sequences".formatted(maxBatchTokens, maxSequences));
       }
-      if (growthTokens < 0 || maxScoredRows < 1) {
+      if (growthTokens < 0 || maxScoredRows < 1 || rowsAtOnce < 1) {
         throw new IllegalArgumentException(
-            "growth by %d, %d scored rows".formatted(growthTokens, maxScoredRows));
+            "growth by %d, %d scored rows, %d at once"
+                .formatted(growthTokens, maxScoredRows, rowsAtOnce));
       }
     }
   }
@@ -69,6 +72,19 @@ public final class StepPlanner {
   /// Whether some sequence is past its prompt, and somebody waits for its next token.
   public boolean decoding() {
     return running.stream().anyMatch(Sequence::decoding);
+  }
+
+  /// Rows of a step that has sequences that continue, and nothing else.
+  public int decodeRows() {
+    return (int) running.stream().filter(sequence -> sequence.pending() == 1).count();
+  }
+
+  /// What those rows attend to, themselves included.
+  public long decodeContext() {
+    return running.stream()
+        .filter(sequence -> sequence.pending() == 1)
+        .mapToLong(Sequence::length)
+        .sum();
   }
 
   /// Queues a new sequence.
@@ -196,7 +212,7 @@ public final class StepPlanner {
       }
     }
     int room = Math.max(budget.rows() - decodes, PrefillShares.LEAST_ROWS);
-    long rows = decodes + drafts + Math.min(prompts, room);
+    long rows = decodes + drafts + Math.min(prompts, room + settings.rowsAtOnce() - 1);
     return (int) Math.min(rows, settings.maxBatchTokens);
   }
 
@@ -269,11 +285,10 @@ public final class StepPlanner {
         }
       }
     }
-    int rows =
-        Math.min(
-            settings.maxBatchTokens - parts.size(),
-            Math.max(budget.rows() - parts.size(), PrefillShares.LEAST_ROWS));
-    int[] chunks = new PrefillShares(budget, rows, settings.maxScoredRows).divide(prompts);
+    int most = settings.maxBatchTokens - parts.size();
+    int rows = Math.min(most, Math.max(budget.rows() - parts.size(), PrefillShares.LEAST_ROWS));
+    var fill = new PrefillShares.Fill(parts.size(), settings.rowsAtOnce, most);
+    int[] chunks = new PrefillShares(budget, rows, settings.maxScoredRows).divide(prompts, fill);
     for (int i = 0; i < chunks.length; i++) {
       Sequence sequence = prompts.get(i);
       if (chunks[i] > 0) {

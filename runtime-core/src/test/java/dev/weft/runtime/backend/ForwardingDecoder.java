@@ -27,6 +27,11 @@ public class ForwardingDecoder implements DecoderExecutable {
   }
 
   @Override
+  public int rowsAtOnce() {
+    return decoder.rowsAtOnce();
+  }
+
+  @Override
   public void prepare(int rows) {
     decoder.prepare(rows);
   }

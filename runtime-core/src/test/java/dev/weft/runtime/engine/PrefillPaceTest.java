@@ -9,6 +9,7 @@ import dev.weft.runtime.scheduling.StepPlan.Part;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntToLongFunction;
 import org.junit.jupiter.api.Test;
@@ -19,7 +20,8 @@ class PrefillPaceTest {
 
   private static final long BESIDE = PrefillPace.longestBeside(ServiceLevel.DEFAULT);
 
-  private final PrefillPace pace = new PrefillPace(512);
+  private OptionalLong decodeNanos = OptionalLong.empty();
+  private final PrefillPace pace = new PrefillPace(512, (_, _) -> decodeNanos);
 
   @Test
   void growsToAllRowsInAFewStepsOnAFastMachine() {
@@ -41,15 +43,29 @@ class PrefillPaceTest {
   }
 
   @Test
+  void whatReadersTakeByThemselvesIsNotThePromptsCost() {
+    decodeNanos = OptionalLong.of(50 * MILLI);
+    for (int i = 0; i < 4; i++) {
+      pace.took(List.of(decode(), prefill(0, 8)), 58 * MILLI);
+    }
+
+    assertThat(chunk(0, true)).as("30 ms are left, of which a row takes one").isBetween(28, 30);
+  }
+
+  @Test
   void aStepTakesAPartOfWhatReadersArePromisedATokenIn() {
     chunks(false, 4, position -> 2 * MILLI);
 
     assertThat(PrefillPace.longestBeside(promise(300))).isEqualTo(120 * MILLI);
-    assertThat(rows(pace.next(PrefillPace.longestBeside(promise(300))))).isBetween(54, 60);
-    assertThat(rows(pace.next(PrefillPace.longestBeside(promise(40))))).isBetween(6, 8);
-    assertThat(pace.next(PrefillPace.longestBeside(promise(10_000))))
+    assertThat(rows(next(PrefillPace.longestBeside(promise(300))))).isBetween(54, 60);
+    assertThat(rows(next(PrefillPace.longestBeside(promise(40))))).isBetween(6, 8);
+    assertThat(next(PrefillPace.longestBeside(promise(10_000))))
         .as("no longer than a step that nobody reads beside")
-        .isEqualTo(pace.next(PrefillPace.NOBODY_READS));
+        .isEqualTo(next(PrefillPace.NOBODY_READS));
+  }
+
+  private StepBudget next(long longest) {
+    return pace.next(longest, longest == PrefillPace.NOBODY_READS ? 0 : 1, 1);
   }
 
   private static ServiceLevel promise(int tpotMillis) {
@@ -102,10 +118,10 @@ class PrefillPaceTest {
 
   @Test
   void aBoundBelowTheFirstRowsHolds() {
-    var small = new PrefillPace(4);
-    assertThat(small.next(PrefillPace.NOBODY_READS).rows()).isEqualTo(4);
+    var small = new PrefillPace(4, (_, _) -> OptionalLong.empty());
+    assertThat(small.next(PrefillPace.NOBODY_READS, 0, 0).rows()).isEqualTo(4);
     small.took(List.of(prefill(0, 4)), 4);
-    assertThat(small.next(PrefillPace.NOBODY_READS).rows()).isEqualTo(4);
+    assertThat(small.next(PrefillPace.NOBODY_READS, 0, 0).rows()).isEqualTo(4);
   }
 
   private List<Integer> chunks(boolean readers, int steps, IntToLongFunction nanosOfRow) {
@@ -120,7 +136,7 @@ class PrefillPaceTest {
 
   /// The rows that the next step may have of a prompt, at least one.
   private int chunk(int position, boolean readers) {
-    var budget = pace.next(readers ? BESIDE : PrefillPace.NOBODY_READS);
+    var budget = next(readers ? BESIDE : PrefillPace.NOBODY_READS);
     return Math.max(1, budget.rowsWithin(budget.nanos(), position, budget.rows()));
   }
 

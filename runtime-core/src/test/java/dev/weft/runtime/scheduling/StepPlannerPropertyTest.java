@@ -31,7 +31,8 @@ class StepPlannerPropertyTest {
     var pool = new BlockPool(blocks);
     var kv = new KvBlocks(BLOCK_TOKENS, pool, BlockSupply.NONE, BlockStore.NONE, _ -> {});
     int maxRows = maxSequences + extraRows;
-    var settings = new StepPlanner.Settings(maxRows, maxSequences, growthTokens, 2);
+    int atOnce = 1 << random.nextInt(5);
+    var settings = new StepPlanner.Settings(maxRows, maxSequences, growthTokens, 2, atOnce);
     var planner = new StepPlanner(settings, kv);
     var alive = new ArrayList<Sequence>();
     int submitted = 0;

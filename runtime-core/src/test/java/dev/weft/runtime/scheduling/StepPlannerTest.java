@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 /// Blocks of four tokens; steps are applied by hand.
 class StepPlannerTest {
   private int sequences;
+  private int rowsAtOnce = 1;
   private final List<Integer> released = new ArrayList<>();
   private KvBlocks blocks =
       new KvBlocks(4, new BlockPool(0), BlockSupply.NONE, BlockStore.NONE, _ -> {});
@@ -258,6 +259,39 @@ class StepPlannerTest {
     assertThat(apply(planner.plan(new StepBudget(500, 0, 1, 0.001))))
         .as("the oldest always gets on")
         .contains(new Part(far, parts.getFirst().from() + parts.getFirst().count(), 8));
+  }
+
+  @Test
+  void promptsFillRowsThatCostNothing() {
+    rowsAtOnce = 16;
+    var planner = planner(400, 500, 4, 0);
+    planner.add(sequence(10, 60));
+    apply(planner.plan());
+    planner.add(sequence(200, 210));
+
+    assertThat(promptRows(planner, 12)).as("filled up").isEqualTo(15);
+    assertThat(promptRows(planner, 20)).as("a few are given back").isEqualTo(15);
+    assertThat(promptRows(planner, 26)).isEqualTo(31);
+    assertThat(promptRows(planner, 0)).as("the oldest gets on").isEqualTo(15);
+  }
+
+  @Test
+  void aPromptThatEndsGivesNothingBack() {
+    rowsAtOnce = 16;
+    var planner = planner(400, 500, 4, 0);
+    planner.add(sequence(10, 60));
+    apply(planner.plan());
+    planner.add(sequence(20, 30));
+
+    assertThat(promptRows(planner, 40)).isEqualTo(20);
+  }
+
+  /// Of the next step, with time for so many rows.
+  private static int promptRows(StepPlanner planner, int rows) {
+    return planner.plan(new StepBudget(500, rows, 1, 0)).parts().stream()
+        .filter(part -> !part.decodes())
+        .mapToInt(Part::count)
+        .sum();
   }
 
   @Test
@@ -514,7 +548,8 @@ class StepPlannerTest {
             BlockStore.NONE,
             gone -> Arrays.stream(gone).forEach(released::add));
     return new StepPlanner(
-        new StepPlanner.Settings(maxBatchTokens, maxSequences, growthTokens, 3), blocks);
+        new StepPlanner.Settings(maxBatchTokens, maxSequences, growthTokens, 3, rowsAtOnce),
+        blocks);
   }
 
   /// Begins like no other.

@@ -93,6 +93,11 @@ final class CpuDecoder implements DecoderExecutable {
   }
 
   @Override
+  public int rowsAtOnce() {
+    return decoder.rowsAtOnce();
+  }
+
+  @Override
   public int workers() {
     return workers;
   }

@@ -28,6 +28,11 @@ public enum Isa {
     return code;
   }
 
+  /// Rows that meet weights together and cost as much as fewer.
+  int rowsAtOnce() {
+    return this == AMX ? 16 : 1;
+  }
+
   /// Whether bf16 weights multiply with activations rounded to bf16, in the processor's own order.
   boolean multipliesBf16() {
     return this == AVX512_BF16 || this == AMX;

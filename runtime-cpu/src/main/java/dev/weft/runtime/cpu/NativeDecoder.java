@@ -189,6 +189,10 @@ final class NativeDecoder implements AutoCloseable {
     return device.threads();
   }
 
+  int rowsAtOnce() {
+    return device.isa().rowsAtOnce();
+  }
+
   /// Runs the step that [StepBuffer#fill] described.
   void run(MemorySegment step) {
     long now = System.nanoTime();
