@@ -15,10 +15,15 @@ public record Meters(Map<String, Double> values) {
     for (String line : text.lines().toList()) {
       int space = line.lastIndexOf(' ');
       if (!line.startsWith("#") && space > 0) {
-        values.put(line.substring(0, space), Double.parseDouble(line.substring(space + 1)));
+        values.put(line.substring(0, space), number(line.substring(space + 1)));
       }
     }
     return new Meters(values);
+  }
+
+  /// A number as Go writes it: an instance without requests has `+Inf` seconds of headroom.
+  private static double number(String text) {
+    return Double.parseDouble(text.replace("Inf", "Infinity"));
   }
 
   /// The sum of all meters of that name whose labels hold each of the texts.
