@@ -202,7 +202,11 @@ public final class WeftRuntime extends BenchServer {
   }
 
   private String get(String path) throws IOException, InterruptedException {
-    return client.send(request(path).build(), BodyHandlers.ofString()).body();
+    HttpResponse<String> response = client.send(request(path).build(), BodyHandlers.ofString());
+    if (response.statusCode() != 200) {
+      throw new IOException("%s: %d %s".formatted(path, response.statusCode(), response.body()));
+    }
+    return response.body();
   }
 
   private HttpRequest.Builder request(String path) throws IOException, InterruptedException {

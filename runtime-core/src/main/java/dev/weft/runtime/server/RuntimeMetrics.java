@@ -152,8 +152,9 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
     }
   }
 
-  /// Takes over the device's and the instances' figures.
-  void update(DeviceStatus status) {
+  /// Takes over the device's and the instances' figures. Not while they are read: rows of a gauge
+  /// are there twice for as long as they are replaced.
+  synchronized void update(DeviceStatus status) {
     DeviceStatus.Memory memory = status.memory();
     Long lasts = memory.kvLastsMillis();
     kvLastsSeconds = lasts == null ? Double.POSITIVE_INFINITY : lasts / 1e3;
@@ -239,7 +240,7 @@ public final class RuntimeMetrics implements InstanceListener, AutoCloseable {
   }
 
   /// All meters in Prometheus' text format.
-  String scrape() {
+  synchronized String scrape() {
     return registry.scrape();
   }
 

@@ -13,6 +13,8 @@ import dev.weft.functions.instance.DeviceStatus.Memory;
 import dev.weft.functions.instance.InstanceStatus;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.Executors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -54,6 +56,20 @@ class RuntimeMetricsTest {
     metrics.update(status(new Memory(100, 60, 50, Chunks.NONE, 3_750L)));
 
     assertThat(metrics.scrape()).contains("weft_device_memory_kv_lasts_seconds 3.75");
+  }
+
+  @Test
+  void isReadWhileTheStatusChanges() throws Exception {
+    DeviceStatus status = status(instance("a").status(), instance("b").status());
+    try (var threads = Executors.newSingleThreadExecutor()) {
+      var updates =
+          threads.submit(() -> IntStream.range(0, 5_000).forEach(_ -> metrics.update(status)));
+      while (!updates.isDone()) {
+        metrics.scrape();
+      }
+      updates.get();
+    }
+    assertThat(metrics.scrape()).containsOnlyOnce("kind=\"capacity\"");
   }
 
   @Test
