@@ -11,7 +11,6 @@ import com.networknt.schema.SchemaLocation;
 import com.networknt.schema.SpecVersion;
 import com.networknt.schema.ValidationMessage;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -32,14 +31,16 @@ class ManifestSchemaTest {
         Json.mapper()
             .writerWithDefaultPrettyPrinter()
             .writeValueAsString(ManifestSchema.generate());
-    assertCurrent(Path.of("src/main/resources/schema/function.schema.json"), schema + "\n");
+    Golden.assertCurrent(
+        Path.of("src/main/resources/schema/function.schema.json"), schema + "\n", getClass());
   }
 
   @Test
   void referenceIsCurrent() throws Exception {
-    assertCurrent(
+    Golden.assertCurrent(
         Path.of("../docs/reference/manifest.md"),
-        ManifestReference.write(ManifestSchema.generate()));
+        ManifestReference.write(ManifestSchema.generate()),
+        getClass());
   }
 
   @Test
@@ -152,17 +153,5 @@ class ManifestSchemaTest {
     } catch (InvalidManifestException e) {
       return false;
     }
-  }
-
-  private static void assertCurrent(Path file, String expected) throws IOException {
-    if (System.getProperty("golden.update") != null) {
-      Files.createDirectories(file.getParent());
-      Files.writeString(file, expected);
-    }
-    assertThat(file)
-        .as("rewrite with: ./weft mvn -pl functions -Dtest=ManifestSchemaTest -Dgolden.update test")
-        .exists()
-        .content()
-        .isEqualTo(expected);
   }
 }

@@ -9,6 +9,12 @@ import com.sun.source.tree.VariableTree;
 import com.sun.source.util.DocTrees;
 import com.sun.source.util.JavacTask;
 import com.sun.source.util.TreePathScanner;
+import dev.weft.functions.cluster.Condition;
+import dev.weft.functions.cluster.DevicePoolSpec;
+import dev.weft.functions.cluster.DevicePoolStatus;
+import dev.weft.functions.cluster.FunctionStatus;
+import dev.weft.functions.cluster.RevisionSpec;
+import dev.weft.functions.cluster.TrafficShare;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -73,6 +79,11 @@ final class SourceDocs {
         .orElseThrow(() -> new IllegalStateException("not documented: " + key));
   }
 
+  private static Path source(Class<?> type) {
+    String within = type.getName().substring(Function.class.getPackageName().length() + 1);
+    return SOURCES.resolve(within.replace('.', '/') + ".java");
+  }
+
   private static Path[] sourceFiles() {
     return List.of(
             Function.class,
@@ -84,9 +95,15 @@ final class SourceDocs {
             ServiceLevel.class,
             Scaling.class,
             DeviceClass.class,
-            Limits.class)
+            Limits.class,
+            Condition.class,
+            DevicePoolSpec.class,
+            DevicePoolStatus.class,
+            FunctionStatus.class,
+            RevisionSpec.class,
+            TrafficShare.class)
         .stream()
-        .map(type -> SOURCES.resolve(type.getSimpleName() + ".java"))
+        .map(SourceDocs::source)
         .toArray(Path[]::new);
   }
 
