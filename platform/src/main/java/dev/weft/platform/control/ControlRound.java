@@ -100,7 +100,10 @@ final class ControlRound {
 
   List<Act> decide() {
     List<Act> acts = new ArrayList<>();
-    toLoad().forEach(function -> load(function).ifPresent(acts::add));
+    for (DeployedFunction function : toLoad()) {
+      load(function).ifPresent(acts::add);
+      function.canaries().forEach(canary -> loadShare(function, canary).ifPresent(acts::add));
+    }
     fleet.instances().forEach(placed -> release(placed).ifPresent(acts::add));
     List<KeepAlive.Loaded> loaded = loaded();
     List<KeepAlive.Unload> over = KeepAlive.decide(loaded, now).unloads();
@@ -157,6 +160,24 @@ final class ControlRound {
     return place(Routing.Request.of(active.id(), active.spec()), devices)
         .map(place ->
             after(place.leave(), new Act.Load(active, pinned, place.device(), why.get(), null)));
+  }
+
+  private Optional<Act> loadShare(DeployedFunction function, Revision canary) {
+    if (!SharedCalls.wantsLoad(function, canary, fleet)
+        || wishes.underWay(canary.id())
+        || wishes.blocked(canary.id())) {
+      return Optional.empty();
+    }
+    Revision base = baseOf(canary);
+    if (base != null) {
+      return loadOnto(base, canary, SharedCalls.WHY);
+    }
+    List<DeviceStatus> devices =
+        fleet.statuses().stream().map(status -> without(canary.id(), status)).toList();
+    return place(Routing.Request.of(canary.id(), canary.spec()), devices)
+        .map(place ->
+            after(
+                place.leave(), new Act.Load(canary, false, place.device(), SharedCalls.WHY, null)));
   }
 
   private static Act after(List<RevisionId> leave, Act.Load load) {
@@ -359,7 +380,8 @@ final class ControlRound {
 
   private KeepAlive.Loaded loaded(Fleet.Placed placed, DeployedFunction function) {
     InstanceStatus instance = placed.instance();
-    boolean active = function.active().id().equals(instance.revision());
+    boolean active =
+        function.revision(instance.revision().number()).filter(function::serves).isPresent();
     return new KeepAlive.Loaded(
         placed.device().id(),
         instance.revision(),
@@ -367,7 +389,9 @@ final class ControlRound {
         instance.tier() == Tier.READY,
         instance.busy() || (active && (wishes.held(function) || carriesAdapters(instance))),
         // Those that make up the minimum do not age: it is the others that may go.
-        rank(placed) < function.spec().scaling().min() ? now : instance.lastUsedAt(),
+        rank(placed) < function.spec().scaling().min()
+            ? now
+            : SharedCalls.lastUsed(function, instance, fleet),
         function.spec().scaling(),
         wishes.soon(function, Foresight.toStay(function.spec().scaling())));
   }

@@ -56,6 +56,7 @@ class ControlRoundTest {
   private boolean exclusive;
   private boolean deployed = true;
   private boolean away;
+  private List<DeployedFunction.Share> traffic = List.of();
 
   private List<Act> decide() {
     return new ControlRound(functions(), fleet(), new Asked(), exclusive, NOW).decide();
@@ -76,7 +77,8 @@ class ControlRoundTest {
         List.of(new Revision(id(1), spec, NOW), new Revision(id(2), spec, NOW));
     Map<FunctionName, DeployedFunction> functions = new HashMap<>();
     if (deployed) {
-      functions.put(NAME, new DeployedFunction(NAME, Map.of(), active, revisions, NOW, NOW));
+      functions.put(
+          NAME, new DeployedFunction(NAME, Map.of(), active, revisions, NOW, NOW, traffic));
     }
     for (FunctionName name : heldSince.keySet()) {
       List<Revision> only = List.of(new Revision(new RevisionId(name, 1), spec, NOW));
@@ -290,6 +292,55 @@ class ControlRoundTest {
     plannedBytes = 0;
     soon = 0.4;
     assertThat(decide()).isEmpty();
+  }
+
+  private void canary() {
+    traffic = List.of(new DeployedFunction.Share(1, 90), new DeployedFunction.Share(2, 10));
+  }
+
+  @Test
+  void aCanaryIsLoadedOnceTheActiveRevisionAnswers() {
+    canary();
+    assertThat(decide()).as("nobody calls").isEmpty();
+    wishes.add("held");
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Load.class, load -> assertThat(load.revision().id()).isEqualTo(id(1)));
+    wishes.clear();
+    instance(1, Tier.READY, false, 1, Duration.ZERO);
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Load.class,
+            load -> {
+              assertThat(load.revision().id()).isEqualTo(id(2));
+              assertThat(load.why().code()).isEqualTo("share");
+            });
+    instance(2, Tier.READY, false, 0, Duration.ZERO);
+    assertThat(decide()).isEmpty();
+  }
+
+  @Test
+  void aCanaryStaysAsLongAsTheActiveRevisionIsCalled() {
+    canary();
+    instance(1, Tier.READY, false, 0, Duration.ofMinutes(1));
+    instance(2, Tier.READY, false, 0, Duration.ofMinutes(30));
+    assertThat(decide()).isEmpty();
+    traffic = List.of();
+    assertThat(decide())
+        .as("without a share it is an old revision")
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Unload.class, unload -> assertThat(unload.revision()).isEqualTo(id(2)));
+  }
+
+  @Test
+  void aCanaryGoesWithTheActiveRevision() {
+    canary();
+    instance(1, Tier.READY, false, 0, Duration.ofMinutes(6));
+    instance(2, Tier.READY, false, 0, Duration.ofMinutes(30));
+    assertThat(decide()).hasSize(2).allMatch(Act.Unload.class::isInstance);
   }
 
   @Test

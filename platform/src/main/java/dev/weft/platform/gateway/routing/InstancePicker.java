@@ -10,23 +10,31 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ThreadLocalRandom;
 
 /// Picks a ready instance for a function. While the active revision is being loaded, one that
 /// served before goes on serving, so a deploy does not interrupt callers. **thread**: any.
 @Singleton
 public final class InstancePicker {
+  private static final int PERCENT = 100;
+
   private final Fleet fleet;
 
   public InstancePicker(Fleet fleet) {
     this.fleet = fleet;
   }
 
-  /// A ready instance, of the active revision if there is one; nothing when none is ready.
+  /// A ready instance, of the active revision if there is one, or of one that gets a share of the
+  /// calls; nothing when none is ready.
   ///
   /// @param tried devices that are out of the question
   public Optional<Target> pick(DeployedFunction function, Set<DeviceId> tried) {
-    Optional<Target> active = pick(function.active(), tried);
-    return active.isPresent() ? active : earlier(function, tried);
+    Revision drawn = function.drawn(ThreadLocalRandom.current().nextInt(PERCENT));
+    Optional<Target> found = pick(drawn, tried);
+    if (found.isEmpty() && drawn.id().number() != function.activeNumber()) {
+      found = pick(function.active(), tried);
+    }
+    return found.isPresent() ? found : earlier(function, tried);
   }
 
   private Optional<Target> earlier(DeployedFunction function, Set<DeviceId> tried) {
