@@ -1,5 +1,6 @@
 package dev.weft.platform;
 
+import dev.weft.platform.cluster.OperatorRole;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.config.WeftHome;
 import dev.weft.platform.control.FunctionController;
@@ -31,6 +32,7 @@ public final class PlatformLifecycle {
   private static final Duration RUNNING_REQUESTS = Duration.ofSeconds(25);
 
   private final WeftConfig config;
+  private final OperatorRole operator;
   private final KeyService keys;
   private final FunctionService functions;
   private final InvocationJournal journal;
@@ -44,6 +46,7 @@ public final class PlatformLifecycle {
 
   public PlatformLifecycle(
       WeftConfig config,
+      OperatorRole operator,
       KeyService keys,
       FunctionService functions,
       InvocationJournal journal,
@@ -54,6 +57,7 @@ public final class PlatformLifecycle {
       Activator activator,
       GatewayMetrics metrics) {
     this.config = config;
+    this.operator = operator;
     this.keys = keys;
     this.functions = functions;
     this.journal = journal;
@@ -71,13 +75,22 @@ public final class PlatformLifecycle {
     if (!config.role().controller()) {
       follower.start();
       spool.open();
+      operator.findRuntimes();
       return;
     }
+    if (config.cluster().enabled()) {
+      operator.startWhenLeading(this::control);
+      return;
+    }
+    control();
+    runtimes.start();
+  }
+
+  private void control() {
     keys.open();
     functions.open();
     journal.open();
     controller.start();
-    runtimes.start();
   }
 
   void onStop(@Observes ShutdownEvent event) {
@@ -94,8 +107,9 @@ public final class PlatformLifecycle {
     activator.close();
     controller.stop();
     follower.stop();
+    operator.stop();
     try {
-      if (config.role().controller()) {
+      if (config.role().controller() && !config.cluster().enabled()) {
         runtimes.stop();
       }
       Instant giveUp =

@@ -43,6 +43,26 @@ class ArchitectureTest {
           .resideInAPackage("dev.weft.platform.state..");
 
   @ArchTest
+  static final ArchRule ONLY_CLUSTER_KNOWS_KUBERNETES =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.weft.platform..")
+          .and()
+          .resideOutsideOfPackage("dev.weft.platform.cluster..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.fabric8..");
+
+  @ArchTest
+  static final ArchRule WHAT_THE_OPERATOR_DECIDES_ASKS_NOBODY =
+      noClasses()
+          .that()
+          .resideInAPackage("dev.weft.platform.cluster.model..")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("io.fabric8.kubernetes.client..");
+
+  @ArchTest
   static final ArchRule CONTROL_DOES_NOT_KNOW_THE_GATEWAY =
       noClasses()
           .that()

@@ -6,8 +6,10 @@ import io.smallrye.config.WithDefault;
 import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 
 /// The settings of the platform process. Each can be given as a system property
 /// (`-Dweft.http.port=0`) or as an environment variable (`WEFT_HTTP_PORT=0`).
@@ -40,6 +42,9 @@ public interface WeftConfig {
 
   /// What is remembered of finished invocations.
   Invocations invocations();
+
+  /// The Kubernetes cluster that the process is part of.
+  Cluster cluster();
 
   /// The controller that a gateway follows.
   interface Controller {
@@ -156,5 +161,70 @@ public interface WeftConfig {
     /// Age at which a row goes.
     @WithDefault("30d")
     Duration maxAge();
+  }
+
+  /// The Kubernetes cluster that the process is part of.
+  interface Cluster {
+    /// Whether functions, keys and runtimes are a cluster's objects instead of this machine's.
+    @WithDefault("false")
+    boolean enabled();
+
+    /// What the names of this installation's objects begin with.
+    @WithDefault("weft")
+    String name();
+
+    /// The namespace of this installation's objects; by default the pod's own.
+    Optional<String> namespace();
+
+    /// The name of this pod.
+    Optional<String> pod();
+
+    /// Where functions are called, such as `http://weft.weft.svc`; said in their status.
+    Optional<URI> url();
+
+    /// A file with the API key that the installation is used with.
+    Optional<Path> apiKeyFile();
+
+    /// A file with the API key that gateways follow the controller with.
+    Optional<Path> gatewayKeyFile();
+
+    /// A file with the secret that runtimes answer to.
+    Optional<Path> runtimeSecretFile();
+
+    /// How long a controller that does not answer stays the leader.
+    @WithDefault("15s")
+    Duration lease();
+
+    /// The pause between two looks at what functions' and pools' status is to say.
+    @WithDefault("1s")
+    Duration statusPeriod();
+
+    /// The pods that the operator makes.
+    Pods pods();
+
+    /// The pods that the operator makes.
+    interface Pods {
+      /// The runtime's image for pools of CPUs.
+      Optional<String> cpuImage();
+
+      /// The runtime's image for pools of GPUs.
+      Optional<String> gpuImage();
+
+      /// When nodes fetch an image.
+      @WithDefault("IfNotPresent")
+      String pullPolicy();
+
+      /// Secrets, by their names, that images are fetched with.
+      Optional<List<String>> pullSecrets();
+
+      /// The name of the Secret with the runtimes' secret; by default the installation's own.
+      Optional<String> secret();
+
+      /// The group that volumes belong to; by default the cluster chooses.
+      OptionalLong fsGroup();
+
+      /// The service account of runtimes, which call no API.
+      Optional<String> serviceAccount();
+    }
   }
 }

@@ -171,6 +171,20 @@ public final class Fleet {
     tell();
   }
 
+  /// Takes a device out that will not come back.
+  void forget(DeviceId id) {
+    synchronized (this) {
+      if (!devices.containsKey(id)) {
+        return;
+      }
+      replace(new Device(id, null, null, "it is gone"));
+      devices.remove(id);
+      published.remove(id);
+      drained.remove(id);
+    }
+    tell();
+  }
+
   /// Says whether a device is to be drained. Returns whether there is such a device.
   boolean drain(DeviceId id, boolean wanted) {
     synchronized (this) {

@@ -53,7 +53,7 @@ public final class FunctionController {
   private final Set<RevisionId> wanted = ConcurrentHashMap.newKeySet();
   private final Map<Leaving, Instant> leaving = new HashMap<>();
   private final Map<DeviceId, Set<RevisionId>> served = new HashMap<>();
-  private @Nullable Thread loop;
+  private volatile @Nullable Thread loop;
   private volatile boolean stopped;
   private volatile Instant lastRound = Instant.now();
 
@@ -84,6 +84,7 @@ public final class FunctionController {
   }
 
   public void start() {
+    lastRound = Instant.now();
     fleet.onChange(wake::release);
     demand.onHold(wake::release);
     directory.onChange(_ -> wake.release());
@@ -160,6 +161,11 @@ public final class FunctionController {
   public void forgive(Revision revision) {
     loads.forgive(revision.id());
     wake.release();
+  }
+
+  /// Whether the loop was begun: a controller that does not lead waits for its turn.
+  public boolean started() {
+    return loop != null;
   }
 
   /// When the loop last began a round.

@@ -4,6 +4,7 @@ import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import jakarta.inject.Singleton;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -33,16 +34,40 @@ public final class RuntimeFollowers {
 
   /// Follows these runtimes, and goes on following those that are not named: a controller that has
   /// just started knows of none yet.
-  public void follow(Map<DeviceId, RuntimeAddress> runtimes, Set<DeviceId> drained) {
+  public synchronized void follow(Map<DeviceId, RuntimeAddress> runtimes) {
     runtimes.forEach((device, address) -> {
       if (!address.equals(addresses.put(device, address))) {
         Thread.ofVirtual().name("follower-" + device).start(() -> run(device, address));
       }
+    });
+  }
+
+  /// Follows these runtimes and no others: devices that are not named are gone for good.
+  public synchronized void followOnly(Map<DeviceId, RuntimeAddress> runtimes) {
+    follow(runtimes);
+    for (DeviceId device : List.copyOf(addresses.keySet())) {
+      if (!runtimes.containsKey(device)) {
+        addresses.remove(device);
+        fleet.forget(device);
+      }
+    }
+  }
+
+  /// Takes over which of the devices are to be drained.
+  public void drained(Set<DeviceId> drained) {
+    for (DeviceId device : addresses.keySet()) {
       boolean wasDrained = fleet.snapshot().drained().contains(device);
       if (wasDrained != drained.contains(device)) {
         fleet.drain(device, !wasDrained);
       }
-    });
+    }
+  }
+
+  /// Has a device be drained whose runtime is about to end.
+  public void leaving(DeviceId device) {
+    if (!fleet.snapshot().drained().contains(device)) {
+      fleet.drain(device, true);
+    }
   }
 
   private void run(DeviceId device, RuntimeAddress address) {
@@ -55,9 +80,7 @@ public final class RuntimeFollowers {
         while (!ended.await(LOOK_PERIOD.toMillis(), TimeUnit.MILLISECONDS)) {
           clearSuspicion(device, address);
         }
-        if (address.equals(addresses.get(device))) {
-          fleet.away(device, "its runtime does not answer");
-        }
+        lost(device, address);
         Thread.sleep(PAUSE);
       }
     } catch (InterruptedException e) {
@@ -77,7 +100,13 @@ public final class RuntimeFollowers {
     }
   }
 
-  private void publish(DeviceId device, RuntimeAddress address, DeviceStatus status) {
+  private synchronized void lost(DeviceId device, RuntimeAddress address) {
+    if (address.equals(addresses.get(device))) {
+      fleet.away(device, "its runtime does not answer");
+    }
+  }
+
+  private synchronized void publish(DeviceId device, RuntimeAddress address, DeviceStatus status) {
     if (address.equals(addresses.get(device))) {
       fleet.update(status, address);
     }

@@ -55,6 +55,10 @@ public final class ControllerFollower {
   private final LoadTracker loads;
   private final RuntimeFollowers runtimes;
   private final Demand demand;
+
+  /// Where runtimes are is the cluster's to say.
+  private final boolean inCluster;
+
   private final Semaphore somebodyWaits = new Semaphore(0);
   private final ObjectMapper json = Json.mapper();
   private ControllerState known = ControllerState.NONE;
@@ -77,6 +81,7 @@ public final class ControllerFollower {
     this.loads = loads;
     this.runtimes = runtimes;
     this.demand = demand;
+    this.inCluster = config.cluster().enabled();
   }
 
   /// Begins with what the last gateway of this home knew.
@@ -155,7 +160,10 @@ public final class ControllerFollower {
               .filter(FollowedRuntime::drained)
               .map(FollowedRuntime::device)
               .collect(Collectors.toSet());
-      runtimes.follow(addresses, drained);
+      if (!inCluster) {
+        runtimes.follow(addresses);
+      }
+      runtimes.drained(drained);
     }
   }
 

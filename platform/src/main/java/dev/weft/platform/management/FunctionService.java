@@ -24,7 +24,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Deploys, rolls back and deletes functions. Each change is on disk before it is in the directory,
+/// Deploys, rolls back and deletes functions. Each change is kept before it is in the directory,
 /// and in the directory before the call returns. **thread**: blocks.
 @Singleton
 public final class FunctionService {
@@ -34,7 +34,7 @@ public final class FunctionService {
   private final FunctionDirectory directory;
   private final FunctionController controller;
 
-  /// One change at a time, so that the directory never goes back behind the database.
+  /// One change at a time, so that the directory never goes back behind the store.
   private final ReentrantLock changes = new ReentrantLock();
 
   public FunctionService(
@@ -44,9 +44,21 @@ public final class FunctionService {
     this.controller = controller;
   }
 
-  /// Fills the directory from the database.
+  /// Fills the directory from the state of record.
   public void open() {
+    store.open();
     directory.publish(store.all());
+  }
+
+  /// Takes what changed in the state of record by itself: `change` reads it.
+  public void changed(Runnable change) {
+    changes.lock();
+    try {
+      change.run();
+      directory.publish(store.all());
+    } finally {
+      changes.unlock();
+    }
   }
 
   public DeployedFunction find(FunctionName name) {

@@ -47,12 +47,16 @@ public final class KeyService {
     this.home = new WeftHome(config.home());
   }
 
-  /// Fills the key ring from the database and sees to the default key: it is made at the first
-  /// start, and made anew when its file is gone. One that was revoked stays revoked.
+  /// Fills the key ring from the state of record and sees to the default key: it is made at the
+  /// first start, and made anew when its file is gone. One that was revoked stays revoked.
   public void open() {
     Map<Secret.Hash, ApiKey> keys = store.all();
     List<ApiKey> defaults =
         keys.values().stream().filter(key -> key.name().equals(DEFAULT_NAME)).toList();
+    if (!store.given().isEmpty()) {
+      ring.publish(keys);
+      return;
+    }
     boolean fileFits =
         WeftHome.read(home.defaultKeyFile())
             .map(secret -> keys.get(Secret.hash(secret.strip())))
@@ -64,6 +68,11 @@ public final class KeyService {
       WeftHome.writePrivately(home.defaultKeyFile(), made.secret());
       LOG.atInfo().addKeyValue("file", home.defaultKeyFile()).log("made the default API key");
     }
+    ring.publish(store.all());
+  }
+
+  /// Takes keys that were changed elsewhere.
+  public void refresh() {
     ring.publish(store.all());
   }
 
@@ -110,6 +119,13 @@ public final class KeyService {
               .filter(candidate -> candidate.id().equals(id))
               .findFirst()
               .orElseThrow(() -> ManagementException.notFound("key", id));
+      if (store.given().contains(id)) {
+        throw new ManagementException(
+            409,
+            "given_key",
+            null,
+            "this key was given to the installation: change it where it comes from");
+      }
       boolean another =
           keys.values().stream().anyMatch(other -> other.mayAdminister() && !other.id().equals(id));
       if (key.mayAdminister() && !another) {

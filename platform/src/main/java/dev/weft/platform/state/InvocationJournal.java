@@ -88,7 +88,7 @@ public final class InvocationJournal implements InvocationSink {
           connection,
           "INSERT INTO invocation_batch (id, taken_at) VALUES (?, ?)",
           batch,
-          FunctionStore.utc(now));
+          Database.utc(now));
       return insert(connection, invocations);
     });
   }
@@ -187,7 +187,7 @@ public final class InvocationJournal implements InvocationSink {
                   (SELECT id FROM invocation WHERE started_at >= ? ORDER BY id LIMIT 1),
                   (SELECT MAX(id) + 1 FROM invocation))
                 """,
-                FunctionStore.utc(now.minus(retention.maxAge())))
+                Database.utc(now.minus(retention.maxAge())))
             + update(
                 connection,
                 "DELETE FROM invocation WHERE id <= (SELECT MAX(id) FROM invocation) - ?",
@@ -195,7 +195,7 @@ public final class InvocationJournal implements InvocationSink {
             + update(
                 connection,
                 "DELETE FROM invocation_batch WHERE taken_at < ?",
-                FunctionStore.utc(now.minus(BATCHES_KEPT))));
+                Database.utc(now.minus(BATCHES_KEPT))));
   }
 
   private static int insert(Connection connection, List<Invocation> batch) throws SQLException {
@@ -231,7 +231,7 @@ public final class InvocationJournal implements InvocationSink {
       invocation.workflow().workflow(),
       invocation.workflow().stage(),
       invocation.workflow().parent(),
-      FunctionStore.utc(invocation.startedAt()),
+      Database.utc(invocation.startedAt()),
       micros(invocation.held()),
       micros(invocation.ttft()),
       micros(invocation.duration()),

@@ -13,7 +13,7 @@ import java.time.Instant;
 /// Liveness and readiness, at the paths where tools of the field look. The platform says DOWN when
 /// its control loop has stopped turning, even if it still answers HTTP. A runtime that is away does
 /// not count: its requests are held and it is started again. Nor does a gateway's controller that
-/// is away: the gateway serves what it knows.
+/// is away: the gateway serves what it knows. A controller that waits to lead is well too.
 @Singleton
 public final class HealthRoutes {
   /// Longer than one round that waits for a runtime to inspect or unload.
@@ -37,7 +37,10 @@ public final class HealthRoutes {
   }
 
   private void answer(RoutingContext context) {
-    boolean turns = !role.controller() || controller.lastRound().plus(LIMIT).isAfter(Instant.now());
+    boolean turns =
+        !role.controller()
+            || !controller.started()
+            || controller.lastRound().plus(LIMIT).isAfter(Instant.now());
     context
         .response()
         .setStatusCode(turns ? 200 : 503)

@@ -65,31 +65,32 @@ class StateTest {
 
   @Test
   void restartFindsFunctionsAndKeysAsTheyWere() {
-    new FunctionStore(database).deploy(function("a"), NOW);
-    DeployedFunction before = new FunctionStore(database).deploy(function("b"), NOW).function();
+    new DatabaseFunctionStore(database).deploy(function("a"), NOW);
+    DeployedFunction before =
+        new DatabaseFunctionStore(database).deploy(function("b"), NOW).function();
     ApiKey key = new ApiKey("key_1", "one", Set.of(Scope.INVOKE, Scope.ADMIN), Set.of(NAME), NOW);
     ApiKey wide = new ApiKey("key_2", "two", Set.of(Scope.INVOKE), null, NOW.plusSeconds(1));
     Secret.Hash hash = Secret.hash("weft_secret");
-    new KeyStore(database).insert(hash, key);
-    new KeyStore(database).insert(Secret.hash("other"), wide);
+    new DatabaseKeyStore(database).insert(hash, key);
+    new DatabaseKeyStore(database).insert(Secret.hash("other"), wide);
 
     // H2 closes the file with the last connection, so this reads it anew.
     Database again = new Database(migrated());
-    assertThat(new FunctionStore(again).all()).containsExactly(before);
-    assertThat(new KeyStore(again).all().values()).containsExactly(key, wide);
-    assertThat(new KeyStore(again).all().get(hash)).isEqualTo(key);
+    assertThat(new DatabaseFunctionStore(again).all()).containsExactly(before);
+    assertThat(new DatabaseKeyStore(again).all().values()).containsExactly(key, wide);
+    assertThat(new DatabaseKeyStore(again).all().get(hash)).isEqualTo(key);
   }
 
   @Test
   void revisionsAreBoundedAndTheActiveOneStays() {
-    FunctionStore store = new FunctionStore(database);
-    for (int i = 1; i <= FunctionStore.MAX_REVISIONS + 5; i++) {
+    FunctionStore store = new DatabaseFunctionStore(database);
+    for (int i = 1; i <= DatabaseFunctionStore.MAX_REVISIONS + 5; i++) {
       store.deploy(function("v" + i), NOW);
     }
     DeployedFunction function = store.all().getFirst();
-    assertThat(function.revisions()).hasSize(FunctionStore.MAX_REVISIONS);
+    assertThat(function.revisions()).hasSize(DatabaseFunctionStore.MAX_REVISIONS);
     assertThat(function.active().id())
-        .isEqualTo(new RevisionId(NAME, FunctionStore.MAX_REVISIONS + 5));
+        .isEqualTo(new RevisionId(NAME, DatabaseFunctionStore.MAX_REVISIONS + 5));
     assertThat(store.activate(NAME, 1, NOW)).as("gone").isEmpty();
     assertThat(store.activate(NAME, 50, NOW)).isPresent();
   }
@@ -102,8 +103,8 @@ class StateTest {
               Database.update(
                   connection,
                   "INSERT INTO function VALUES ('g', '{}', 1, NULL, ?, ?)",
-                  FunctionStore.utc(NOW),
-                  FunctionStore.utc(NOW));
+                  Database.utc(NOW),
+                  Database.utc(NOW));
               throw new SQLException("no");
             }));
     List<String> names =

@@ -108,7 +108,7 @@ public final class StubRuntime {
     vertx
         .createHttpServer()
         .requestHandler(stub::handle)
-        .listen(0, "127.0.0.1")
+        .listen(0, options.getOrDefault("--host", "127.0.0.1"))
         .onSuccess(server -> announce(announce, stub, server.actualPort()))
         .onFailure(failure -> Runtime.getRuntime().halt(1));
   }

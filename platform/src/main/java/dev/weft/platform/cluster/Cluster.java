@@ -1,0 +1,201 @@
+package dev.weft.platform.cluster;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.weft.functions.Function;
+import dev.weft.functions.Json;
+import dev.weft.platform.config.WeftConfig;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
+import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
+import io.fabric8.kubernetes.client.dsl.Resource;
+import io.fabric8.kubernetes.client.dsl.base.PatchContext;
+import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
+import io.fabric8.kubernetes.client.vertx.VertxHttpClientFactory;
+import io.vertx.core.Vertx;
+import jakarta.annotation.PreDestroy;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/// The API of the cluster, and the kinds of objects that are Weft's there. Outside of a cluster
+/// nobody asks, and nothing is opened. **thread**: calls block.
+@Singleton
+public final class Cluster {
+  /// Who writes status, revisions, and what pools need.
+  static final String OPERATOR = "weft-operator";
+
+  /// Who writes what came by the management API.
+  static final String API = "weft-api";
+
+  /// Names the function that an object is of.
+  static final String FUNCTION_LABEL = "weft.dev/function";
+
+  static final String MANAGED_BY = "app.kubernetes.io/managed-by";
+
+  private final WeftConfig.Cluster config;
+  private final Supplier<KubernetesClient> opener;
+  private final ObjectMapper json = Json.mapper();
+  private @Nullable KubernetesClient client;
+
+  @Inject
+  public Cluster(WeftConfig config, Vertx vertx) {
+    this(
+        config.cluster(),
+        () ->
+            new KubernetesClientBuilder()
+                .withHttpClientFactory(new VertxHttpClientFactory(vertx))
+                .build());
+  }
+
+  Cluster(WeftConfig.Cluster config, Supplier<KubernetesClient> opener) {
+    this.config = config;
+    this.opener = opener;
+  }
+
+  synchronized KubernetesClient client() {
+    KubernetesClient open = client;
+    if (open == null) {
+      if (!config.enabled()) {
+        throw new IllegalStateException("this process is not part of a cluster");
+      }
+      open = opener.get();
+      client = open;
+    }
+    return open;
+  }
+
+  @PreDestroy
+  synchronized void close() {
+    KubernetesClient open = client;
+    if (open != null) {
+      open.close();
+      client = null;
+    }
+  }
+
+  WeftConfig.Cluster config() {
+    return config;
+  }
+
+  /// The namespace of this installation's objects.
+  String namespace() {
+    return config
+        .namespace()
+        .or(() -> Optional.ofNullable(client().getNamespace()))
+        .orElseThrow(() -> new IllegalStateException("set weft.cluster.namespace"));
+  }
+
+  /// The name of an object of this installation.
+  String named(String suffix) {
+    return config.name() + "-" + suffix;
+  }
+
+  /// The kinds of objects that are Weft's own.
+  enum Kind {
+    FUNCTION("Function"),
+    REVISION("FunctionRevision"),
+    POOL("DevicePool");
+
+    private final String word;
+
+    Kind(String word) {
+      this.word = word;
+    }
+
+    String word() {
+      return word;
+    }
+
+    private ResourceDefinitionContext context() {
+      int slash = Function.API_VERSION.indexOf('/');
+      return new ResourceDefinitionContext.Builder()
+          .withGroup(Function.API_VERSION.substring(0, slash))
+          .withVersion(Function.API_VERSION.substring(slash + 1))
+          .withKind(word)
+          .withPlural(word.toLowerCase(Locale.ROOT) + "s")
+          .withNamespaced(true)
+          .build();
+    }
+  }
+
+  NonNamespaceOperation<
+          GenericKubernetesResource,
+          GenericKubernetesResourceList,
+          Resource<GenericKubernetesResource>>
+      objects(Kind kind) {
+    return client().genericKubernetesResources(kind.context()).inNamespace(namespace());
+  }
+
+  /// Says what this process has to say of an object, by server-side apply: members that it said
+  /// before and does not say now go. Returns the object as it is then.
+  ///
+  /// @param uid of the object that is meant; `null` makes one that is not there
+  /// @param members such as `spec`
+  GenericKubernetesResource apply(
+      Kind kind, String name, @Nullable String uid, Map<String, Object> members, String manager) {
+    return patch(kind, name, uid, members, manager, null);
+  }
+
+  /// The same of an object's status.
+  void applyStatus(Kind kind, String name, String uid, Object status) {
+    patch(kind, name, uid, Map.of("status", json.valueToTree(status)), OPERATOR, "status");
+  }
+
+  /// Changes members of a pod of this installation; `null` takes one away.
+  void mergePod(String name, Map<String, Object> change) {
+    try {
+      client()
+          .pods()
+          .inNamespace(namespace())
+          .withName(name)
+          .patch(
+              PatchContext.of(PatchType.JSON_MERGE), new ObjectMapper().writeValueAsString(change));
+    } catch (JsonProcessingException e) {
+      throw new AssertionError("a map can be written", e);
+    }
+  }
+
+  private GenericKubernetesResource patch(
+      Kind kind,
+      String name,
+      @Nullable String uid,
+      Map<String, Object> members,
+      String manager,
+      @Nullable String subresource) {
+    var object = json.createObjectNode();
+    object.put("apiVersion", Function.API_VERSION).put("kind", kind.word());
+    var metadata = object.putObject("metadata").put("name", name).put("namespace", namespace());
+    if (uid != null) {
+      metadata.put("uid", uid);
+    }
+    members.forEach((member, value) -> {
+      var tree = json.valueToTree(value);
+      if (member.equals("metadata")) {
+        metadata.setAll((ObjectNode) tree);
+      } else {
+        object.set(member, tree);
+      }
+    });
+    PatchContext context = PatchContext.of(PatchType.SERVER_SIDE_APPLY);
+    context.setFieldManager(manager);
+    context.setForce(true);
+    Resource<GenericKubernetesResource> target =
+        objects(kind)
+            .resource(
+                client()
+                    .getKubernetesSerialization()
+                    .unmarshal(object.toString(), GenericKubernetesResource.class));
+    return subresource == null
+        ? target.patch(context)
+        : target.subresource(subresource).patch(context);
+  }
+}

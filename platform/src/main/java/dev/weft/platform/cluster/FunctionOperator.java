@@ -1,0 +1,301 @@
+package dev.weft.platform.cluster;
+
+import dev.weft.functions.FunctionName;
+import dev.weft.functions.FunctionSpec;
+import dev.weft.functions.cluster.Condition;
+import dev.weft.functions.cluster.FunctionStatus;
+import dev.weft.platform.cluster.Cluster.Kind;
+import dev.weft.platform.cluster.KubernetesFunctionStore.Seen;
+import dev.weft.platform.cluster.model.FunctionConditions;
+import dev.weft.platform.cluster.model.FunctionConditions.Problem;
+import dev.weft.platform.control.DeployedFunction;
+import dev.weft.platform.control.Fleet;
+import dev.weft.platform.control.LoadTracker;
+import dev.weft.platform.management.FunctionService;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
+import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/// Follows `Function` objects: what changes is reconciled, and what the fleet says of them is
+/// written to their status. One virtual thread does all of it, so that an object is never written
+/// twice at a time. What fails is done again with the next look.
+final class FunctionOperator implements ResourceEventHandler<GenericKubernetesResource> {
+  private static final Logger LOG = LoggerFactory.getLogger(FunctionOperator.class);
+  private static final int BATCH = 50;
+
+  private final Cluster cluster;
+  private final KubernetesFunctionStore store;
+  private final FunctionService functions;
+  private final Fleet fleet;
+  private final LoadTracker loads;
+  private final ObjectEvents events;
+  private final BlockingQueue<FunctionName> changed = new LinkedBlockingQueue<>();
+  private final Set<FunctionName> again = new LinkedHashSet<>();
+  private final Map<FunctionName, FunctionStatus> written = new HashMap<>();
+  private @Nullable SharedIndexInformer<GenericKubernetesResource> informer;
+  private @Nullable SharedIndexInformer<GenericKubernetesResource> revisions;
+  private @Nullable Thread thread;
+  private volatile boolean stopped;
+
+  FunctionOperator(
+      Cluster cluster,
+      KubernetesFunctionStore store,
+      FunctionService functions,
+      Fleet fleet,
+      LoadTracker loads) {
+    this.cluster = cluster;
+    this.store = store;
+    this.functions = functions;
+    this.fleet = fleet;
+    this.loads = loads;
+    this.events = new ObjectEvents(cluster);
+  }
+
+  void start() {
+    informer = cluster.objects(Kind.FUNCTION).runnableInformer(0);
+    revisions = cluster.objects(Kind.REVISION).runnableInformer(0);
+    follow(informer, this);
+    follow(revisions, new LostRevisions());
+    thread = Thread.ofVirtual().name("function-operator").start(this::run);
+  }
+
+  private static void follow(
+      SharedIndexInformer<GenericKubernetesResource> informer,
+      ResourceEventHandler<GenericKubernetesResource> handler) {
+    informer.addEventHandler(handler);
+    informer.exceptionHandler((_, failure) -> {
+      LOG.atWarn().setCause(failure).log("functions cannot be followed; trying again");
+      return true;
+    });
+    informer.start();
+  }
+
+  void stop() {
+    stopped = true;
+    for (var running : new SharedIndexInformer<?>[] {informer, revisions}) {
+      if (running != null) {
+        running.stop();
+      }
+    }
+    Thread running = thread;
+    if (running != null) {
+      running.interrupt();
+    }
+  }
+
+  @Override
+  public void onAdd(GenericKubernetesResource object) {
+    changed.add(nameOf(object));
+  }
+
+  /// What this operator writes, a status and a finalizer, is no reason to look again.
+  @Override
+  public void onUpdate(GenericKubernetesResource before, GenericKubernetesResource after) {
+    boolean news =
+        !Objects.equals(before.getMetadata().getGeneration(), after.getMetadata().getGeneration())
+            || !Objects.equals(before.getMetadata().getLabels(), after.getMetadata().getLabels())
+            || !Objects.equals(
+                before.getMetadata().getDeletionTimestamp(),
+                after.getMetadata().getDeletionTimestamp())
+            || !Objects.equals(before.getMetadata().getUid(), after.getMetadata().getUid());
+    if (news) {
+      changed.add(nameOf(after));
+    }
+  }
+
+  @Override
+  public void onDelete(GenericKubernetesResource object, boolean unknown) {
+    changed.add(nameOf(object));
+  }
+
+  private static FunctionName nameOf(GenericKubernetesResource object) {
+    return new FunctionName(object.getMetadata().getName());
+  }
+
+  /// A revision that somebody deleted may have been the one that answers.
+  private final class LostRevisions implements ResourceEventHandler<GenericKubernetesResource> {
+    @Override
+    public void onAdd(GenericKubernetesResource object) {}
+
+    @Override
+    public void onUpdate(GenericKubernetesResource before, GenericKubernetesResource after) {}
+
+    @Override
+    public void onDelete(GenericKubernetesResource object, boolean unknown) {
+      Map<String, String> labels = object.getMetadata().getLabels();
+      if (labels != null && labels.containsKey(Cluster.FUNCTION_LABEL)) {
+        changed.add(new FunctionName(labels.get(Cluster.FUNCTION_LABEL)));
+      }
+    }
+  }
+
+  private void run() {
+    while (!stopped) {
+      try {
+        FunctionName first =
+            changed.poll(cluster.config().statusPeriod().toMillis(), TimeUnit.MILLISECONDS);
+        Set<FunctionName> names = new LinkedHashSet<>(again);
+        again.clear();
+        if (first != null) {
+          names.add(first);
+          List<FunctionName> more = new ArrayList<>();
+          changed.drainTo(more, BATCH);
+          names.addAll(more);
+        }
+        if (!names.isEmpty()) {
+          functions.changed(() -> names.forEach(this::reconcile));
+        }
+        store.seen().forEach(this::report);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return;
+      } catch (RuntimeException e) {
+        // The outermost loop: one bad round must not end the operator.
+        LOG.atError().setCause(e).log("a round of the operator failed");
+      }
+    }
+  }
+
+  private void reconcile(FunctionName name) {
+    try {
+      GenericKubernetesResource object =
+          cluster.objects(Kind.FUNCTION).withName(name.value()).get();
+      if (object == null) {
+        written.remove(name);
+      }
+      Optional<DeployedFunction> before = store.seen(name).map(Seen::deployed);
+      store.reconcile(name, object == null ? null : FunctionObject.of(object));
+      store.seen(name).ifPresent(seen -> tellOfRevision(seen, before));
+    } catch (KubernetesClientException e) {
+      LOG.atWarn().addKeyValue("function", name).setCause(e).log("could not be reconciled yet");
+      again.add(name);
+    }
+  }
+
+  private void tellOfRevision(Seen seen, Optional<DeployedFunction> before) {
+    DeployedFunction deployed = seen.deployed();
+    if (deployed == null) {
+      return;
+    }
+    String newest = deployed.revisions().getLast().id().toString();
+    boolean told =
+        before
+            .map(earlier -> earlier.revisions().getLast().id().toString().equals(newest))
+            .orElseGet(() -> {
+              FunctionStatus status = seen.object().status();
+              return status != null && newest.equals(status.latestRevision());
+            });
+    if (!told) {
+      say(seen, false, "RevisionCreated", "made " + newest);
+    }
+  }
+
+  /// Writes a status that says something new, and lets go of what is deleted.
+  private void report(Seen seen) {
+    FunctionName name = seen.object().name();
+    try {
+      if (seen.object().deleting()) {
+        if (seen.object().finalized() && unloaded(name)) {
+          store.release(seen.object());
+        }
+        return;
+      }
+      FunctionStatus before = written.getOrDefault(name, seen.object().status());
+      FunctionStatus status =
+          FunctionConditions.status(facts(seen, before), selector(name), Instant.now());
+      if (!status.equals(before)) {
+        cluster.applyStatus(Kind.FUNCTION, name.value(), seen.object().uid(), status);
+        written.put(name, status);
+        tellOfReady(seen, before, status);
+      }
+    } catch (KubernetesClientException e) {
+      LOG.atDebug().addKeyValue("function", name).setCause(e).log("its status was not taken yet");
+    }
+  }
+
+  private void tellOfReady(Seen seen, @Nullable FunctionStatus before, FunctionStatus after) {
+    Condition now = after.conditions().getFirst();
+    boolean same =
+        before != null
+            && !before.conditions().isEmpty()
+            && before.conditions().getFirst().reason().equals(now.reason());
+    if (!same) {
+      say(seen, now.status().equals(Condition.FALSE), now.reason(), now.message());
+    }
+  }
+
+  private void say(Seen seen, boolean warning, String reason, String message) {
+    events.say(
+        Kind.FUNCTION, seen.object().name().value(), seen.object().uid(), warning, reason, message);
+  }
+
+  private FunctionConditions.Facts facts(Seen seen, @Nullable FunctionStatus before) {
+    DeployedFunction deployed = seen.deployed();
+    return new FunctionConditions.Facts(
+        seen.object().generation(),
+        deployed,
+        seen.problem().or(() -> baseProblem(deployed)),
+        deployed == null ? List.of() : fleet.instancesOf(deployed.active().id()),
+        deployed == null
+            ? Optional.empty()
+            : loads.failure(deployed.active().id()).map(LoadTracker.Failed::failure),
+        deployed != null && someDevice(deployed.spec()),
+        cluster.config().url().map(Object::toString),
+        before);
+  }
+
+  private Optional<Problem> baseProblem(@Nullable DeployedFunction deployed) {
+    FunctionName base = deployed == null ? null : deployed.spec().adapterOf();
+    if (base == null) {
+      return Optional.empty();
+    }
+    DeployedFunction found = store.seen(base).map(Seen::deployed).orElse(null);
+    if (found == null) {
+      return Optional.of(
+          new Problem("BaseNotFound", "spec.adapterOf: there is no function '%s'".formatted(base)));
+    }
+    return found.spec().adapterOf() == null
+        ? Optional.empty()
+        : Optional.of(
+            new Problem(
+                "BaseIsAdapter", "spec.adapterOf: '%s' is an adapter itself".formatted(base)));
+  }
+
+  private boolean someDevice(FunctionSpec spec) {
+    return fleet.snapshot().devices().values().stream()
+        .filter(Fleet.Device::serving)
+        .map(Fleet.Device::status)
+        .filter(Objects::nonNull)
+        .anyMatch(status -> spec.devices().contains(status.deviceClass()));
+  }
+
+  /// Also what is away for a moment may still hold it.
+  private boolean unloaded(FunctionName name) {
+    return fleet.snapshot().devices().values().stream()
+        .map(Fleet.Device::status)
+        .filter(Objects::nonNull)
+        .flatMap(status -> status.instances().stream())
+        .filter(instance -> instance.revision().function().equals(name))
+        .noneMatch(FunctionConditions::held);
+  }
+
+  private static String selector(FunctionName name) {
+    return Cluster.FUNCTION_LABEL + "=" + name;
+  }
+}
