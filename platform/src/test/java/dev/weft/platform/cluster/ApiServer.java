@@ -133,7 +133,8 @@ public final class ApiServer implements AutoCloseable {
         """);
   }
 
-  /// What somebody asked for, as `VERB RESOURCE[/SUBRESOURCE]`, and whether it was forbidden.
+  /// What somebody asked for, as `VERB RESOURCE[/SUBRESOURCE]`, and whether that was always
+  /// forbidden: an apiserver that has just started knows no roles yet.
   public Map<String, Boolean> asked(String user) throws IOException {
     Map<String, Boolean> asked = new TreeMap<>();
     ObjectMapper json = new ObjectMapper();
@@ -152,16 +153,19 @@ public final class ApiServer implements AutoCloseable {
                 .path("authorization.k8s.io/decision")
                 .asText()
                 .equals("forbid"),
-            Boolean::logicalOr);
+            Boolean::logicalAnd);
       }
     }
     return asked;
   }
 
   /// Ends the apiserver, and starts it again on what etcd has.
-  public void restart() throws Exception {
+  ///
+  /// @param meanwhile what is done without it
+  public void restart(Runnable meanwhile) throws Exception {
     Process server = processes.removeLast();
     server.destroyForcibly().onExit().join();
+    meanwhile.run();
     launch();
     awaitReady();
   }

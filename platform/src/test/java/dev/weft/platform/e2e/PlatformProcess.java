@@ -21,11 +21,13 @@ final class PlatformProcess implements AutoCloseable {
 
   private final Path home;
   private final Map<String, String> settings;
+  private final Map<String, String> properties;
   private Process process;
 
-  private PlatformProcess(Path home, Map<String, String> settings) {
+  private PlatformProcess(Path home, Map<String, String> settings, Map<String, String> properties) {
     this.home = home;
     this.settings = Map.copyOf(settings);
+    this.properties = Map.copyOf(properties);
     this.process = launch();
   }
 
@@ -33,7 +35,13 @@ final class PlatformProcess implements AutoCloseable {
   ///
   /// @param settings by their names without `weft.`
   static PlatformProcess start(Path home, Map<String, String> settings) {
-    PlatformProcess started = new PlatformProcess(home, settings);
+    return start(home, settings, Map.of());
+  }
+
+  /// The same, with these system properties beside.
+  static PlatformProcess start(
+      Path home, Map<String, String> settings, Map<String, String> properties) {
+    PlatformProcess started = new PlatformProcess(home, settings, properties);
     started.awaitListening();
     return started;
   }
@@ -49,6 +57,7 @@ final class PlatformProcess implements AutoCloseable {
     command.add("-Dweft.runtime.main-class=" + StubRuntime.class.getName());
     command.add("-Dweft.runtime.classpath=" + StubHome.classpath());
     settings.forEach((name, value) -> command.add("-Dweft.%s=%s".formatted(name, value)));
+    properties.forEach((name, value) -> command.add("-D%s=%s".formatted(name, value)));
     command.addAll(List.of("-jar", APP.toString()));
     try {
       Files.createDirectories(home);

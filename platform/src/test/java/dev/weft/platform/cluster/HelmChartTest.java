@@ -1,0 +1,209 @@
+package dev.weft.platform.cluster;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.MappingIterator;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/// What the chart makes of its values: every set that comes with it, and what must hold in all.
+final class HelmChartTest {
+  private static final YAMLMapper YAML = new YAMLMapper();
+
+  static Stream<Path> valueSets() throws IOException {
+    List<Path> sets = new ArrayList<>(List.of(ApiServer.CHART.resolve("values.yaml")));
+    try (Stream<Path> files = Files.list(ApiServer.CHART.resolve("values"))) {
+      files.sorted().forEach(sets::add);
+    }
+    return sets.stream();
+  }
+
+  private static List<JsonNode> objects(String yaml) throws IOException {
+    try (MappingIterator<JsonNode> documents = YAML.readerFor(JsonNode.class).readValues(yaml)) {
+      return documents.readAll().stream().filter(JsonNode::isObject).toList();
+    }
+  }
+
+  private static List<JsonNode> rendered(Path values) throws IOException {
+    return objects(HelmChart.template("--values", values.toString()));
+  }
+
+  private static Optional<JsonNode> find(List<JsonNode> objects, String kind, String name) {
+    return objects.stream()
+        .filter(each -> each.path("kind").asText().equals(kind))
+        .filter(each -> each.at("/metadata/name").asText().equals(name))
+        .findFirst();
+  }
+
+  @Test
+  void lintHasNothingToSay() {
+    HelmChart.Printed printed = HelmChart.helm("lint", "--strict", ApiServer.CHART.toString());
+    assertThat(printed.exit()).as(printed.out()).isZero();
+  }
+
+  @ParameterizedTest
+  @MethodSource("valueSets")
+  void podsAreRestricted(Path values) throws IOException {
+    List<JsonNode> pods =
+        rendered(values).stream()
+            .map(each -> each.at("/spec/template/spec"))
+            .filter(JsonNode::isObject)
+            .toList();
+    assertThat(pods).hasSize(2);
+    for (JsonNode pod : pods) {
+      assertThat(pod.at("/securityContext/runAsNonRoot").asBoolean()).isTrue();
+      assertThat(pod.at("/securityContext/seccompProfile/type").asText())
+          .isEqualTo("RuntimeDefault");
+      assertThat(pod.at("/securityContext/runAsUser").isMissingNode()).isTrue();
+      JsonNode container = pod.at("/containers/0");
+      JsonNode security = container.path("securityContext");
+      assertThat(security.path("readOnlyRootFilesystem").asBoolean()).isTrue();
+      assertThat(security.path("allowPrivilegeEscalation").asBoolean(true)).isFalse();
+      assertThat(security.at("/capabilities/drop/0").asText()).isEqualTo("ALL");
+      assertThat(container.path("readinessProbe").isObject()).isTrue();
+      assertThat(container.at("/resources/limits/memory").asText()).isNotEmpty();
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("valueSets")
+  void nobodyMayDoEverythingAnywhere(Path values) throws IOException {
+    for (JsonNode object : rendered(values)) {
+      assertThat(object.path("kind").asText()).isNotIn("ClusterRole", "ClusterRoleBinding");
+      for (JsonNode rule : object.path("rules")) {
+        assertThat(rule.toString()).doesNotContain("\"*\"");
+        if (rule.path("resources").toString().contains("secrets")) {
+          assertThat(rule.path("resourceNames").size()).isEqualTo(1);
+          assertThat(rule.path("verbs").toString()).isEqualTo("[\"get\",\"patch\"]");
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("valueSets")
+  void nothingComesOrGoesUnasked(Path values) throws IOException {
+    JsonNode policy = find(rendered(values), "NetworkPolicy", "weft").orElseThrow();
+    assertThat(policy.at("/spec/policyTypes").toString()).isEqualTo("[\"Ingress\",\"Egress\"]");
+    assertThat(policy.at("/spec/ingress").isMissingNode()).isTrue();
+    assertThat(policy.at("/spec/egress").toString()).doesNotContain("ipBlock");
+  }
+
+  @Test
+  void definitionsStayUnlessToldOtherwise() throws IOException {
+    List<JsonNode> kept = objects(HelmChart.template());
+    JsonNode functions = find(kept, "CustomResourceDefinition", "functions.weft.dev").orElseThrow();
+    assertThat(functions.at("/metadata/annotations").toString())
+        .isEqualTo("{\"helm.sh/resource-policy\":\"keep\"}");
+    assertThat(HelmChart.template("--set", "crds.keep=false")).doesNotContain("resource-policy");
+    assertThat(HelmChart.template("--set", "crds.enabled=false"))
+        .doesNotContain("kind: CustomResourceDefinition");
+  }
+
+  @Test
+  void ownSecretsAreNotMade() throws IOException {
+    List<JsonNode> objects = rendered(ApiServer.CHART.resolve("values/own-secrets.yaml"));
+    assertThat(find(objects, "Secret", "weft-access")).isEmpty();
+    assertThat(find(objects, "Secret", "weft-keys")).isPresent();
+    assertThat(find(objects, "Deployment", "weft-gateway").orElseThrow().toString())
+        .contains("weft-keys-of-ours", "weft-runtime-of-ours");
+  }
+
+  @Test
+  void gatewaysDoNotGetTheKeyThatAdministers() throws IOException {
+    JsonNode gateway =
+        find(objects(HelmChart.template()), "Deployment", "weft-gateway").orElseThrow();
+    assertThat(gateway.toString()).contains("gateway-key").doesNotContain("api-key");
+  }
+
+  @Test
+  void toggledObjectsAreThereWhenAskedFor() throws IOException {
+    List<JsonNode> objects = rendered(ApiServer.CHART.resolve("values/high-availability.yaml"));
+    assertThat(find(objects, "HorizontalPodAutoscaler", "weft-gateway")).isPresent();
+    assertThat(find(objects, "PrometheusRule", "weft")).isPresent();
+    assertThat(find(objects, "ServiceMonitor", "weft-runtime")).isPresent();
+    assertThat(find(objects, "ConfigMap", "weft-dashboard")).isPresent();
+    assertThat(
+            find(objects, "Deployment", "weft-gateway").orElseThrow().at("/spec").has("replicas"))
+        .isFalse();
+    assertThat(HelmChart.template())
+        .doesNotContain("HorizontalPodAutoscaler", "monitoring.coreos.com", "kind: Ingress");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "gateway.replicas=many",
+        "gateway.replicaCount=3",
+        "image.pullPolicy=Sometimes",
+        "networkPolicy.enabled=perhaps",
+        "controller.persistence.size=5",
+        "auth.existingsecret=x",
+      })
+  void valuesThatCannotBeMeantAreRefused(String value) {
+    HelmChart.Printed printed =
+        HelmChart.helm("template", "weft", ApiServer.CHART.toString(), "--set", value);
+    assertThat(printed.exit()).isNotZero();
+    assertThat(printed.out())
+        .contains(
+            value.substring(value.lastIndexOf('.', value.indexOf('=')) + 1, value.indexOf('=')));
+  }
+
+  /// The notes are what users copy from.
+  @Test
+  void notesTellHowToCallIt() {
+    HelmChart.Printed printed =
+        HelmChart.helm(
+            "install", "mine", ApiServer.CHART.toString(), "-n", "models", "--dry-run=client");
+    assertThat(printed.out())
+        .contains(
+            "kubectl get secret -n models mine-access -o jsonpath='{.data.api-key}'",
+            "service/mine 8080:80",
+            "http://127.0.0.1:8080/v1/chat/completions");
+  }
+
+  /// The README's table has a row for every value, or for what it is part of, and for nothing else.
+  @Test
+  void readmeTellsEveryValue() throws IOException {
+    JsonNode values = YAML.readTree(ApiServer.CHART.resolve("values.yaml").toFile());
+    String readme = Files.readString(ApiServer.CHART.resolve("README.md"));
+    List<String> rows =
+        Pattern.compile(
+                "^\\| ([a-zA-Z_.]+) \\| (?:bool|int|string|list|object) ", Pattern.MULTILINE)
+            .matcher(readme)
+            .results()
+            .map(row -> row.group(1))
+            .toList();
+    assertThat(rows).doesNotHaveDuplicates();
+    for (String row : rows) {
+      assertThat(values.at("/" + row.replace('.', '/')).isMissingNode()).as(row).isFalse();
+    }
+    assertTold("", values, rows);
+  }
+
+  private static void assertTold(String path, JsonNode value, List<String> rows) {
+    if (rows.contains(path)) {
+      return;
+    }
+    assertThat(value.isObject() && !value.isEmpty()).as("the README lacks " + path).isTrue();
+    value
+        .properties()
+        .forEach(member ->
+            assertTold(
+                path.isEmpty() ? member.getKey() : path + "." + member.getKey(),
+                member.getValue(),
+                rows));
+  }
+}
