@@ -12,6 +12,7 @@ import dev.weft.platform.management.FunctionService;
 import dev.weft.platform.management.KeyService;
 import dev.weft.platform.state.InvocationJournal;
 import dev.weft.platform.telemetry.GatewayMetrics;
+import dev.weft.platform.telemetry.Traces;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.event.Observes;
@@ -42,6 +43,7 @@ public final class PlatformLifecycle {
   private final InvocationSpool spool;
   private final Activator activator;
   private final GatewayMetrics metrics;
+  private final Traces traces;
   private boolean drained;
 
   public PlatformLifecycle(
@@ -55,7 +57,8 @@ public final class PlatformLifecycle {
       ControllerFollower follower,
       InvocationSpool spool,
       Activator activator,
-      GatewayMetrics metrics) {
+      GatewayMetrics metrics,
+      Traces traces) {
     this.config = config;
     this.operator = operator;
     this.keys = keys;
@@ -67,6 +70,7 @@ public final class PlatformLifecycle {
     this.spool = spool;
     this.activator = activator;
     this.metrics = metrics;
+    this.traces = traces;
   }
 
   /// The database has been migrated by now, and HTTP is not yet open.
@@ -122,6 +126,7 @@ public final class PlatformLifecycle {
       Thread.currentThread().interrupt();
     }
     journal.close();
+    traces.close();
     try {
       Files.deleteIfExists(new WeftHome(config.home()).platformFile());
     } catch (IOException e) {

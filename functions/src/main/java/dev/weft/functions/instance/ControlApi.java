@@ -79,6 +79,12 @@ public final class ControlApi {
   /// choice's first 812 tokens, prompt included, can be fetched for some seconds.
   public static final String TOKENS_HEADER = "weft-tokens";
 
+  /// `1` asks for the times of a generation, which come as a header of this name with a whole
+  /// answer and in a comment `: times TEXT` at a stream's end: `queue=0.0012 prefill=0.0310
+  /// decode=1.5` are the seconds until its first step, from then to its first token, and from that
+  /// to its last; of several choices the longest each.
+  public static final String TIMES_HEADER = "weft-times";
+
   /// Milliseconds that the request may still take before its first token.
   public static final String DEADLINE_HEADER = "weft-deadline-ms";
 

@@ -46,6 +46,9 @@ public interface WeftConfig {
   /// The Kubernetes cluster that the process is part of.
   Cluster cluster();
 
+  /// What is told to a collector of OpenTelemetry's.
+  Telemetry telemetry();
+
   /// The controller that a gateway follows.
   interface Controller {
     /// Where it listens, such as `http://127.0.0.1:8080`.
@@ -150,6 +153,13 @@ public interface WeftConfig {
     /// are ended then, streams of a drained device go on elsewhere.
     @WithDefault("30s")
     Duration leaveGrace();
+  }
+
+  /// What is told to a collector of OpenTelemetry's.
+  interface Telemetry {
+    /// Where spans of requests are sent, by OTLP over HTTP, such as `http://127.0.0.1:4318`.
+    /// Without it, and without OpenTelemetry's own variables, none are made.
+    Optional<URI> endpoint();
   }
 
   /// What is remembered of finished invocations.

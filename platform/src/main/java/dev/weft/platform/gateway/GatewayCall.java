@@ -123,14 +123,9 @@ final class GatewayCall {
   }
 
   private void decided(Decisions.Kind kind, @Nullable Target where, Why why) {
-    shared
-        .decisions()
-        .request(
-            request.function().name(),
-            request.requestId(),
-            kind,
-            where == null ? null : where.device(),
-            why);
+    DeviceId device = where == null ? null : where.device();
+    shared.decisions().request(request.function().name(), request.requestId(), kind, device, why);
+    request.trace().decided(kind, device, why);
   }
 
   private void hold(Activator.Waiter waiter) {
@@ -161,6 +156,7 @@ final class GatewayCall {
   private void send(Target chosen) {
     target = chosen;
     decided(Decisions.Kind.ROUTED, chosen, chosen.why());
+    request.trace().sent(chosen.revision(), chosen.device());
     shared
         .upstream()
         .open(chosen, request, progress.begun() ? ControlApi.CONTINUE : request.operation().path())
@@ -216,6 +212,7 @@ final class GatewayCall {
     if (finished) {
       return;
     }
+    request.trace().took(answer.getHeader(ControlApi.TIMES_HEADER));
     int status = answer.statusCode();
     String code = status < 400 ? null : ErrorCode.read(body);
     switch (Verdict.of(status, code, progress.begun())) {
@@ -243,6 +240,7 @@ final class GatewayCall {
   private void notInTime(Target chosen, Why why) {
     shared.metrics().refuse(why.code());
     decided(Decisions.Kind.REFUSED, chosen, why);
+    request.trace().left(why);
     Set<DeviceId> refused = attempts.refused(chosen.device());
     Optional<Target> other = shared.activator().elsewhere(request.function(), refused);
     if (other.isPresent()) {
@@ -264,6 +262,7 @@ final class GatewayCall {
   /// A moment later the gateway's snapshot is no longer behind the runtime.
   private void again(Why why) {
     decided(Decisions.Kind.MOVED, target, why);
+    request.trace().left(why);
     if (progress.begun()) {
       shared.metrics().resume();
     } else {
@@ -317,6 +316,7 @@ final class GatewayCall {
       return;
     }
     upstream = null;
+    request.trace().took(progress.times());
     client.writeSeam(filter.seam());
     Buffer error = progress.error();
     if (progress.done()) {
@@ -413,6 +413,7 @@ final class GatewayCall {
     // First, since a process that goes down waits for requests that the metrics know as running.
     shared.journal().record(invocation);
     shared.metrics().record(invocation);
+    request.trace().ended(invocation);
   }
 
   private static ApiError unexpected(Throwable failure) {

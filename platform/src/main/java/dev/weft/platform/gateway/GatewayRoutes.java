@@ -23,6 +23,7 @@ import dev.weft.platform.keys.ApiKey;
 import dev.weft.platform.telemetry.GatewayMetrics;
 import dev.weft.platform.telemetry.Invocation.WorkflowPlace;
 import dev.weft.platform.telemetry.InvocationSink;
+import dev.weft.platform.telemetry.Traces;
 import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.buffer.Buffer;
@@ -50,6 +51,7 @@ public final class GatewayRoutes {
   private final Role role;
   private final FunctionDirectory directory;
   private final Fleet fleet;
+  private final Traces traces;
   private final GatewayCall.Shared shared;
   private final RequestHead.Scanner scanner;
   private final ObjectMapper json = Json.mapper();
@@ -64,11 +66,13 @@ public final class GatewayRoutes {
       Activator activator,
       Upstream upstream,
       GatewayMetrics metrics,
-      InvocationSink journal) {
+      InvocationSink journal,
+      Traces traces) {
     this.config = config.gateway();
     this.role = config.role();
     this.directory = directory;
     this.fleet = fleet;
+    this.traces = traces;
     this.scanner = new RequestHead.Scanner(this.config.maxDepth());
     this.shared =
         new GatewayCall.Shared(
@@ -122,6 +126,7 @@ public final class GatewayRoutes {
     try {
       handler.run();
     } catch (ApiException e) {
+      traces.turnedAway(context.request().headers(), e.error());
       e.error().send(context.response());
     }
   }
@@ -220,7 +225,8 @@ public final class GatewayRoutes {
             RequestIds.random(operation.idPrefix()),
             Instant.now(),
             System.nanoTime(),
-            ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE));
+            ThreadLocalRandom.current().nextInt(Integer.MAX_VALUE),
+            traces.begin(context.request().headers(), operation.telemetryName(), function.name()));
     Context loop = context.vertx().getOrCreateContext();
     new GatewayCall(shared, loop, request, context.response()).start();
   }

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 ///   ([ControlApi#TOKENS_HEADER]);
 /// - a line `: kv kept 0 TICKET 812`, where the stream's keys and values can be fetched, or `: kv
 ///   TEXT`, what became of those that could be;
+/// - a line `: times TEXT`, where the time went at the runtime ([ControlApi#TIMES_HEADER]);
 /// - the last frame, whose `choices` are empty and which carries `usage`, unless the client asked
 ///   for it;
 /// - a frame with an error: what becomes of it is the listener's to decide.
@@ -28,6 +29,7 @@ final class SseFilter {
 
   private static final byte[] TOKENS = bytes(": t");
   private static final byte[] KEYS_AND_VALUES = bytes(": kv ");
+  private static final byte[] TIMES = bytes(": times ");
   private static final String END = "end";
   private static final byte[] BLANK_LINE = bytes("\n");
   private static final byte[] DATA = bytes("data:");
@@ -62,6 +64,9 @@ final class SseFilter {
 
     /// Something was said of keys and values.
     void onKv(String said);
+
+    /// Something was said of where the time went.
+    void onTimes(String said);
 
     /// `[DONE]` came: the stream is whole.
     void onDone();
@@ -114,6 +119,10 @@ final class SseFilter {
     if (startsWith(bytes, length, 0, KEYS_AND_VALUES)) {
       int said = KEYS_AND_VALUES.length;
       listener.onKv(new String(bytes, said, length - said, UTF_8));
+      return;
+    }
+    if (startsWith(bytes, length, 0, TIMES)) {
+      listener.onTimes(new String(bytes, TIMES.length, length - TIMES.length, US_ASCII));
       return;
     }
     if (startsWith(bytes, length, 0, DATA) && !acceptData(bytes, length)) {

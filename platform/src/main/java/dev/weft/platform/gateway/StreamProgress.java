@@ -29,6 +29,7 @@ final class StreamProgress implements SseFilter.Listener {
   private boolean usageLast;
   private @Nullable Buffer error;
   private long firstTokenNanos;
+  private @Nullable String times;
 
   /// One choice, as far as it has been passed on.
   private static final class Choice {
@@ -87,6 +88,11 @@ final class StreamProgress implements SseFilter.Listener {
   }
 
   @Override
+  public void onTimes(String said) {
+    times = said;
+  }
+
+  @Override
   public void onKv(String said) {
     Matcher kept = KEPT.matcher(said);
     if (!kept.matches()) {
@@ -133,9 +139,15 @@ final class StreamProgress implements SseFilter.Listener {
     return firstTokenNanos;
   }
 
+  /// Where the last writer says that its time went; `null` when it said nothing.
+  @Nullable String times() {
+    return times;
+  }
+
   /// A runtime begins to write, or goes on.
   void take(RuntimeAddress runtime) {
     error = null;
+    times = null;
     writer = runtime;
     choices.values().forEach(choice -> choice.kept = null);
   }

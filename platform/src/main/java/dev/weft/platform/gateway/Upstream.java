@@ -60,6 +60,7 @@ final class Upstream {
         .putHeader(ControlApi.RESPONSE_ID_HEADER, request.responseId())
         .putHeader(ControlApi.CREATED_HEADER, Long.toString(request.arrivedAt().getEpochSecond()))
         .putHeader(ControlApi.SEED_HEADER, Long.toString(request.seed()));
+    request.trace().tell(opened.headers());
     if (request.head().stream()) {
       opened.putHeader(ControlApi.TOKENS_HEADER, "1");
     }

@@ -30,6 +30,7 @@ class SseFilterTest {
           + ": t/3 8 end 9\n"
           + FRAME.formatted("")
           + ": this is not tokens\n\n"
+          + ": times queue=0.5 decode=1.25\n"
           + USAGE
           + DONE;
   private static final String PASSED =
@@ -59,6 +60,11 @@ class SseFilterTest {
     }
 
     @Override
+    public void onTimes(String said) {
+      events.add("times " + said);
+    }
+
+    @Override
     public void onUsage(Tokens tokens) {
       events.add("usage " + tokens.input() + " " + tokens.output());
     }
@@ -80,7 +86,13 @@ class SseFilterTest {
     SseFilter filter = new SseFilter(false, heard);
     assertThat(filter.accept(Buffer.buffer(SENT)).toString()).isEqualTo(PASSED);
     assertThat(heard.events)
-        .containsExactly("data 0 [5] -1", "data 0 [6, 7] -1", "data 3 [8] 9", "usage 3 2", "done");
+        .containsExactly(
+            "data 0 [5] -1",
+            "data 0 [6, 7] -1",
+            "data 3 [8] 9",
+            "times queue=0.5 decode=1.25",
+            "usage 3 2",
+            "done");
   }
 
   @Test
@@ -168,7 +180,7 @@ class SseFilterTest {
       start = end;
     }
     assertThat(passed.toString()).isEqualTo(PASSED);
-    assertThat(heard.events).endsWith("usage 3 2", "done").hasSize(5);
+    assertThat(heard.events).endsWith("usage 3 2", "done").hasSize(6);
   }
 
   @Test

@@ -17,9 +17,12 @@ import java.util.stream.IntStream;
 /// tokens, `words 5 every 100` one each 100 ms, `clock 5 every 100` too, each of which is the time
 /// at which it was made, `die 3` ends the process after three, `cut 3` closes the connection after
 /// three, `snap 6` does so once, in the middle of its fourth frame, `moved 6` has its model
-/// unloaded once after three tokens, `busy` is refused with 429, anything else is echoed as one
-/// token a word.
+/// unloaded once after three tokens, `busy` is refused with 429, `late 3` is refused by who asks to
+/// be in time, anything else is echoed as one token a word. Who asks for times gets [#TIMES].
 final class StubAnswer {
+  /// Where the time of every answer went.
+  static final String TIMES = "queue=0.250000 prefill=0.500000 decode=1.500000";
+
   private static final ObjectMapper JSON = new ObjectMapper();
 
   private final StubRuntime runtime;
@@ -66,6 +69,12 @@ final class StubAnswer {
       done.run();
       return;
     }
+    if (script.verb().equals("late")
+        && ControlApi.ADMISSION_IN_TIME.equals(request.getHeader(ControlApi.ADMISSION_HEADER))) {
+      error(response, 429, "not_in_time_prompts");
+      done.run();
+      return;
+    }
     boolean[] over = new boolean[1];
     Runnable once =
         () -> {
@@ -92,6 +101,10 @@ final class StubAnswer {
 
   private static boolean usageAsked(JsonNode json) {
     return json.path("stream_options").path("include_usage").asBoolean();
+  }
+
+  private static boolean timesAsked(HttpServerRequest request) {
+    return "1".equals(request.getHeader(ControlApi.TIMES_HEADER));
   }
 
   private void whole(
@@ -128,6 +141,9 @@ final class StubAnswer {
               answer.putArray("choices").add(choice);
               answer.set("usage", usage(script));
               done.run();
+              if (timesAsked(request)) {
+                response.putHeader(ControlApi.TIMES_HEADER, TIMES);
+              }
               response.putHeader("Content-Type", "application/json").end(answer.toString());
             });
   }
@@ -241,7 +257,7 @@ final class StubAnswer {
       ObjectNode last = head(request, function, object());
       last.putArray("choices");
       last.set("usage", usage(script));
-      frame("", last);
+      frame(timesAsked(request) ? ": times " + TIMES + "\n" : "", last);
       done.run();
       response.end("data: [DONE]\n\n");
     }

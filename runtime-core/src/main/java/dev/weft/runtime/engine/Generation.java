@@ -293,6 +293,9 @@ final class Generation implements Engine.Submission.Admitted {
   ///
   /// @param kept what is kept of an unloaded one
   void tellEnd(Outcome outcome, String message, Optional<KvExport> kept) {
+    if (fresh() > 0) {
+      listener.onTimes(times());
+    }
     switch (outcome) {
       case STOP -> listener.onFinish(FinishReason.STOP, usage());
       case LENGTH -> listener.onFinish(FinishReason.LENGTH, usage());
@@ -309,6 +312,13 @@ final class Generation implements Engine.Submission.Admitted {
 
   Usage usage() {
     return new Usage(sequence.promptLength(), sequence.reusedTokens(), completionTokens);
+  }
+
+  private GenerationListener.Times times() {
+    return new GenerationListener.Times(
+        Duration.ofNanos(startedNanos - submittedNanos),
+        Duration.ofNanos(firstTokenNanos - startedNanos),
+        Duration.ofNanos(lastTokenNanos - firstTokenNanos));
   }
 
   Ended summary(Outcome outcome, long nowNanos) {

@@ -1,6 +1,7 @@
 package dev.weft.runtime.engine;
 
 import dev.weft.runtime.sampling.SampledToken;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
@@ -15,6 +16,9 @@ public interface GenerationListener {
   /// possible stop string) while tokens is not; tokens may be empty when the end makes held-back
   /// text certain. The end token itself is not among the tokens, though usage counts it.
   void onTokens(String text, List<SampledToken> tokens);
+
+  /// How long it took; just before its end, of one that gave a token.
+  default void onTimes(Times times) {}
 
   void onFinish(FinishReason reason, Usage usage);
 
@@ -32,6 +36,25 @@ public interface GenerationListener {
   ///
   /// @param cachedTokens prompt tokens that needed no prefill
   record Usage(int promptTokens, int cachedTokens, int completionTokens) {}
+
+  /// Where its time went.
+  ///
+  /// @param queue until its first step
+  /// @param prefill from there to the first token that was generated here
+  /// @param decode from there to its last
+  record Times(Duration queue, Duration prefill, Duration decode) {
+    public static final Times NONE = new Times(Duration.ZERO, Duration.ZERO, Duration.ZERO);
+
+    /// The longer of both, each.
+    public Times longest(Times other) {
+      return new Times(
+          longer(queue, other.queue), longer(prefill, other.prefill), longer(decode, other.decode));
+    }
+
+    private static Duration longer(Duration a, Duration b) {
+      return a.compareTo(b) < 0 ? b : a;
+    }
+  }
 
   /// Why a generation ended otherwise.
   ///

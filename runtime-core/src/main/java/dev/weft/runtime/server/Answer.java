@@ -31,6 +31,9 @@ sealed interface Answer permits StreamedAnswer, WholeAnswer {
   /// Tells whoever reads by tokens what became of keys and values that were kept elsewhere.
   void arrived(String what);
 
+  /// Tells where the request's time went; before it is complete or fails.
+  void times(String times);
+
   /// One has not; nothing follows.
   void fail(ApiError error);
 

@@ -3,6 +3,7 @@ package dev.weft.runtime.server;
 import dev.weft.runtime.engine.GenerationListener;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
+import dev.weft.runtime.engine.GenerationListener.Times;
 import dev.weft.runtime.engine.GenerationListener.Usage;
 import dev.weft.runtime.sampling.SampledToken;
 import java.util.ArrayList;
@@ -37,6 +38,8 @@ final class GenerationEvents {
 
     record Text(int choice, String text, List<SampledToken> tokens) implements Event {}
 
+    record Took(Times times) implements Event {}
+
     record Finished(int choice, FinishReason reason, Usage usage) implements Event {}
 
     record Failed(int choice, GenerationError error) implements Event {}
@@ -62,6 +65,11 @@ final class GenerationEvents {
       @Override
       public void onTokens(String text, List<SampledToken> tokens) {
         add(new Event.Text(choice, text, tokens), bytes(text, tokens));
+      }
+
+      @Override
+      public void onTimes(Times times) {
+        add(new Event.Took(times), 0);
       }
 
       @Override

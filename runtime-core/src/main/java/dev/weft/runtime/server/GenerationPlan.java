@@ -42,5 +42,11 @@ record GenerationPlan(List<Sequence> sequences, Reply reply, Format format) {
   ///
   /// @param usageChunk whether a stream ends with a chunk of usage
   /// @param tokenComments whether each frame of a stream follows a comment with its token ids
-  record Format(boolean streamed, boolean logprobs, boolean usageChunk, boolean tokenComments) {}
+  /// @param times whether it says where the request's time went
+  record Format(
+      boolean streamed,
+      boolean logprobs,
+      boolean usageChunk,
+      boolean tokenComments,
+      boolean times) {}
 }

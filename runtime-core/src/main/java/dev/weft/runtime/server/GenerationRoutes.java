@@ -359,7 +359,8 @@ final class GenerationRoutes {
         generation.streamed(),
         generation.logprobs(),
         generation.streaming() == Streaming.WITH_USAGE || tokenComments,
-        tokenComments);
+        tokenComments,
+        call.header(ControlApi.TIMES_HEADER).equals(Optional.of("1")));
   }
 
   private static long seed(Call call, GenerationParameters generation) {

@@ -4,6 +4,7 @@ import dev.weft.functions.instance.ControlApi;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
+import dev.weft.runtime.engine.GenerationListener.Times;
 import dev.weft.runtime.engine.GenerationListener.Usage;
 import dev.weft.runtime.engine.GenerationRequest;
 import dev.weft.runtime.engine.KvExport;
@@ -14,8 +15,10 @@ import dev.weft.runtime.server.openai.ApiError;
 import dev.weft.runtime.server.openai.ApiError.Category;
 import dev.weft.runtime.server.openai.Reply.Finish;
 import dev.weft.runtime.server.openai.TokenUsage;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +48,7 @@ final class GenerationRun {
   // From here on: the context's.
   private int running;
   private TokenUsage usage = TokenUsage.NONE;
+  private Times times = Times.NONE;
   private @Nullable ApiError error;
 
   GenerationRun(
@@ -233,6 +237,7 @@ final class GenerationRun {
           answer.text(choice, text, tokens);
         }
       }
+      case Event.Took(var took) -> times = times.longest(took);
       case Event.Finished(int choice, var reason, Usage used) -> {
         running--;
         TokenUsage counted = counted(plan.sequences().get(choice), used);
@@ -298,6 +303,7 @@ final class GenerationRun {
       error = failure;
       cancel();
       if (!call.departed()) {
+        tellTimes();
         answer.fail(failure);
       }
     }
@@ -311,9 +317,28 @@ final class GenerationRun {
     running = Integer.MAX_VALUE;
     if (error == null) {
       // With the lease: an answer with log-probabilities still asks the model's tokenizer.
-      attempt(() -> answer.complete(usage));
+      attempt(() -> {
+        tellTimes();
+        answer.complete(usage);
+      });
     }
     lease.close();
     timer.end(usage, error);
+  }
+
+  private void tellTimes() {
+    if (plan.format().times() && !times.equals(Times.NONE)) {
+      answer.times(
+          String.format(
+              Locale.ROOT,
+              "queue=%.6f prefill=%.6f decode=%.6f",
+              seconds(times.queue()),
+              seconds(times.prefill()),
+              seconds(times.decode())));
+    }
+  }
+
+  private static double seconds(Duration duration) {
+    return duration.toNanos() / 1e9;
   }
 }

@@ -147,6 +147,11 @@ final class StreamedAnswer implements Answer {
   }
 
   @Override
+  public void times(String times) {
+    stream.comment("times " + times);
+  }
+
+  @Override
   public void fail(ApiError error) {
     if (stream.begun()) {
       stream.fail(error);

@@ -1,6 +1,7 @@
 package dev.weft.runtime.server;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import dev.weft.functions.instance.ControlApi;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.server.openai.ApiError;
 import dev.weft.runtime.server.openai.Reply.Finish;
@@ -76,6 +77,11 @@ final class WholeAnswer implements Answer {
   @Override
   public void arrived(String what) {
     throw new IllegalStateException("a whole answer has nothing elsewhere");
+  }
+
+  @Override
+  public void times(String times) {
+    call.putHeader(ControlApi.TIMES_HEADER, times);
   }
 
   @Override
