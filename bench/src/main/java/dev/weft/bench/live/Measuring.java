@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.Objects;
 
 /// Has a device measure its steps, as it does for every model while nobody calls, one model after
-/// the other, and times loads and unloads of what it has loaded before. Leaves it empty. A device
-/// knows what another of its kind has measured in the same home.
+/// the other, and times loads and unloads of what it has loaded before. Leaves it empty. Each
+/// device measures for itself.
 final class Measuring {
   private final List<LiveFunction> functions;
   private final Map<String, Revision> revisions;

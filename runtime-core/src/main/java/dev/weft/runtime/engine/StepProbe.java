@@ -24,14 +24,18 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntConsumer;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Measures a decoder's steps while its device idles: prompts by length, decode steps by batch and
 /// context, each as the median of a few runs, over blocks that are lent for the moment and hold
-/// zeros. A request that comes meanwhile waits for the run under way, so runs that are expected to
-/// take long are left out; so are those that there is no memory for, once the smallest are known.
-/// On the device's thread.
+/// zeros. A request that comes meanwhile waits for the run under way, so no run is begun that is
+/// expected to take long. Of a prompt that would, or that has more rows than a step, its last piece
+/// is measured, with as many rows as the longest that was measured whole: pieces take longer in
+/// proportion to what comes before them, so the first and the last say what all of them take. What
+/// else would take long is left out; so is what there is no memory for, once the smallest are
+/// known. On the device's thread.
 final class StepProbe {
   private static final Logger log = LoggerFactory.getLogger(StepProbe.class);
 
@@ -63,11 +67,26 @@ final class StepProbe {
   private boolean failed;
   private boolean warm;
 
-  /// What is measured: a prompt of `tokens`, or a decode step of `batch` sequences, each of which
-  /// has about `tokens` already: whole blocks of them.
-  private record Point(boolean prompt, int batch, int tokens) {
+  /// The longest prompt that was measured whole.
+  private @Nullable PrefillTime whole;
+
+  /// The last piece of a longer one.
+  private double pieceMillis;
+
+  /// What is measured: a prompt of `tokens`, or what is left of it from token `from` on; or a
+  /// decode step of `batch` sequences, each of which has about `tokens` already: whole blocks of
+  /// them.
+  private record Point(boolean prompt, int batch, int tokens, int from) {
     int rows() {
-      return prompt ? tokens : batch;
+      return prompt ? tokens - from : batch;
+    }
+
+    Point lastPiece(int rows) {
+      return new Point(true, 1, tokens, tokens - rows);
+    }
+
+    boolean piece() {
+      return from > 0;
     }
   }
 
@@ -91,10 +110,13 @@ final class StepProbe {
 
   private void points() {
     int longest = Math.min(options.maxBatchTokens(), options.contextLength() - 1);
-    upTo(longest, PROMPTS).forEach(tokens -> left.add(new Point(true, 1, tokens)));
+    upTo(longest, PROMPTS).forEach(tokens -> left.add(new Point(true, 1, tokens, 0)));
+    upTo(options.contextLength() - 1, PROMPTS).stream()
+        .filter(tokens -> tokens > longest)
+        .forEach(tokens -> left.add(new Point(true, 1, tokens, 0)));
     for (int context : upTo(options.contextLength() - 1, CONTEXTS)) {
       upTo(options.maxSequences(), BATCHES)
-          .forEach(batch -> left.add(new Point(false, batch, context)));
+          .forEach(batch -> left.add(new Point(false, batch, context, 0)));
     }
   }
 
@@ -138,8 +160,14 @@ final class StepProbe {
     }
     while (!left.isEmpty()) {
       Point point = left.getFirst();
-      if (expectedNanos(point) > LONGEST_NANOS) {
-        leaveOut(point);
+      if (point.rows() > options.maxBatchTokens() || expectedNanos(point) > LONGEST_NANOS) {
+        PrefillTime first = whole;
+        if (point.prompt() && !point.piece() && first != null) {
+          left.removeFirst();
+          left.addFirst(point.lastPiece(first.tokens()));
+        } else {
+          leaveOut(point);
+        }
         continue;
       }
       Optional<Long> took = run(point);
@@ -162,6 +190,9 @@ final class StepProbe {
   /// In proportion to the last one that was smaller, which is more than it will take; 0 for the
   /// smallest.
   private double expectedNanos(Point point) {
+    if (point.piece()) {
+      return pieceMillis * 1e6;
+    }
     if (point.prompt() && !prefill.isEmpty()) {
       PrefillTime last = prefill.getLast();
       return last.millis() * 1e6 * point.tokens() / last.tokens();
@@ -197,7 +228,7 @@ final class StepProbe {
     runs.clear();
     left.removeFirst();
     if (point.prompt()) {
-      prefill.add(new PrefillTime(point.tokens(), millis));
+      prefill.add(new PrefillTime(point.tokens(), tookPrompt(point, millis)));
       return;
     }
     row.add(new DecodeTime(point.batch(), millis));
@@ -205,6 +236,17 @@ final class StepProbe {
     if (next == null || next.tokens() != point.tokens()) {
       endRow(point.tokens());
     }
+  }
+
+  /// What the whole prompt takes.
+  private double tookPrompt(Point point, double millis) {
+    PrefillTime first = whole;
+    pieceMillis = millis;
+    if (!point.piece() || first == null) {
+      whole = new PrefillTime(point.tokens(), millis);
+      return millis;
+    }
+    return (double) point.tokens() / first.tokens() * (first.millis() + millis) / 2;
   }
 
   private void endRow(int context) {
@@ -243,7 +285,7 @@ final class StepProbe {
   /// Sequences of a decode step read the same blocks, and each writes to one of its own.
   private List<StepBatch.Entry> entries(Point point, int[] all, int shared) {
     if (point.prompt()) {
-      return List.of(entry(new int[point.tokens()], 0, all));
+      return List.of(entry(new int[point.rows()], point.from(), all));
     }
     int position = shared * executable.kvLayout().blockTokens();
     List<StepBatch.Entry> entries = new ArrayList<>();

@@ -6,6 +6,7 @@ import dev.weft.functions.Model;
 import dev.weft.functions.Quantization;
 import dev.weft.functions.Revision;
 import dev.weft.functions.instance.ControlApi.Rejection;
+import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress.Phase;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.Backend.CompileOptions;
@@ -47,6 +48,7 @@ import java.util.function.Consumer;
 /// compiles. What a failed load took is given back before its exception leaves.
 final class ModelLoader implements AutoCloseable {
   private final Backend backend;
+  private final DeviceId device;
   private final DeviceMemory memory;
   private final Balloon balloon;
   private final InstanceSettings settings;
@@ -64,6 +66,7 @@ final class ModelLoader implements AutoCloseable {
       DeviceMemory memory,
       InstanceSettings settings,
       Runnable changed) {
+    this.device = device.identity().device();
     this.backend = device.backend();
     this.memory = memory;
     this.balloon = device.balloon();
@@ -121,6 +124,7 @@ final class ModelLoader implements AutoCloseable {
         : profiles.open(
             path,
             List.of(
+                device.value(),
                 backend.name(),
                 word(spec.quantization()),
                 KvType.of(spec.kvCache()).name(),

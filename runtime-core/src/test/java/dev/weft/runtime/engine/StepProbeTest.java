@@ -1,6 +1,7 @@
 package dev.weft.runtime.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.weft.functions.ServiceLevel;
 import dev.weft.functions.instance.PerformanceTable;
@@ -68,7 +69,16 @@ class StepProbeTest extends DeviceLoopFixture {
     pass(Duration.ofSeconds(1));
 
     PerformanceTable table = kept.take();
-    assertThat(table.prefill()).containsExactly(new PrefillTime(16, 16), new PrefillTime(48, 48));
+    assertThat(table.prefill())
+        .extracting(PrefillTime::tokens)
+        .containsExactly(16, 48, 64, CONTEXT - 1);
+    assertThat(table.prefill().subList(0, 2))
+        .containsExactly(new PrefillTime(16, 16), new PrefillTime(48, 48));
+    assertThat(table.prefill().get(2).millis())
+        .as("48 rows after 16 tokens take 48.768 ms, and 64 rows are a third more than 48")
+        .isCloseTo(64.0 / 48 * (48 + 48.768) / 2, within(1e-9));
+    assertThat(table.prefill().get(3).millis())
+        .isCloseTo(255.0 / 48 * (48 + 48 * 1.207) / 2, within(1e-9));
     assertThat(table.decode())
         .containsExactly(
             new DecodeRow(
@@ -108,6 +118,21 @@ class StepProbeTest extends DeviceLoopFixture {
   }
 
   @Test
+  void ofAPromptThatWouldTakeLongTheLastPieceTells() throws InterruptedException {
+    rowNanos.set(4_000_000);
+    measured(unknown());
+    pass(Duration.ofSeconds(1));
+
+    List<PrefillTime> prefill = kept.take().prefill();
+
+    assertThat(prefill).extracting(PrefillTime::tokens).containsExactly(16, 48, 64, CONTEXT - 1);
+    assertThat(prefill.getFirst().millis()).isEqualTo(64);
+    assertThat(prefill.get(1).millis()).isCloseTo(3 * (64 + 16 * 4.032) / 2, within(1e-9));
+    assertThat(prefill.getLast().millis())
+        .isCloseTo(255.0 / 16 * (64 + 16 * 4.239) / 2, within(1e-9));
+  }
+
+  @Test
   void leavesOutWhatThereIsNoMemoryFor() throws InterruptedException {
     // Of 8 tokens: eight that all sequences share, and one for each.
     measured(unknown(), 20);
@@ -115,7 +140,7 @@ class StepProbeTest extends DeviceLoopFixture {
 
     PerformanceTable table = kept.take();
 
-    assertThat(table.prefill()).extracting(PrefillTime::tokens).containsExactly(16, 48);
+    assertThat(table.prefill()).extracting(PrefillTime::tokens).containsExactly(16, 48, 64);
     assertThat(table.decode().getFirst().times())
         .extracting(DecodeTime::batch)
         .containsExactly(1, 4);
