@@ -8,7 +8,8 @@ import java.time.Duration;
 /// @param ttft time to first token
 /// @param tpot time per output token after the first
 /// @param priority how many times as much of a device's time as one of priority 1 the function gets
-///   while several are late there
+///   while several are late there, and of KV memory that all want; who has less makes room for who
+///   has more, never the other way round
 public record ServiceLevel(Duration ttft, Duration tpot, Integer priority) {
   public static final ServiceLevel DEFAULT =
       new ServiceLevel(Duration.ofSeconds(2), Duration.ofMillis(200));

@@ -11,9 +11,11 @@ import java.util.function.ToIntFunction;
 /// What costs least goes first: free chunks; chunks that others have and do not use; their cached
 /// prefixes, which may be computed again; and at last chunks of their running sequences, the newest
 /// of which then wait. That last step is a matter of fairness: everyone is entitled to its
-/// guarantee and to an equal part of the rest, as far as it can use it (max-min fair). An instance
-/// gets others' live chunks up to its entitlement, and loses its own down to it, never below. So
-/// idle memory goes to whoever is busy, and comes back when its owner is.
+/// guarantee and to a part of the rest in proportion to its priority, as far as it can use it
+/// (max-min fair). An instance gets others' live chunks up to its entitlement, and loses its own
+/// down to it, never below; beyond its guarantee it gets none of who has a higher priority. So idle
+/// memory goes to whoever is busy, comes back when its owner is, and nobody is without its
+/// guarantee, whatever its priority.
 public final class ChunkShares {
   private ChunkShares() {}
 
@@ -24,8 +26,18 @@ public final class ChunkShares {
   /// @param cached of these, what only cached prefixes use
   /// @param wanted what it could use beside `live`, for sequences that wait
   /// @param guarantee what it can have back at any time; all guarantees fit the device
-  public record Member(String name, int held, int live, int cached, int wanted, int guarantee) {
+  /// @param priority how much it counts, at least 1
+  public record Member(
+      String name, int held, int live, int cached, int wanted, int guarantee, int priority) {
+    /// With a priority of 1.
+    public Member(String name, int held, int live, int cached, int wanted, int guarantee) {
+      this(name, held, live, cached, wanted, guarantee, 1);
+    }
+
     public Member {
+      if (priority < 1) {
+        throw new IllegalArgumentException("%s has priority %d".formatted(name, priority));
+      }
       if (live < 0 || cached < 0 || wanted < 0 || guarantee < 0 || live + cached > held) {
         throw new IllegalArgumentException(
             "%s holds %d chunks, %d live, %d cached; wants %d, is guaranteed %d"
@@ -87,14 +99,17 @@ public final class ChunkShares {
       int slack = guaranteed ? 0 : headroom;
       int[] surplus = new int[others.size()];
       for (int i = 0; i < surplus.length; i++) {
-        long over = others.get(i).live - entitled[i];
+        boolean above = !guaranteed && others.get(i).priority > asker.priority;
+        long over = above ? 0 : others.get(i).live - entitled[i];
         surplus[i] = over > slack ? Math.toIntExact(over) : 0;
       }
       missing -= takeMost(surplus, taken, missing);
     }
     if (missing > 0) {
       return new Outcome.Refused(
-          missing, "%d chunks are missing; nobody has more than its share".formatted(missing));
+          missing,
+          "%d chunks are missing; nobody of its priority has more than its share"
+              .formatted(missing));
     }
     List<Integer> all = new ArrayList<>();
     for (int count : taken) {
@@ -124,8 +139,8 @@ public final class ChunkShares {
     return sum;
   }
 
-  /// Max-min fair parts of all chunks: guarantees first, then equal parts of what is left, nobody
-  /// more than its demand. The asker's is the last.
+  /// Max-min fair parts of all chunks: guarantees first, then parts of what is left by priority,
+  /// nobody more than its demand. The asker's is the last.
   static long[] entitlements(Member asker, List<Member> others, int free) {
     List<Member> all = new ArrayList<>(others);
     all.add(asker);
@@ -145,8 +160,10 @@ public final class ChunkShares {
       if (hungry.isEmpty()) {
         break;
       }
-      long part = Math.max(1, left / hungry.size());
+      long weights = hungry.stream().mapToLong(i -> all.get(i).priority).sum();
+      long toDivide = left;
       for (int i : hungry) {
+        long part = Math.max(1, toDivide * all.get(i).priority / weights);
         long more = Math.min(Math.min(part, left), all.get(i).demand() - entitled[i]);
         entitled[i] += more;
         left -= more;

@@ -9,13 +9,16 @@ import java.util.List;
 
 /// Which instances make room on a device.
 ///
-/// Idle, unpinned instances are taken least recently used first until the bytes suffice; then each
-/// that turned out not to be needed is let off, most recently used first. So no chosen instance is
-/// superfluous, and a big recent one goes only where the older ones together are too small. This is
-/// not the fewest bytes (that is a knapsack); it is what keeps the functions that people use.
+/// Idle, unpinned instances are taken until the bytes suffice, those of the lowest priority first,
+/// and of these the least recently used; then each that turned out not to be needed is let off, in
+/// the opposite order. So no chosen instance is superfluous, a big recent one goes only where the
+/// older ones together are too small, and one of a higher priority only where all of lower ones
+/// together are. This is not the fewest bytes (that is a knapsack); it is what keeps the functions
+/// that people use.
 public final class EvictionPlan {
-  private static final Comparator<Candidate> LEAST_RECENTLY_USED =
-      Comparator.comparing(Candidate::lastUsedAt)
+  private static final Comparator<Candidate> MAY_GO_FIRST =
+      Comparator.comparingInt(Candidate::priority)
+          .thenComparing(Candidate::lastUsedAt)
           .thenComparing(candidate -> candidate.revision().toString());
 
   private EvictionPlan() {}
@@ -27,7 +30,7 @@ public final class EvictionPlan {
       return new NotNeeded();
     }
     List<Candidate> evictable =
-        instances.stream().filter(Candidate::evictable).sorted(LEAST_RECENTLY_USED).toList();
+        instances.stream().filter(Candidate::evictable).sorted(MAY_GO_FIRST).toList();
     long evictableBytes = evictable.stream().mapToLong(Candidate::bytes).sum();
     if (evictableBytes < missingBytes) {
       return new NotEnough(missingBytes - evictableBytes, shortage(missingBytes, instances));
@@ -36,10 +39,9 @@ public final class EvictionPlan {
     return new Evict(evictions(chosen));
   }
 
-  /// All that may go, least recently used first: what they compute in goes with them only then.
+  /// All that may go, in that order: what they compute in goes with them only then.
   public static List<Eviction> all(List<Candidate> instances) {
-    return evictions(
-        instances.stream().filter(Candidate::evictable).sorted(LEAST_RECENTLY_USED).toList());
+    return evictions(instances.stream().filter(Candidate::evictable).sorted(MAY_GO_FIRST).toList());
   }
 
   private static List<Eviction> evictions(List<Candidate> chosen) {
@@ -53,10 +55,10 @@ public final class EvictionPlan {
         .toList();
   }
 
-  private static List<Candidate> minimal(long missingBytes, List<Candidate> oldestFirst) {
+  private static List<Candidate> minimal(long missingBytes, List<Candidate> inOrder) {
     List<Candidate> chosen = new ArrayList<>();
     long bytes = 0;
-    for (Candidate candidate : oldestFirst) {
+    for (Candidate candidate : inOrder) {
       if (bytes >= missingBytes) {
         break;
       }
@@ -93,13 +95,26 @@ public final class EvictionPlan {
   /// @param activationBytes what it computes in, which it shares with the others
   /// @param busy whether it has requests, or is being loaded
   /// @param pinned whether its function keeps it loaded always
+  /// @param priority how much its function counts
   public record Candidate(
       RevisionId revision,
       long bytes,
       long activationBytes,
       Instant lastUsedAt,
       boolean busy,
-      boolean pinned) {
+      boolean pinned,
+      int priority) {
+    /// With a priority of 1.
+    public Candidate(
+        RevisionId revision,
+        long bytes,
+        long activationBytes,
+        Instant lastUsedAt,
+        boolean busy,
+        boolean pinned) {
+      this(revision, bytes, activationBytes, lastUsedAt, busy, pinned, 1);
+    }
+
     public Candidate {
       if (bytes < 0 || activationBytes < 0) {
         throw new IllegalArgumentException(

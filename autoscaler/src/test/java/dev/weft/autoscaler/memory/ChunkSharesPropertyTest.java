@@ -14,6 +14,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.constraints.IntRange;
+import net.jqwik.api.constraints.Size;
 
 /// For any members of a device on which all guarantees fit.
 class ChunkSharesPropertyTest {
@@ -87,6 +88,55 @@ class ChunkSharesPropertyTest {
         }
       }
     }
+  }
+
+  /// Whoever has a higher priority loses no live chunk to one that has its guarantee, and a higher
+  /// priority never means a smaller part.
+  @Property(tries = 2_000)
+  void aLowerPriorityTakesNothingOfAHigherBeyondItsGuarantee(
+      @ForAll("members") List<Member> equals,
+      @ForAll @Size(5) List<@IntRange(min = 1, max = 9) Integer> priorities,
+      @ForAll @IntRange(max = 40) int free,
+      @ForAll @IntRange(min = 1, max = 30) int needed) {
+    List<Member> members =
+        IntStream.range(0, equals.size())
+            .mapToObj(i -> with(equals.get(i), priorities.get(i), i == 0 ? needed : 0))
+            .toList();
+    Member asker = members.getFirst();
+    List<Member> others = members.subList(1, members.size());
+    int total = free + members.stream().mapToInt(Member::held).sum();
+    boolean admitted = members.stream().mapToInt(Member::guarantee).sum() <= total;
+    boolean guaranteed = asker.live() + needed <= asker.guarantee();
+    switch (ChunkShares.decide(needed, asker, others, free, 0)) {
+      case Granted(int _, List<Integer> taken) -> {
+        for (int i = 0; i < taken.size(); i++) {
+          Member other = others.get(i);
+          if (other.priority() > asker.priority() && !guaranteed) {
+            assertThat(other.held() - taken.get(i)).isGreaterThanOrEqualTo(other.live());
+          }
+        }
+      }
+      case Refused _ ->
+          assertThat(admitted && guaranteed && asker.live() == asker.held())
+              .as("nobody is refused its guarantee, whatever its priority")
+              .isFalse();
+    }
+    long[] entitled = ChunkShares.entitlements(asker, others, free);
+    long[] higher = ChunkShares.entitlements(with(asker, asker.priority() + 3, 0), others, free);
+    assertThat(higher[others.size()])
+        .as("with a higher priority, but for what cannot be divided")
+        .isGreaterThanOrEqualTo(entitled[others.size()] - others.size());
+  }
+
+  private static Member with(Member member, int priority, int leastWanted) {
+    return new Member(
+        member.name(),
+        member.held(),
+        member.live(),
+        member.cached(),
+        Math.max(member.wanted(), leastWanted),
+        member.guarantee(),
+        priority);
   }
 
   @Provide

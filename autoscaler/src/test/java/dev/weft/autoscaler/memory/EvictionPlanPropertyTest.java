@@ -67,6 +67,21 @@ class EvictionPlanPropertyTest {
   }
 
   @Property
+  void ofAHigherPriorityGoesOnlyWhatAllOfLowerOnesCouldNotReplace(
+      @ForAll @LongRange(min = 1, max = 2_000) long needed,
+      @ForAll("instances") List<Candidate> instances) {
+    if (EvictionPlan.decide(needed, 0, instances) instanceof Evict evict) {
+      Map<RevisionId, Candidate> byRevision = byRevision(instances);
+      for (Eviction eviction : evict.evictions()) {
+        int priority = requireNonNull(byRevision.get(eviction.revision())).priority();
+        long below =
+            evictableBytes(instances.stream().filter(each -> each.priority() < priority).toList());
+        assertThat(below).as("%s goes", eviction.revision()).isLessThan(needed);
+      }
+    }
+  }
+
+  @Property
   void doesNotDependOnTheOrderOfTheSnapshot(
       @ForAll @LongRange(max = 2_000) long needed,
       @ForAll("instances") List<Candidate> instances,
@@ -114,9 +129,11 @@ class EvictionPlanPropertyTest {
                 Arbitraries.longs().between(0, 300),
                 Arbitraries.longs().between(0, 20),
                 Arbitraries.of(true, false, false),
-                Arbitraries.of(true, false, false))
-            .as((name, bytes, used, busy, pinned) ->
-                new Candidate(revision(name), bytes, 0, Instant.ofEpochSecond(used), busy, pinned));
+                Arbitraries.of(true, false, false),
+                Arbitraries.integers().between(1, 3))
+            .as((name, bytes, used, busy, pinned, priority) ->
+                new Candidate(
+                    revision(name), bytes, 0, Instant.ofEpochSecond(used), busy, pinned, priority));
     return candidate.list().ofMaxSize(12).uniqueElements(Candidate::revision);
   }
 

@@ -113,7 +113,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
 
   /// Makes this a tenant of the device's memory. Called before the first turn.
   void share(KvShare share) {
-    elastic = new ElasticKv(share, blocks, planner, executable);
+    elastic = new ElasticKv(share, blocks, planner, executable, priority());
     share.attach(elastic);
   }
 

@@ -23,11 +23,18 @@ final class ElasticKv implements Tenant, AutoCloseable {
   private final KvBlocks blocks;
   private final StepPlanner planner;
   private final DecoderExecutable executable;
+  private final int priority;
   private long expectedBlocks;
   private long usedAt;
   private boolean trimmed = true;
 
-  ElasticKv(KvShare share, KvBlocks blocks, StepPlanner planner, DecoderExecutable executable) {
+  ElasticKv(
+      KvShare share,
+      KvBlocks blocks,
+      StepPlanner planner,
+      DecoderExecutable executable,
+      int priority) {
+    this.priority = priority;
     this.share = share;
     this.blocks = blocks;
     this.planner = planner;
@@ -37,6 +44,11 @@ final class ElasticKv implements Tenant, AutoCloseable {
   @Override
   public Demand demand() {
     return new Demand(blocks.planned(), blocks.cached(), planner.waitingBlocks());
+  }
+
+  @Override
+  public int priority() {
+    return priority;
   }
 
   @Override

@@ -197,7 +197,8 @@ final class Instances {
                 resident.activationBytes(),
                 slot.lastUsedAt,
                 busy(slot),
-                pinned(slot)));
+                pinned(slot),
+                slot.revision.spec().serviceLevel().priority()));
       }
     }
     return candidates;

@@ -107,7 +107,9 @@ public final class KvShare implements BlockSupply, Share, AutoCloseable {
     int live = Math.min(held, tiling.chunksFor(demand.planned()));
     int kept = Math.min(held, tiling.chunksFor(demand.planned() + demand.cached()));
     int wanted = Math.max(needed, tiling.chunksFor(demand.planned() + demand.wanted()) - live);
-    return new ChunkShares.Member(owner(), held, live, kept - live, wanted, guaranteeChunks);
+    int priority = tenant == null ? 1 : tenant.priority();
+    return new ChunkShares.Member(
+        owner(), held, live, kept - live, wanted, guaranteeChunks, priority);
   }
 
   @Override

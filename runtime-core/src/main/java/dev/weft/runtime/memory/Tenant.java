@@ -5,6 +5,11 @@ package dev.weft.runtime.memory;
 public interface Tenant {
   Demand demand();
 
+  /// How much its function counts where memory is scarce.
+  default int priority() {
+    return 1;
+  }
+
   /// Makes do with `blocks` from now on. What goes first costs least: growth that is only planned,
   /// cached prefixes, and where that is not enough the newest sequences, which wait again. What is
   /// left lies below `blocks` when this returns. Returns how many blocks were moved for that.
