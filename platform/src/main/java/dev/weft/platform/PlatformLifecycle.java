@@ -4,6 +4,7 @@ import dev.weft.platform.cluster.OperatorRole;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.config.WeftHome;
 import dev.weft.platform.control.FunctionController;
+import dev.weft.platform.control.KeptCalls;
 import dev.weft.platform.control.RuntimeSupervision;
 import dev.weft.platform.following.ControllerFollower;
 import dev.weft.platform.following.InvocationSpool;
@@ -44,6 +45,7 @@ public final class PlatformLifecycle {
   private final Activator activator;
   private final GatewayMetrics metrics;
   private final Traces traces;
+  private final KeptCalls calls;
   private boolean drained;
 
   public PlatformLifecycle(
@@ -58,7 +60,8 @@ public final class PlatformLifecycle {
       InvocationSpool spool,
       Activator activator,
       GatewayMetrics metrics,
-      Traces traces) {
+      Traces traces,
+      KeptCalls calls) {
     this.config = config;
     this.operator = operator;
     this.keys = keys;
@@ -71,6 +74,7 @@ public final class PlatformLifecycle {
     this.activator = activator;
     this.metrics = metrics;
     this.traces = traces;
+    this.calls = calls;
   }
 
   /// The database has been migrated by now, and HTTP is not yet open.
@@ -94,6 +98,7 @@ public final class PlatformLifecycle {
     keys.open();
     functions.open();
     journal.open();
+    calls.open();
     controller.start();
   }
 
@@ -125,6 +130,7 @@ public final class PlatformLifecycle {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    calls.close();
     journal.close();
     traces.close();
     try {

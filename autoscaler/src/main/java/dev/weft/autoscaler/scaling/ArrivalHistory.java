@@ -1,6 +1,7 @@
 package dev.weft.autoscaler.scaling;
 
 import java.util.Arrays;
+import java.util.List;
 
 /// When a function is called next, by the times between its calls so far.
 ///
@@ -22,6 +23,39 @@ public final class ArrivalHistory {
 
   private double total;
   private long lastAt = -1;
+
+  /// What is known of a function, to be kept.
+  ///
+  /// @param lastAt when it was called last; negative when it never was
+  /// @param gaps how many gaps of each class count
+  public record State(long lastAt, List<Double> gaps) {
+    public State {
+      gaps = List.copyOf(gaps);
+      if (gaps.size() > CLASSES || gaps.stream().anyMatch(gap -> !(gap >= 0 && gap < 1e9))) {
+        throw new IllegalArgumentException("not the gaps between calls: " + gaps);
+      }
+    }
+  }
+
+  /// One that nothing is known of.
+  public ArrivalHistory() {}
+
+  /// One that goes on from what was kept.
+  public ArrivalHistory(State kept) {
+    lastAt = kept.lastAt();
+    for (int i = 0; i < kept.gaps().size(); i++) {
+      gaps[i] = kept.gaps().get(i);
+    }
+    for (int i = CLASSES - 1; i >= 0; i--) {
+      from[i] = from[i + 1] + gaps[i];
+    }
+    total = from[0];
+  }
+
+  /// What is known now.
+  public State state() {
+    return new State(lastAt, Arrays.stream(gaps).boxed().toList());
+  }
 
   /// The function is called.
   public void arrived(long now) {

@@ -21,6 +21,25 @@ class ArrivalHistoryTest {
     assertThat(history.within(1_000 * SECOND, SECOND)).isZero();
   }
 
+  @Property
+  void whatWasKeptSaysTheSame(@ForAll @IntRange(max = 40) int calls, @ForAll @IntRange int salt) {
+    ArrivalHistory written = new ArrivalHistory();
+    long now = 0;
+    for (int i = 0; i < calls; i++) {
+      now += (1 + (salt >>> (i % 16) & 7)) * SECOND;
+      written.arrived(now);
+    }
+    ArrivalHistory read = new ArrivalHistory(written.state());
+    for (int i = 0; i < 3; i++) {
+      assertThat(read.known()).isEqualTo(written.known());
+      assertThat(read.within(5 * SECOND, now + SECOND))
+          .isCloseTo(written.within(5 * SECOND, now + SECOND), within(1e-9));
+      now += 3 * SECOND;
+      written.arrived(now);
+      read.arrived(now);
+    }
+  }
+
   @Test
   void aFunctionThatIsCalledEveryMinuteIsCalledWithinTheNext() {
     for (int i = 0; i < 10; i++) {

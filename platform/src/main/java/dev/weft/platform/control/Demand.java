@@ -6,6 +6,7 @@ import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -30,6 +31,8 @@ public final class Demand {
   private final Map<FunctionName, Instant> crowded = new ConcurrentHashMap<>();
   private final Map<FunctionName, ArrivalHistory> arrivals = new ConcurrentHashMap<>();
   private final Set<FunctionName> called = ConcurrentHashMap.newKeySet();
+  private final Set<FunctionName> arrived = ConcurrentHashMap.newKeySet();
+  private final Map<FunctionName, Integer> queued = new ConcurrentHashMap<>();
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
 
   /// Requests that are held here, and since when there have been any.
@@ -97,6 +100,7 @@ public final class Demand {
   }
 
   private void arrived(FunctionName function, Instant now) {
+    arrived.add(function);
     ArrivalHistory history = arrivals.computeIfAbsent(function, _ -> new ArrivalHistory());
     synchronized (history) {
       history.arrived(nanos(now));
@@ -125,6 +129,38 @@ public final class Demand {
   void keep(Set<FunctionName> functions) {
     arrivals.keySet().retainAll(functions);
     called.retainAll(functions);
+    arrived.retainAll(functions);
+  }
+
+  /// What is known of the times between calls of these functions, those left out that were never
+  /// called.
+  Map<FunctionName, Calls> calls(Set<FunctionName> functions) {
+    Map<FunctionName, Calls> known = new HashMap<>();
+    for (FunctionName function : functions) {
+      ArrivalHistory history = arrivals.get(function);
+      if (history != null) {
+        synchronized (history) {
+          ArrivalHistory.State state = history.state();
+          known.put(function, new Calls(state.lastAt(), state.gaps()));
+        }
+      }
+    }
+    return known;
+  }
+
+  /// Goes on from what was known before a restart.
+  void restore(Map<FunctionName, Calls> known) {
+    known.forEach((function, calls) ->
+        arrivals.putIfAbsent(
+            function,
+            new ArrivalHistory(new ArrivalHistory.State(calls.lastNanos(), calls.gaps()))));
+  }
+
+  /// The functions that were called, here or at other gateways, since this was asked last.
+  Set<FunctionName> takeArrived() {
+    Set<FunctionName> taken = Set.copyOf(arrived);
+    arrived.removeAll(taken);
+    return taken;
   }
 
   private static long nanos(Instant at) {
@@ -156,10 +192,35 @@ public final class Demand {
         function, (_, here) -> here.count() <= 1 ? null : new Held(here.count() - 1, here.since()));
   }
 
+  /// Counts one more request that devices are asked about again after a pause, unless `limit` are
+  /// already.
+  public boolean tryQueue(FunctionName function, int limit) {
+    boolean[] admitted = new boolean[1];
+    queued.compute(
+        function,
+        (_, before) -> {
+          int count = before == null ? 0 : before;
+          admitted[0] = count < limit;
+          return admitted[0] ? Integer.valueOf(count + 1) : before;
+        });
+    return admitted[0];
+  }
+
+  /// Counts one less.
+  public void leaveQueue(FunctionName function) {
+    queued.computeIfPresent(function, (_, count) -> count == 1 ? null : count - 1);
+  }
+
   /// Notes that no instance of the function could take a request in time.
   public void crowd(FunctionName function, Instant now) {
     crowded.put(function, now);
     listeners.forEach(Runnable::run);
+  }
+
+  /// Whether a request found no room so short a time ago.
+  boolean crowded(FunctionName function, Instant now, Duration lately) {
+    Instant last = crowded.get(function);
+    return last != null && !now.isAfter(last.plus(lately));
   }
 
   /// Whether a request found no room a moment ago.
