@@ -50,5 +50,11 @@ public interface InstanceLoad {
 
     /// Tokens to compute.
     int tokens();
+
+    /// Whether its first token is late whatever happens. It is computed after those that can be in
+    /// time.
+    default boolean lost(long now) {
+      return deadline() < now;
+    }
   }
 }

@@ -14,7 +14,8 @@ import java.util.Map;
 /// 3. *Prompts.* When the prompts that wait are computed in the order in which their first tokens
 ///    are due, in the time that is left by the tokens that sequences are owed until then, the new
 ///    one and those due after it are in time. One due before it that is late would be late without
-///    it too, and is not its fault.
+///    it too, and is not its fault; one whose deadline has passed does not count, since it lets
+///    those pass that can be in time.
 ///
 /// The answer is the same on a gateway's snapshot and on the runtime's own numbers.
 public final class ShadowValidation {
@@ -47,6 +48,14 @@ public final class ShadowValidation {
     }
     long slack = rules.prompts() ? slackNanos(request, instance, device, now) : Long.MAX_VALUE;
     return slack < 0 ? new Refused(Code.PROMPTS, -slack) : new Fits(growTo, share, slack);
+  }
+
+  /// How late the request's next token would be if the device had nothing else to do; 0 when it
+  /// would not.
+  public static long lateAloneNanos(Request request, InstanceLoad instance, long now) {
+    long ready = Math.max(now, instance.readyAt());
+    long done = ready + instance.times().prefillNanos(request.promptTokens());
+    return Math.max(0, done - request.deadline());
   }
 
   /// The part of a device's time that an instance needs to keep its promise for each token.
@@ -82,21 +91,23 @@ public final class ShadowValidation {
     for (int i = 0; i < all.size(); i++) {
       InstanceLoad each = all.get(i);
       if (!each.equals(instance)) {
-        add(each, schedule);
+        add(each, schedule, now);
       }
     }
-    add(instance, schedule);
+    add(instance, schedule, now);
     int own =
         schedule.prompt(request.deadline(), instance.times().prefillNanos(request.promptTokens()));
     return schedule.slackFrom(own);
   }
 
-  private static void add(InstanceLoad each, PromptSchedule schedule) {
+  private static void add(InstanceLoad each, PromptSchedule schedule, long now) {
     schedule.instance(each, each.times().decodeNanos(each.batch(), each.contextTokens()));
     List<? extends InstanceLoad.Prompt> prompts = each.prompts();
     for (int i = 0; i < prompts.size(); i++) {
       InstanceLoad.Prompt prompt = prompts.get(i);
-      schedule.prompt(prompt.deadline(), each.times().prefillNanos(prompt.tokens()));
+      if (!prompt.lost(now)) {
+        schedule.prompt(prompt.deadline(), each.times().prefillNanos(prompt.tokens()));
+      }
     }
   }
 

@@ -14,8 +14,12 @@ import java.util.Optional;
 ///    the device's time for its priority: what is late is late, and what there is too little of
 ///    goes round by what functions count for. Of two that got the same, the one whose token is due
 ///    first.
-/// 3. Else, when a token is due within [Rules#comfortNanos], the instance whose token is due first.
-/// 4. Else nobody is in a hurry, and what counts is that requests end and leave their memory to
+/// 3. Else, when a token is due within [Rules#comfortNanos], the instance whose token is due first;
+///    but one whose requests have lost their deadline goes before it if it got less of the device's
+///    time for its priority.
+/// 4. Else, of those that have lost a deadline, the one that got least: what can be in time goes
+///    before what cannot any more.
+/// 5. Else nobody is in a hurry, and what counts is that requests end and leave their memory to
 ///    others. Serving the least headroom here would bring all of them to the same headroom, so that
 ///    all would end late; instead prompts go first, then instances take turns.
 ///
@@ -29,6 +33,7 @@ public final class StepChoice {
     Candidate earliest = null;
     Candidate longest = null;
     Candidate prompt = null;
+    Candidate lost = null;
     for (int i = 0; i < candidates.size(); i++) {
       Candidate candidate = candidates.get(i);
       if (!candidate.runnable()) {
@@ -36,6 +41,9 @@ public final class StepChoice {
       }
       earliest = earliest == null || due(candidate, earliest) ? candidate : earliest;
       longest = longest == null || waited(candidate, longest) ? candidate : longest;
+      if (candidate.lost()) {
+        lost = lost == null || lessServed(candidate, lost) ? candidate : lost;
+      }
       if (candidate.hasPrompt()) {
         prompt = prompt == null || due(candidate, prompt) ? candidate : prompt;
       }
@@ -54,7 +62,11 @@ public final class StepChoice {
       Reason reason = owed.equals(earliest) ? Reason.LEAST_HEADROOM : Reason.FAIR_SHARE;
       return new Step(owed, 1, reason, owed.deadline() - now);
     }
-    if (earliest.deadline() - now > rules.comfortNanos()) {
+    boolean hurry = earliest.deadline() - now <= rules.comfortNanos();
+    if (lost != null && (!hurry || lost.deviceSeconds() < earliest.deviceSeconds())) {
+      return new Step(lost, 1, Reason.FAIR_SHARE, lost.deadline() - now);
+    }
+    if (!hurry) {
       Candidate turn = prompt == null ? longest : prompt;
       return new Step(turn, Math.max(1, turn.quota()), Reason.ITS_TURN, turn.deadline() - now);
     }
@@ -100,8 +112,14 @@ public final class StepChoice {
     /// Whether it has something to compute and may compute it.
     boolean runnable();
 
-    /// When the first of its requests' next tokens is due.
+    /// When the first of its requests' next tokens is due; `Long.MAX_VALUE` when none is that can
+    /// be in time.
     long deadline();
+
+    /// Whether a request of it has lost its deadline: its first token is late whatever happens.
+    default boolean lost() {
+      return false;
+    }
 
     /// Since when it could run and did not.
     long waitsSince();

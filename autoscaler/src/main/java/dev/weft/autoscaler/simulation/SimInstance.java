@@ -48,6 +48,12 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
   private long earliestSequence = Long.MAX_VALUE;
   private long earliestPrompt = Long.MAX_VALUE;
 
+  /// Whether the first token of a prompt is late whatever happens.
+  private boolean lost;
+
+  /// When the next one will be.
+  private long nextLoss = Long.MAX_VALUE;
+
   SimInstance(SimFunction function, SimDevice device, int number) {
     this.function = function;
     this.device = device;
@@ -67,19 +73,23 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
     prompts.add(request);
     neededTokens += request.neededTokens;
     contextTokens += request.tokens();
-    earliestPrompt = Math.min(earliestPrompt, request.deadline());
+    look(request);
     device.changed();
   }
 
-  /// The prompt that is computed next: the one due first, or the one that came first.
+  /// The prompt that is computed next: the one due first of those that can be in time, or the one
+  /// that came first.
   SimRequest nextPrompt(boolean dueFirst) {
     SimRequest best = prompts.getFirst();
     for (int i = 1; dueFirst && i < prompts.size(); i++) {
-      if (prompts.get(i).deadline() < best.deadline()) {
-        best = prompts.get(i);
-      }
+      best = goesBefore(prompts.get(i), best) ? prompts.get(i) : best;
     }
     return best;
+  }
+
+  private boolean goesBefore(SimRequest request, SimRequest other) {
+    boolean lost = request.lost(device.now());
+    return lost == other.lost(device.now()) ? request.deadline() < other.deadline() : !lost;
   }
 
   /// A prompt was computed and gave a token.
@@ -124,12 +134,23 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
 
   void refresh() {
     earliestPrompt = Long.MAX_VALUE;
+    nextLoss = Long.MAX_VALUE;
+    lost = false;
     for (int i = 0; i < prompts.size(); i++) {
-      earliestPrompt = Math.min(earliestPrompt, prompts.get(i).deadline());
+      look(prompts.get(i));
     }
     earliestSequence = Long.MAX_VALUE;
     for (int i = 0; i < sequences.size(); i++) {
       earliestSequence = Math.min(earliestSequence, sequences.get(i).deadline());
+    }
+  }
+
+  private void look(SimRequest prompt) {
+    if (prompt.lost(device.now())) {
+      lost = true;
+    } else {
+      earliestPrompt = Math.min(earliestPrompt, prompt.deadline());
+      nextLoss = prompt.firstAt < 0 ? Math.min(nextLoss, prompt.deadline()) : nextLoss;
     }
   }
 
@@ -145,6 +166,7 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
   /// Whether a prompt goes before the sequences' next tokens: when it is due first, or when they
   /// are not due for twice the time that it takes.
   boolean promptGoesFirst(long now) {
+    passBy(now);
     return earliestPrompt < earliestSequence
         || earliestSequence - now > 2 * times.prefillNanos(nextPrompt(true).tokens());
   }
@@ -161,7 +183,21 @@ final class SimInstance implements ClusterLoad.Instance, StepChoice.Candidate {
 
   @Override
   public long deadline() {
+    passBy(device.now());
     return Math.min(earliestPrompt, earliestSequence);
+  }
+
+  @Override
+  public boolean lost() {
+    passBy(device.now());
+    return lost;
+  }
+
+  /// Looks anew when a deadline has been lost.
+  private void passBy(long now) {
+    if (nextLoss < now) {
+      refresh();
+    }
   }
 
   @Override

@@ -48,6 +48,11 @@ final class SimRequest implements InstanceLoad.Prompt {
         : function.target.nextDeadline(firstAt, produced);
   }
 
+  @Override
+  public boolean lost(long now) {
+    return firstAt < 0 && deadline() < now;
+  }
+
   /// Prompt and the answer so far: all of it is computed anew after an eviction.
   @Override
   public int tokens() {

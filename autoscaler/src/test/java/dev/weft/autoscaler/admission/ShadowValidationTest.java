@@ -98,6 +98,26 @@ class ShadowValidationTest {
   }
 
   @Test
+  void onePromptThatHasLostItsDeadlineLetsOthersPass() {
+    var instance = device.add(new TestInstance().holding(400));
+    device.add(new TestInstance().holding(400).prompt(-1, 1_000));
+    assertThat(decide(request(100), instance)).isInstanceOf(Fits.class);
+    device.add(new TestInstance().holding(400).prompt(0, 1_000));
+    assertThat(decide(request(100), instance))
+        .as("one whose deadline is now comes first")
+        .isInstanceOf(Refused.class);
+  }
+
+  @Test
+  void saysHowLateItWouldBeAlone() {
+    var instance = new TestInstance().holding(400);
+    var request = request(70);
+    assertThat(ShadowValidation.lateAloneNanos(request, instance, 0)).isEqualTo(30);
+    assertThat(ShadowValidation.lateAloneNanos(request(100), instance, 0)).isZero();
+    assertThat(ShadowValidation.lateAloneNanos(request, instance.readyAt(50), 0)).isEqualTo(80);
+  }
+
+  @Test
   void tokensThatAreOwedUntilThenTakeTheirTime() {
     var instance = device.add(new TestInstance().holding(400));
     var neighbour = device.add(new TestInstance().holding(400).running(5));

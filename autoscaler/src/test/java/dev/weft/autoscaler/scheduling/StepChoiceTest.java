@@ -43,6 +43,33 @@ class StepChoiceTest {
   }
 
   @Test
+  void whatIsLostGoesAfterWhatCanBeInTime() {
+    Instance lost = new Instance("lost", Long.MAX_VALUE, 0).got(5).losing();
+    Instance soon = new Instance("soon", 50, 0).got(5);
+    assertThat(step(0, lost, soon)).isEqualTo(new Step(soon, 1, Reason.LEAST_HEADROOM, 50));
+    assertThat(step(0, lost, new Instance("late", -1, 0).got(9)).candidate())
+        .as("nor before tokens that are late and still count")
+        .isNotEqualTo(lost);
+  }
+
+  @Test
+  void whatIsLostGoesByFairShareBeforeAnybodyTakesTurns() {
+    Instance lost = new Instance("lost", Long.MAX_VALUE, 0).got(3).losing();
+    Instance owed = new Instance("owed", Long.MAX_VALUE, 0).got(1).losing();
+    Instance far = new Instance("far", 900, 0);
+    assertThat(step(0, lost, owed, far).candidate()).isEqualTo(owed);
+    assertThat(step(0, lost, owed, far).reason()).isEqualTo(Reason.FAIR_SHARE);
+  }
+
+  @Test
+  void whoseRequestsAreLostAndWhoGotLessThanItsShareGoesFirstAllTheSame() {
+    Instance flooded = new Instance("flooded", 50, 0).got(9);
+    Instance small = new Instance("small", Long.MAX_VALUE, 0).got(1).losing();
+    assertThat(step(0, flooded, small))
+        .isEqualTo(new Step(small, 1, Reason.FAIR_SHARE, Long.MAX_VALUE));
+  }
+
+  @Test
   void withoutHurryAPromptGoesFirst() {
     Instance prompt = new Instance("prompt", 700, 9).prompt();
     Step step = step(10, new Instance("a", 500, 0), prompt);
@@ -101,6 +128,7 @@ class StepChoiceTest {
     private long waitsSince;
     private boolean prompt;
     private boolean runnable = true;
+    private boolean lost;
     private double got;
 
     Instance(String name, long deadline, long waitsSince) {
@@ -119,6 +147,11 @@ class StepChoiceTest {
       return this;
     }
 
+    Instance losing() {
+      lost = true;
+      return this;
+    }
+
     Instance unable() {
       runnable = false;
       return this;
@@ -132,6 +165,11 @@ class StepChoiceTest {
     @Override
     public long deadline() {
       return deadline;
+    }
+
+    @Override
+    public boolean lost() {
+      return lost;
     }
 
     @Override

@@ -88,6 +88,10 @@ public final class ControlApi {
   /// Milliseconds that the request may still take before its first token.
   public static final String DEADLINE_HEADER = "weft-deadline-ms";
 
+  /// Milliseconds that the caller has waited for the first token already, without what he waited
+  /// for a cold start: they count when it is due.
+  public static final String WAITED_HEADER = "weft-waited-ms";
+
   /// `in-time` asks for a refusal (429, a code that begins with `not_in_time`) where this request
   /// would be late, or make others late; without it a request waits for its turn, however long.
   public static final String ADMISSION_HEADER = "weft-admission";
@@ -96,6 +100,10 @@ public final class ControlApi {
 
   /// What the codes of such refusals begin with.
   public static final String NOT_IN_TIME = "not_in_time";
+
+  /// Among the figures of such a refusal, where it is so: by how many seconds the request would be
+  /// late if the device had nothing else to do.
+  public static final String LATE_ALONE = "lateAloneSeconds";
 
   /// Recorded with every invocation; later work orders and warms by them.
   public static final String WORKFLOW_HEADER = "weft-workflow";

@@ -8,9 +8,15 @@ import java.util.Set;
 
 /// What a round is to bring about, as it is known at one moment.
 ///
+/// @param exclusive whether a device serves one model at a time
 /// @param wanted revisions that are to be loaded without a request
-record CurrentWishes(Demand demand, LoadTracker loads, Set<RevisionId> wanted, Instant now)
+record CurrentWishes(
+    Demand demand, LoadTracker loads, Set<RevisionId> wanted, boolean exclusive, Instant now)
     implements ControlRound.Wishes {
+  /// A device that a function takes for itself is taken from another: who found no room is asked
+  /// about again and again, and when nobody has been for so long, nobody waits any more.
+  private static final Duration CROWDED_ALONE = Duration.ofSeconds(1);
+
   CurrentWishes {
     wanted = Set.copyOf(wanted);
   }
@@ -22,7 +28,9 @@ record CurrentWishes(Demand demand, LoadTracker loads, Set<RevisionId> wanted, I
 
   @Override
   public boolean crowded(DeployedFunction function) {
-    return demand.crowded(function.name(), now);
+    return exclusive
+        ? demand.crowded(function.name(), now, CROWDED_ALONE)
+        : demand.crowded(function.name(), now);
   }
 
   @Override

@@ -201,7 +201,7 @@ public final class FunctionController {
         new ControlRound(
                 functions,
                 seen,
-                new CurrentWishes(demand, loads, wanted, now),
+                new CurrentWishes(demand, loads, wanted, config.exclusive(), now),
                 config.exclusive(),
                 now)
             .decide();

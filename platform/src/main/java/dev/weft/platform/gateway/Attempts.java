@@ -14,6 +14,7 @@ final class Attempts {
   static final int MAX_MOVES = 16;
 
   private final Set<DeviceId> refusedBy = new HashSet<>();
+  private boolean hope;
   private boolean patient;
   private int breaks;
   private int moves;
@@ -24,10 +25,24 @@ final class Attempts {
     return !patient && reachableDevices > 1;
   }
 
-  /// Notes a refusal. Returns all devices that refused.
-  Set<DeviceId> refused(DeviceId device) {
+  /// Notes a refusal. Returns all devices that refused since they were asked anew.
+  ///
+  /// @param hopeless whether it would be late there, were the device idle
+  Set<DeviceId> refused(DeviceId device, boolean hopeless) {
     refusedBy.add(device);
+    hope |= !hopeless;
     return Set.copyOf(refusedBy);
+  }
+
+  /// Whether it would be late on every device that refused, were it idle.
+  boolean hopeless() {
+    return !hope;
+  }
+
+  /// From now on every device may be asked again.
+  void askAnew() {
+    refusedBy.clear();
+    hope = false;
   }
 
   /// From now on it waits wherever it goes.

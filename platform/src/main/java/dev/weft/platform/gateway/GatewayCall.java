@@ -44,6 +44,7 @@ import org.slf4j.LoggerFactory;
 final class GatewayCall {
   private static final Logger LOG = LoggerFactory.getLogger(GatewayCall.class);
   private static final long REFUSED_PAUSE_MILLIS = 50;
+  private static final long LEAST_TOLD_MILLIS = 10;
 
   /// What all calls share.
   record Shared(
@@ -170,8 +171,8 @@ final class GatewayCall {
       return;
     }
     upstream = opened;
-    if (!progress.begun() && attempts.inTime(shared.fleet().reachable())) {
-      opened.putHeader(ControlApi.ADMISSION_HEADER, ControlApi.ADMISSION_IN_TIME);
+    if (!progress.begun()) {
+      tellDeadline(opened);
     }
     opened
         .send(
@@ -181,6 +182,22 @@ final class GatewayCall {
                 : request.body())
         .onSuccess(answer -> answered(chosen, answer))
         .onFailure(failure -> broken(chosen, failure));
+  }
+
+  /// What it waited already counts when its first token is due, wherever it waited.
+  private void tellDeadline(HttpClientRequest opened) {
+    if (attempts.inTime(shared.fleet().reachable())) {
+      opened.putHeader(ControlApi.ADMISSION_HEADER, ControlApi.ADMISSION_IN_TIME);
+    }
+    long millis = waited().toMillis();
+    if (millis >= LEAST_TOLD_MILLIS) {
+      opened.putHeader(ControlApi.WAITED_HEADER, Long.toString(millis));
+    }
+  }
+
+  /// Since the request came, without its cold start.
+  private Duration waited() {
+    return Duration.ofNanos(System.nanoTime() - request.arrivedNanos()).minus(hold.total());
   }
 
   /// The head of the runtime's answer has come.
@@ -235,27 +252,44 @@ final class GatewayCall {
     }
   }
 
-  /// Another device may be in time. When none is, the request waits for its turn, and the
-  /// controller hears that the function could do with another instance.
+  /// Another device may be in time. When none is, the controller hears that the function could do
+  /// with another instance, and the request is asked about again while it could be in time
+  /// somewhere; then it waits for its turn.
   private void notInTime(Target chosen, Why why) {
     shared.metrics().refuse(why.code());
     decided(Decisions.Kind.REFUSED, chosen, why);
     request.trace().left(why);
-    Set<DeviceId> refused = attempts.refused(chosen.device());
+    Set<DeviceId> refused =
+        attempts.refused(chosen.device(), why.values().containsKey(ControlApi.LATE_ALONE));
     Optional<Target> other = shared.activator().elsewhere(request.function(), refused);
     if (other.isPresent()) {
       send(other.get());
       return;
     }
-    attempts.becomePatient();
     shared.demand().crowd(request.function().name(), Instant.now());
+    Map<String, Double> refusals = Map.of("refusals", (double) refused.size());
+    Optional<Duration> pause =
+        shared.activator().askAgain(request.function(), waited(), attempts.hopeless());
+    if (pause.isPresent()) {
+      decided(
+          Decisions.Kind.QUEUED,
+          null,
+          new Why(
+              "no_device_in_time", "no device is in time now, so they are asked again", refusals));
+      attempts.askAnew();
+      shared.vertx().setTimer(pause.get().toMillis() + 1, _ -> context.runOnContext(_ -> asked()));
+      return;
+    }
+    attempts.becomePatient();
     decided(
         Decisions.Kind.QUEUED,
         null,
-        new Why(
-            "no_device_in_time",
-            "no device is in time, so it waits for its turn",
-            Map.of("refusals", (double) refused.size())));
+        new Why("takes_its_turn", "no device can be in time, so it waits for its turn", refusals));
+    admit();
+  }
+
+  private void asked() {
+    shared.activator().asked(request.function());
     admit();
   }
 

@@ -200,7 +200,7 @@ final class DevicesIT {
     assertThat(decisions)
         .filteredOn(decision -> decision.path("kind").asText().equals("refused"))
         .allMatch(decision -> decision.path("code").asText().startsWith("not_in_time"))
-        .allMatch(decision -> decision.path("values").size() == 1);
+        .allMatch(decision -> decision.path("values").size() >= 1);
     String request = answers.getFirst().join().headers().firstValue("x-request-id").orElseThrow();
     assertThat(WEFT.succeed("explain", request)).contains("routed", "cpu-");
   }

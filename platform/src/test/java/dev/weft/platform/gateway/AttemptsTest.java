@@ -29,7 +29,13 @@ class AttemptsTest {
     DeviceId first = new DeviceId("cpu-0");
     DeviceId second = new DeviceId("cpu-1");
 
-    assertThat(attempts.refused(first)).containsExactly(first);
-    assertThat(attempts.refused(second)).containsExactlyInAnyOrder(first, second);
+    assertThat(attempts.refused(first, true)).containsExactly(first);
+    assertThat(attempts.hopeless()).isTrue();
+    assertThat(attempts.refused(second, false)).containsExactlyInAnyOrder(first, second);
+    assertThat(attempts.hopeless()).as("the second could be in time later").isFalse();
+
+    attempts.askAnew();
+    assertThat(attempts.refused(second, true)).containsExactly(second);
+    assertThat(attempts.hopeless()).isTrue();
   }
 }

@@ -166,7 +166,12 @@ public final class PlatformClient {
 
   /// Asks the stub something that the platform does not know of.
   public JsonNode stub(String path) {
-    Path announced = home.resolve("run/runtimes/cpu-0.json");
+    return stub("cpu-0", path);
+  }
+
+  /// The same of the stub of a device.
+  public JsonNode stub(String device, String path) {
+    Path announced = home.resolve("run/runtimes/%s.json".formatted(device));
     try {
       int port = JSON.readTree(Files.readString(announced)).path("port").asInt();
       HttpRequest request =

@@ -41,11 +41,16 @@ final class Deadlines {
   long due(Generation generation) {
     if (generation.firstToken()) {
       return target.firstDeadline(
-          generation.submittedNanos(), generation.request().promptTokens().length, 0);
+          generation.arrivedNanos(), generation.request().promptTokens().length, 0);
     }
     return Math.min(
         target.nextDeadline(generation.firstTokenNanos(), generation.fresh()),
         generation.lastTokenNanos() + target.tokenNanos() + LONGEST_PAUSE_NANOS);
+  }
+
+  /// Whether a generation's first token is late whatever happens.
+  boolean lost(Generation generation, long now) {
+    return generation.firstToken() && due(generation) < now;
   }
 
   long tokenNanos() {

@@ -230,6 +230,11 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   }
 
   @Override
+  public boolean lost() {
+    return generations.lost();
+  }
+
+  @Override
   public long longestBeside() {
     return PrefillPace.longestBeside(options.serviceLevel());
   }
@@ -279,6 +284,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   public void turn() {
     probe.used();
     generations.endCancelledAndOverdue();
+    generations.letPass();
     generations.draft();
     long own = planner.decoding() ? longestBeside() : PrefillPace.NOBODY_READS;
     StepBudget budget =

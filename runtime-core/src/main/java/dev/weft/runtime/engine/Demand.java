@@ -15,14 +15,24 @@ final class Demand implements InstanceLoad {
   /// The sequences that were taken and have not ended.
   ///
   /// @param neededTokens KV tokens that they hold or are expected to come to hold
-  record Sequences(int count, long contextTokens, long neededTokens, List<Prompt> waiting) {
+  /// @param dueAt when the next token of one that is past its prompt is due; `Long.MAX_VALUE` when
+  ///   none is
+  record Sequences(
+      int count, long contextTokens, long neededTokens, long dueAt, List<Prompt> waiting) {
     Sequences {
       waiting = List.copyOf(waiting);
     }
   }
 
   /// A prompt that waits to be computed, or the rest of one.
-  record Prompt(long deadline, int tokens) implements InstanceLoad.Prompt {}
+  ///
+  /// @param first whether no token of its answer has come yet
+  record Prompt(long deadline, int tokens, boolean first) implements InstanceLoad.Prompt {
+    @Override
+    public boolean lost(long now) {
+      return first && deadline < now;
+    }
+  }
 
   /// @param plannedTokens tokens for which there is memory
   record Kv(long plannedTokens, long bytesPerToken) {}
@@ -77,6 +87,11 @@ final class Demand implements InstanceLoad {
   @Override
   public List<? extends InstanceLoad.Prompt> prompts() {
     return sequences.waiting();
+  }
+
+  @Override
+  public long tokensDueAt() {
+    return sequences.dueAt();
   }
 
   @Override

@@ -115,8 +115,9 @@ final class Generation implements Engine.Submission.Admitted {
     return fresh() == 0;
   }
 
-  long submittedNanos() {
-    return submittedNanos;
+  /// When its caller began to wait: before it was submitted, where it waited elsewhere.
+  long arrivedNanos() {
+    return submittedNanos - request.waited().toNanos();
   }
 
   /// When the first token came that was generated here.

@@ -17,6 +17,7 @@ import java.util.Optional;
 /// @param promptLookupTokens the most tokens to guess from the prompt and the text so far, and to
 ///   check in one step; 0 guesses none. The answer is the same
 /// @param deadline time, from submission, until the first token must have come
+/// @param waited how long its caller had waited for the first token before it was submitted
 /// @param generated tokens that were generated elsewhere already: the text goes on after them, and
 ///   they count as this request's own
 @SuppressWarnings("ArrayRecordComponent")
@@ -31,6 +32,7 @@ public record GenerationRequest(
     boolean scorePrompt,
     int promptLookupTokens,
     Optional<Duration> deadline,
+    Duration waited,
     int[] generated) {
   private static final int[] NOTHING = {};
 
@@ -57,6 +59,7 @@ public record GenerationRequest(
         scorePrompt,
         promptLookupTokens,
         deadline,
+        Duration.ZERO,
         NOTHING);
   }
 
@@ -73,6 +76,9 @@ public record GenerationRequest(
     }
     if (promptLookupTokens < 0) {
       throw new IllegalArgumentException("promptLookupTokens is negative: " + promptLookupTokens);
+    }
+    if (waited.isNegative()) {
+      throw new IllegalArgumentException("it waited for %s".formatted(waited));
     }
     if (generated.length > maxTokens) {
       throw new IllegalArgumentException(
@@ -99,6 +105,24 @@ public record GenerationRequest(
         false,
         promptLookupTokens,
         deadline,
+        waited,
         tokens);
+  }
+
+  /// The same, of a caller who has waited for so long.
+  public GenerationRequest waited(Duration time) {
+    return new GenerationRequest(
+        id,
+        promptTokens,
+        sampling,
+        maxTokens,
+        minTokens,
+        stop,
+        ignoreEnd,
+        scorePrompt,
+        promptLookupTokens,
+        deadline,
+        time,
+        generated);
   }
 }

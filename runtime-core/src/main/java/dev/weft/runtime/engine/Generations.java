@@ -85,13 +85,36 @@ final class Generations implements StepRunner.Requests {
     return generation;
   }
 
-  /// When the next token of any is due.
+  /// When the next token of any is due that has not lost its deadline; `Long.MAX_VALUE` when none
+  /// is.
   long due() {
+    long now = device.nanoTime();
     long due = Long.MAX_VALUE;
     for (Generation generation : bySequence.values()) {
-      due = Math.min(due, deadlines.due(generation));
+      due = deadlines.lost(generation, now) ? due : Math.min(due, deadlines.due(generation));
     }
     return due;
+  }
+
+  /// Whether the first token of any is late whatever happens.
+  boolean lost() {
+    long now = device.nanoTime();
+    for (Generation generation : bySequence.values()) {
+      if (deadlines.lost(generation, now)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /// Has those that cannot be in time any more let those pass that can.
+  void letPass() {
+    long now = device.nanoTime();
+    for (Generation generation : bySequence.values()) {
+      if (deadlines.lost(generation, now)) {
+        planner.letPass(generation.sequence());
+      }
+    }
   }
 
   /// Has each guess how its text goes on, if its request wants that.

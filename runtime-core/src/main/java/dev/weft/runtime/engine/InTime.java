@@ -6,13 +6,16 @@ import dev.weft.autoscaler.admission.ShadowValidation;
 import dev.weft.autoscaler.admission.ShadowValidation.Refused;
 import dev.weft.autoscaler.memory.KvWatermark;
 import dev.weft.autoscaler.profile.StepTimes;
+import dev.weft.functions.instance.ControlApi;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.engine.Engine.Submission.Rejected;
 import dev.weft.runtime.memory.BlockSupply;
 import dev.weft.runtime.scheduling.KvBlocks;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /// Whether one more request of a decoder leaves all promises of its device kept, decided between
@@ -61,20 +64,23 @@ final class InTime {
   Demand demand(StepTimes times, Collection<Generation> generations) {
     long context = 0;
     long needed = 0;
+    long dueAt = Long.MAX_VALUE;
     List<Demand.Prompt> waiting = new ArrayList<>();
     for (Generation generation : generations) {
       int length = generation.sequence().length();
       context += length;
       needed += deadlines.needed(generation);
-      if (!generation.sequence().decoding()) {
+      if (generation.sequence().decoding()) {
+        dueAt = Math.min(dueAt, deadlines.due(generation));
+      } else {
         int left = length - generation.sequence().computed();
-        waiting.add(new Demand.Prompt(deadlines.due(generation), left));
+        waiting.add(new Demand.Prompt(deadlines.due(generation), left, generation.firstToken()));
       }
     }
     return new Demand(
         times,
         deadlines.tokenNanos(),
-        new Demand.Sequences(generations.size(), context, needed, waiting),
+        new Demand.Sequences(generations.size(), context, needed, dueAt, waiting),
         new Demand.Kv(kv.plannedTokens(), kv.bytesPerToken()));
   }
 
@@ -96,7 +102,12 @@ final class InTime {
       return Optional.empty();
     }
     observer.onNotAdmitted(generation.entrance().revision(), refused.code());
-    return Optional.of(new Rejected(code(refused), refused.describe(), refused.values()));
+    Map<String, Double> values = new HashMap<>(refused.values());
+    long alone = ShadowValidation.lateAloneNanos(request, own, now);
+    if (alone > 0) {
+      values.put(ControlApi.LATE_ALONE, alone / 1e9);
+    }
+    return Optional.of(new Rejected(code(refused), refused.describe(), values));
   }
 
   private static Rejected.Code code(Refused refused) {

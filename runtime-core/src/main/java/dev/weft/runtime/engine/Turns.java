@@ -49,6 +49,11 @@ final class Turns {
     }
 
     @Override
+    public boolean lost() {
+      return work.lost();
+    }
+
+    @Override
     public long waitsSince() {
       return waitsSince;
     }

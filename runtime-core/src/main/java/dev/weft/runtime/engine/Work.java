@@ -8,8 +8,13 @@ interface Work {
   boolean hasWork();
 
   /// When the next token, or vector, of its requests is due, by the engine's clock;
-  /// `Long.MAX_VALUE` when nobody waits for one.
+  /// `Long.MAX_VALUE` when nobody waits for one that can be in time.
   long due();
+
+  /// Whether one of its requests cannot be in time any more.
+  default boolean lost() {
+    return false;
+  }
 
   /// The longest step of another that those who wait here bear.
   long longestBeside();

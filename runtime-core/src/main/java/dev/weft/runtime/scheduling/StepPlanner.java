@@ -2,7 +2,6 @@ package dev.weft.runtime.scheduling;
 
 import dev.weft.runtime.memory.BlockMoves;
 import dev.weft.runtime.scheduling.StepPlan.Part;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -12,10 +11,10 @@ public final class StepPlanner {
   private final Settings settings;
   private final KvBlocks blocks;
 
-  /// In order of arrival, and every one of them arrived before all that wait.
+  /// In the order in which they were let in.
   private final List<Sequence> running = new ArrayList<>();
 
-  private final ArrayDeque<Sequence> waiting = new ArrayDeque<>();
+  private final WaitingLine waiting = new WaitingLine();
 
   /// Sequences that take part in no step and keep their blocks while somebody copies what they
   /// hold, to elsewhere or from there.
@@ -94,6 +93,12 @@ public final class StepPlanner {
           "%d tokens never fit into %d blocks".formatted(sequence.maxLength(), blocks.capacity()));
     }
     waiting.addLast(sequence);
+  }
+
+  /// Has a sequence that waits let others pass: those that wait, and those that come. It is not
+  /// passed for good: of some that are let in one is such a sequence.
+  public void letPass(Sequence sequence) {
+    waiting.letPass(sequence);
   }
 
   /// Ends a sequence, wherever it is, and frees its blocks.
@@ -192,9 +197,8 @@ public final class StepPlanner {
   /// is not needed yet, and near again, for the one that comes next.
   public void swapAhead() {
     blocks.saveAhead();
-    Sequence head = waiting.peekFirst();
-    if (head != null) {
-      blocks.fetchAhead(head);
+    if (!waiting.isEmpty()) {
+      blocks.fetchAhead(waiting.head());
     }
   }
 
@@ -258,14 +262,14 @@ public final class StepPlanner {
     return newest;
   }
 
-  /// Strictly first come, first served: when the head does not fit, nobody overtakes it.
+  /// Strictly in the order of the line: when the head does not fit, nobody overtakes it.
   private void admit() {
     while (running.size() < settings.maxSequences && !waiting.isEmpty()) {
-      Sequence head = waiting.getFirst();
+      Sequence head = waiting.head();
       if (!blocks.tryAdmit(head, blocksToAdmit(head))) {
         return;
       }
-      waiting.removeFirst();
+      waiting.removeHead();
       running.add(head);
     }
   }

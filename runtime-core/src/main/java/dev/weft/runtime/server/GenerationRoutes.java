@@ -39,6 +39,7 @@ import java.util.regex.Pattern;
 final class GenerationRoutes {
   static final String CHAT = "/v1/chat/completions";
   static final String COMPLETIONS = "/v1/completions";
+  private static final long MOST_WAITED_MILLIS = Duration.ofDays(1).toMillis();
   private static final Pattern RESPONSE_ID = Pattern.compile("[A-Za-z0-9_.-]{1,128}");
 
   private final ModelRequests models;
@@ -221,16 +222,17 @@ final class GenerationRoutes {
     checkBias(generation, model.tokenizer().vocabularySize());
     var fresh =
         new GenerationRequest(
-            choice.responseId() + "-" + choice.index(),
-            prompt,
-            generation.samplingOf(choice.variant(), choice.seed()),
-            maxTokens(model, generation, prompt.length, choice.param()),
-            generation.minTokens(),
-            generation.stop(),
-            generation.ignoreEnd(),
-            choice.score(),
-            generation.promptLookupTokens(),
-            deadline(context));
+                choice.responseId() + "-" + choice.index(),
+                prompt,
+                generation.samplingOf(choice.variant(), choice.seed()),
+                maxTokens(model, generation, prompt.length, choice.param()),
+                generation.minTokens(),
+                generation.stop(),
+                generation.ignoreEnd(),
+                choice.score(),
+                generation.promptLookupTokens(),
+                deadline(context))
+            .waited(waited(context));
     return begun(context, choice.index()).map(begun -> after(fresh, begun, model)).orElse(fresh);
   }
 
@@ -321,6 +323,13 @@ final class GenerationRoutes {
       throw new ApiException(ErrorMapping.deadlinePassed());
     }
     return Optional.of(left);
+  }
+
+  /// Since its caller began to wait for the first token.
+  private static Duration waited(Context context) {
+    OptionalLong millis = context.call().longHeader(ControlApi.WAITED_HEADER);
+    return Duration.ofMillis(Math.clamp(millis.orElse(0), 0, MOST_WAITED_MILLIS))
+        .plus(context.timer().elapsed());
   }
 
   private static String text(Context context, TextInput input) {

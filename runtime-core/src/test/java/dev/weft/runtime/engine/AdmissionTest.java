@@ -91,7 +91,7 @@ class AdmissionTest extends DeviceLoopFixture {
             rejected -> {
               assertThat(rejected.code()).isEqualTo(Rejected.Code.NOT_IN_TIME_PROMPTS);
               assertThat(rejected.message()).contains("late");
-              assertThat(rejected.values()).containsOnlyKeys("lateSeconds");
+              assertThat(rejected.values()).containsOnlyKeys("lateSeconds", "lateAloneSeconds");
               assertThat(rejected.values().get("lateSeconds")).isCloseTo(1.31, within(0.05));
             });
     assertThat(slow.load().busy()).isFalse();
@@ -131,6 +131,66 @@ class AdmissionTest extends DeviceLoopFixture {
         .isInstanceOfSatisfying(
             Rejected.class,
             rejected -> assertThat(rejected.code()).isEqualTo(Rejected.Code.NOT_IN_TIME_PROMPTS));
+  }
+
+  @Test
+  void whatItWaitedElsewhereCounts() {
+    gate.open();
+    DecoderInstance instance = instance(profile(1_000, 10));
+
+    Submission refused =
+        instance.submitInTime(
+            Requests.ask("abcdef").build().waited(Duration.ofMillis(1_900)),
+            new RecordingListener());
+
+    assertThat(refused)
+        .isInstanceOfSatisfying(
+            Rejected.class,
+            rejected -> assertThat(rejected.values()).containsKey("lateAloneSeconds"));
+    assertThat(inTime(instance)).isInstanceOf(Submission.Admitted.class);
+  }
+
+  @Test
+  void thoseThatAreLateAlreadyDoNotCount() throws InterruptedException {
+    DecoderInstance busy = instance(profile(700, 1));
+    assertThat(inTime(busy)).isInstanceOf(Submission.Admitted.class);
+    gate.awaitArrival();
+    for (String late : List.of("ghijkl", "mnopqr")) {
+      busy.submit(
+          Requests.ask(late).build().waited(Duration.ofSeconds(3)), new RecordingListener());
+    }
+    assertThat(askedWhileItComputes(busy)).isInstanceOf(Submission.Admitted.class);
+  }
+
+  /// By the clock, which stands still, the stream has got its tokens at once: the next is due more
+  /// than a second later, and until then the device has time for a prompt.
+  @Test
+  void aStreamThatIsAheadLeavesItsTimeToPrompts() throws InterruptedException {
+    var later = new Gate(9);
+    var level = new ServiceLevel(Duration.ofSeconds(2), Duration.ofMillis(200));
+    DecoderInstance instance =
+        add(
+            fake(this::answer).beforeStep(later),
+            new DecoderOptions(512, BLOCKS, 16, 8, 8, level, profile(1_200, 100)));
+    Requests.ask("abcdef").maxTokens(40).ignoringEnd().submitTo(instance);
+    later.awaitArrival();
+    Submission answer = askedWhileItComputes(instance, later);
+    assertThat(answer).isInstanceOf(Submission.Admitted.class);
+  }
+
+  private Submission askedWhileItComputes(DecoderInstance instance) throws InterruptedException {
+    return askedWhileItComputes(instance, gate);
+  }
+
+  /// What it says to one that comes during a step, which then ends.
+  private static Submission askedWhileItComputes(DecoderInstance instance, Gate step)
+      throws InterruptedException {
+    var answer = new AtomicReference<Submission>();
+    Thread asking = Thread.ofPlatform().start(() -> answer.set(inTime(instance)));
+    awaitUntil(() -> asking.getState() == Thread.State.WAITING);
+    step.open();
+    asking.join();
+    return answer.get();
   }
 
   @Test

@@ -3,15 +3,19 @@ package dev.weft.runtime.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.runtime.backend.FakeDecoder;
+import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
 import dev.weft.runtime.engine.GenerationListener.GenerationError;
 import dev.weft.runtime.memory.SwapSpace;
 import dev.weft.runtime.sampling.LogProbabilities;
+import dev.weft.runtime.sampling.SampledToken;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.LinkedBlockingQueue;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -190,5 +194,41 @@ class DecoderLoopTest extends DeviceLoopFixture {
 
   private static Requests longRequest(int number) {
     return Requests.ask("prompt " + number).maxTokens(60).ignoringEnd().seed(number);
+  }
+
+  /// One runs at a time, and the second that comes has lost its deadline where it waited before.
+  @Test
+  void whoIsLateAlreadyLetsThosePassWhoCanBeInTime() {
+    var gate = new Gate();
+    DecoderInstance instance = add(fake(this::answer).beforeStep(gate), options(1, 8));
+    var ended = new LinkedBlockingQueue<String>();
+    instance.submit(Requests.ask("one").build(), noting("running", ended));
+    gate.awaitArrival();
+    instance.submit(
+        Requests.ask("two").build().waited(Duration.ofMinutes(1)), noting("late", ended));
+    instance.submit(Requests.ask("three").build(), noting("in time", ended));
+    instance.submit(Requests.ask("four").build(), noting("in time too", ended));
+
+    gate.open();
+
+    awaitUntil(() -> ended.size() == 4);
+    assertThat(ended).containsExactly("running", "in time", "in time too", "late");
+  }
+
+  private static GenerationListener noting(String name, Queue<String> ended) {
+    return new GenerationListener() {
+      @Override
+      public void onTokens(String text, List<SampledToken> tokens) {}
+
+      @Override
+      public void onFinish(FinishReason reason, Usage usage) {
+        ended.add(name);
+      }
+
+      @Override
+      public void onError(GenerationError error) {
+        ended.add(name + " failed");
+      }
+    };
   }
 }

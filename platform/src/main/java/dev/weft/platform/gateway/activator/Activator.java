@@ -1,5 +1,6 @@
 package dev.weft.platform.gateway.activator;
 
+import dev.weft.autoscaler.admission.AskAgain;
 import dev.weft.autoscaler.scaling.HoldDecision;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.RevisionId;
@@ -133,6 +134,25 @@ public final class Activator {
   /// An instance that is ready now, on none of these devices.
   public Optional<Target> elsewhere(DeployedFunction function, Set<DeviceId> tried) {
     return picker.pick(function, tried);
+  }
+
+  /// After which pause devices that refused a request, since it would have been late or made others
+  /// late, are asked again; empty where it waits for its turn on one of them. Who is given a pause
+  /// calls [#asked] at its end.
+  ///
+  /// @param waited since the request came, without its cold start
+  /// @param hopeless whether it would be late on each of them, were it idle
+  public Optional<Duration> askAgain(DeployedFunction function, Duration waited, boolean hopeless) {
+    return AskAgain.decide(function.spec().serviceLevel(), waited, hopeless)
+                instanceof AskAgain.After(var pause)
+            && demand.tryQueue(function.name(), function.spec().limits().maxHeldRequests())
+        ? Optional.of(pause)
+        : Optional.empty();
+  }
+
+  /// A request is asked about again.
+  public void asked(DeployedFunction function) {
+    demand.leaveQueue(function.name());
   }
 
   /// Lets go of a request whose client left. The load goes on.
