@@ -24,14 +24,16 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// One round of the control loop: from what is deployed, what runs and what is waited for, to the
 /// acts that bring them together. Pure: it reads its arguments and returns a plan with reasons.
-/// Where a revision is loaded is [Routing]'s decision, what may go is [KeepAlive]'s and
-/// [Consolidation]'s; making room for a load is the runtime's own.
+/// Where a revision is loaded is [Routing]'s and [SharedDevices]' decision, what may go is
+/// [KeepAlive]'s and [Consolidation]'s; which of what idles makes room for a load is the runtime's
+/// own.
 final class ControlRound {
   private final FunctionDirectory.Snapshot functions;
   private final Fleet.Snapshot fleet;
@@ -78,6 +80,10 @@ final class ControlRound {
 
     /// Whether a load was asked of this device and has not ended.
     boolean loadsOn(DeviceId device);
+
+    /// Whether others have been displaced for this revision a moment ago: what they held may not be
+    /// free yet.
+    boolean displaced(RevisionId revision);
   }
 
   /// Something to be done, and why.
@@ -87,8 +93,11 @@ final class ControlRound {
         Revision revision, boolean pinned, DeviceId device, Why why, @Nullable Revision base)
         implements Act {}
 
-    /// A load for which instances that idle go before; it is not begun unless all have gone.
-    record Swap(Load load, List<RevisionId> leave) implements Act {}
+    /// A load for which other instances go before; it is not begun unless all have gone.
+    ///
+    /// @param busy whether they go though they run requests, which go on elsewhere; else only those
+    ///   go that idle
+    record Swap(Load load, List<RevisionId> leave, boolean busy) implements Act {}
 
     /// A ready instance that is to be pinned, or no longer.
     record Pin(Revision revision, DeviceId device, boolean pinned, @Nullable Revision base)
@@ -157,9 +166,20 @@ final class ControlRound {
             .map(status -> without(active.id(), status))
             .toList();
     boolean pinned = present.size() < active.spec().scaling().min();
-    return place(Routing.Request.of(active.id(), active.spec()), devices)
-        .map(place ->
-            after(place.leave(), new Act.Load(active, pinned, place.device(), why.get(), null)));
+    Function<DeviceId, Act.Load> load =
+        device -> new Act.Load(active, pinned, device, why.get(), null);
+    var request = Routing.Request.of(active.id(), active.spec());
+    long bytes = bytes(active.id());
+    if (exclusive != null || bytes == 0) {
+      return place(request, devices)
+          .map(place -> after(place.leave(), load.apply(place.device()), false));
+    }
+    boolean displaces =
+        present.isEmpty() && wishes.held(function) && !wishes.displaced(active.id());
+    int priority = active.spec().serviceLevel().priority();
+    return new SharedDevices(functions, fleet)
+        .take(request, devices, new SharedDevices.Newcomer(bytes, priority, displaces))
+        .map(place -> after(place.leave(), load.apply(place.device()), true));
   }
 
   private Optional<Act> loadShare(DeployedFunction function, Revision canary) {
@@ -177,11 +197,13 @@ final class ControlRound {
     return place(Routing.Request.of(canary.id(), canary.spec()), devices)
         .map(place ->
             after(
-                place.leave(), new Act.Load(canary, false, place.device(), SharedCalls.WHY, null)));
+                place.leave(),
+                new Act.Load(canary, false, place.device(), SharedCalls.WHY, null),
+                false));
   }
 
-  private static Act after(List<RevisionId> leave, Act.Load load) {
-    return leave.isEmpty() ? load : new Act.Swap(load, leave);
+  private static Act after(List<RevisionId> leave, Act.Load load, boolean busy) {
+    return leave.isEmpty() ? load : new Act.Swap(load, leave, busy);
   }
 
   private Optional<ExclusiveDevices.Place> place(
@@ -256,8 +278,8 @@ final class ControlRound {
           case Routing.Nowhere _ -> Optional.empty();
         };
     boolean pinned = adapter.spec().scaling().pinned();
-    return found.map(
-        place -> after(place.leave(), new Act.Load(adapter, pinned, place.device(), why, base)));
+    return found.map(place ->
+        after(place.leave(), new Act.Load(adapter, pinned, place.device(), why, base), false));
   }
 
   private @Nullable Revision baseOf(Revision revision) {

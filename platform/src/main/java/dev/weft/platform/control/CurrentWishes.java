@@ -10,8 +10,14 @@ import java.util.Set;
 ///
 /// @param exclusive whether a device serves one model at a time
 /// @param wanted revisions that are to be loaded without a request
+/// @param displacedFor revisions for which others were displaced a moment ago
 record CurrentWishes(
-    Demand demand, LoadTracker loads, Set<RevisionId> wanted, boolean exclusive, Instant now)
+    Demand demand,
+    LoadTracker loads,
+    Set<RevisionId> wanted,
+    Set<RevisionId> displacedFor,
+    boolean exclusive,
+    Instant now)
     implements ControlRound.Wishes {
   /// A device that a function takes for itself is taken from another: who found no room is asked
   /// about again and again, and when nobody has been for so long, nobody waits any more.
@@ -19,6 +25,7 @@ record CurrentWishes(
 
   CurrentWishes {
     wanted = Set.copyOf(wanted);
+    displacedFor = Set.copyOf(displacedFor);
   }
 
   @Override
@@ -61,5 +68,10 @@ record CurrentWishes(
   @Override
   public boolean loadsOn(DeviceId device) {
     return loads.underWay(device);
+  }
+
+  @Override
+  public boolean displaced(RevisionId revision) {
+    return displacedFor.contains(revision);
   }
 }

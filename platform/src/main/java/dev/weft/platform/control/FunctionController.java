@@ -19,6 +19,7 @@ import dev.weft.platform.control.RuntimeClient.Outcome;
 import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Singleton;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -40,6 +41,10 @@ import org.slf4j.LoggerFactory;
 public final class FunctionController {
   private static final Logger LOG = LoggerFactory.getLogger(FunctionController.class);
 
+  /// What was displaced may keep its memory for some seconds, until who goes on with its streams
+  /// has fetched their keys and values.
+  private static final Duration DISPLACED_FOR = Duration.ofSeconds(15);
+
   private final FunctionDirectory directory;
   private final Fleet fleet;
   private final Demand demand;
@@ -53,6 +58,10 @@ public final class FunctionController {
   private final Set<RevisionId> wanted = ConcurrentHashMap.newKeySet();
   private final Map<Leaving, Instant> leaving = new HashMap<>();
   private final Map<DeviceId, Set<RevisionId>> served = new HashMap<>();
+
+  /// For which revisions busy instances were displaced, and when.
+  private final Map<RevisionId, Instant> displaced = new HashMap<>();
+
   private volatile @Nullable Thread loop;
   private volatile boolean stopped;
   private volatile Instant lastRound = Instant.now();
@@ -197,11 +206,13 @@ public final class FunctionController {
     rememberServed(seen);
     demand.keep(functions.functions().keySet());
     dropGrantedWishes(functions, seen, now);
+    displaced.values().removeIf(at -> now.isAfter(at.plus(DISPLACED_FOR)));
     List<ControlRound.Act> acts =
         new ControlRound(
                 functions,
                 seen,
-                new CurrentWishes(demand, loads, wanted, config.exclusive(), now),
+                new CurrentWishes(
+                    demand, loads, wanted, displaced.keySet(), config.exclusive(), now),
                 config.exclusive(),
                 now)
             .decide();
@@ -303,16 +314,26 @@ public final class FunctionController {
     }
   }
 
-  /// Whoever became busy meanwhile keeps the device, and the next round looks for another.
+  /// Of those that idled, whoever became busy meanwhile keeps the device, and the next round looks
+  /// for another.
   private void apply(ControlRound.Act.Swap swap, Fleet.Snapshot seen, Instant now) {
     RevisionId revision = swap.load().revision().id();
     RuntimeAddress address = seen.find(swap.load().device()).orElseThrow().address();
     if (address == null) {
       return;
     }
-    for (RevisionId idle : swap.leave()) {
-      var why = new Why("swapped", "it idles, and %s has no device".formatted(revision));
-      if (!unload(address, new UnloadRequest(idle, false), swap.load().device(), why)) {
+    if (swap.busy()) {
+      displaced.put(revision, now);
+    }
+    Why why =
+        swap.busy()
+            ? new Why(
+                "displaced",
+                "%s needs the room, and counts for more or is nowhere else".formatted(revision))
+            : new Why("swapped", "it idles, and %s has no device".formatted(revision));
+    for (RevisionId leaves : swap.leave()) {
+      var request = new UnloadRequest(leaves, swap.busy());
+      if (!unload(address, request, swap.load().device(), why)) {
         return;
       }
     }

@@ -52,6 +52,8 @@ class ControlRoundTest {
   private double soon;
   private long plannedBytes;
   private final Map<FunctionName, Instant> heldSince = new HashMap<>();
+  private int priority = 1;
+  private int othersPriority = 1;
   private boolean twoDevices;
   private boolean exclusive;
   private boolean deployed = true;
@@ -63,16 +65,9 @@ class ControlRoundTest {
   }
 
   private FunctionDirectory.Snapshot functions() {
-    FunctionSpec spec =
-        new FunctionSpec(
-            new Model(Model.Kind.GENERATION, List.of(ModelSource.of("file:///m")), null),
-            null,
-            Quantization.AUTO,
-            KvCache.AUTO,
-            ServiceLevel.DEFAULT,
-            new Scaling(min, Math.max(min, max), Duration.ofMinutes(5), Duration.ofSeconds(60)),
-            Set.of(),
-            Limits.DEFAULT);
+    FunctionSpec spec = spec(priority);
+    FunctionSpec othersSpec = spec(othersPriority);
+
     List<Revision> revisions =
         List.of(new Revision(id(1), spec, NOW), new Revision(id(2), spec, NOW));
     Map<FunctionName, DeployedFunction> functions = new HashMap<>();
@@ -81,10 +76,22 @@ class ControlRoundTest {
           NAME, new DeployedFunction(NAME, Map.of(), active, revisions, NOW, NOW, traffic));
     }
     for (FunctionName name : heldSince.keySet()) {
-      List<Revision> only = List.of(new Revision(new RevisionId(name, 1), spec, NOW));
+      List<Revision> only = List.of(new Revision(new RevisionId(name, 1), othersSpec, NOW));
       functions.put(name, new DeployedFunction(name, Map.of(), 1, only, NOW, NOW));
     }
     return new FunctionDirectory.Snapshot(1, functions);
+  }
+
+  private FunctionSpec spec(int counts) {
+    return new FunctionSpec(
+        new Model(Model.Kind.GENERATION, List.of(ModelSource.of("file:///m")), null),
+        null,
+        Quantization.AUTO,
+        KvCache.AUTO,
+        new ServiceLevel(Duration.ofSeconds(2), Duration.ofMillis(200), counts),
+        new Scaling(min, Math.max(min, max), Duration.ofMinutes(5), Duration.ofSeconds(60)),
+        Set.of(),
+        Limits.DEFAULT);
   }
 
   private DeviceStatus status(DeviceId device, List<InstanceStatus> instances) {
@@ -156,6 +163,11 @@ class ControlRoundTest {
     @Override
     public boolean loadsOn(DeviceId device) {
       return wishes.contains("loads on " + device);
+    }
+
+    @Override
+    public boolean displaced(RevisionId revision) {
+      return wishes.contains("displaced");
     }
   }
 
@@ -553,6 +565,95 @@ class ControlRoundTest {
 
     exclusive = false;
     assertThat(decide()).as("devices are shared otherwise").hasSize(1);
+  }
+
+  /// Another function's instance on a device.
+  private void neighbour(DeviceId device, String name, int running) {
+    var instance =
+        AnInstance.of(new RevisionId(new FunctionName(name), 1))
+            .weightBytes(500)
+            .requests(running, 0)
+            .lastUsedAt(NOW)
+            .status();
+    (device.equals(DEVICE) ? instances : others).add(instance);
+    heldSince.put(instance.revision().function(), Instant.MAX);
+  }
+
+  /// The devices have 1,000 bytes each, and the function needs 600 that are free nowhere.
+  private void heldWithoutRoom() {
+    twoDevices = true;
+    plannedBytes = 900;
+    wishes.add("held");
+    for (List<InstanceStatus> device : List.of(instances, others)) {
+      device.add(AnInstance.of(id(1)).tier(Tier.DISK).weightBytes(600).status());
+    }
+  }
+
+  @Test
+  void aModelGoesWhereItFitsBesideWhatIsBusy() {
+    heldWithoutRoom();
+    neighbour(DEVICE, "busy", 1);
+    neighbour(OTHER, "idle", 0);
+    assertThat(decide())
+        .as("what idles makes room by itself")
+        .anySatisfy(act ->
+            assertThat(act)
+                .isInstanceOfSatisfying(
+                    Act.Load.class, load -> assertThat(load.device()).isEqualTo(OTHER)));
+    instances.clear();
+    others.clear();
+    heldWithoutRoom();
+    neighbour(OTHER, "busy", 1);
+    neighbour(DEVICE, "idle", 0);
+    assertThat(decide())
+        .anySatisfy(act ->
+            assertThat(act)
+                .isInstanceOfSatisfying(
+                    Act.Load.class, load -> assertThat(load.device()).isEqualTo(DEVICE)));
+  }
+
+  @Test
+  void aBusyInstanceThatAnotherDeviceHasTooGoesForWhoWaits() {
+    heldWithoutRoom();
+    neighbour(DEVICE, "alone", 1);
+    neighbour(OTHER, "twice", 4);
+    assertThat(decide())
+        .as("of the same priority, and nowhere else: its runtime says no")
+        .singleElement()
+        .isInstanceOf(Act.Load.class);
+
+    neighbour(DEVICE, "twice", 1);
+    assertThat(decide())
+        .singleElement()
+        .isInstanceOfSatisfying(
+            Act.Swap.class,
+            swap -> {
+              assertThat(swap.busy()).isTrue();
+              assertThat(swap.load().device()).as("where fewer are displaced").isEqualTo(DEVICE);
+              assertThat(swap.leave())
+                  .extracting(RevisionId::function)
+                  .containsExactly(new FunctionName("twice"));
+            });
+    wishes.add("displaced");
+    assertThat(decide())
+        .as("what was displaced may not have given all back yet")
+        .singleElement()
+        .isInstanceOf(Act.Load.class);
+  }
+
+  @Test
+  void nobodyIsDisplacedForAFunctionThatServesOrForOneOfAHigherPriority() {
+    heldWithoutRoom();
+    neighbour(DEVICE, "low", 1);
+    neighbour(OTHER, "lower", 1);
+    priority = 2;
+    assertThat(decide()).singleElement().isInstanceOf(Act.Swap.class);
+    othersPriority = 3;
+    assertThat(decide()).singleElement().isInstanceOf(Act.Load.class);
+    othersPriority = 1;
+    wishes.clear();
+    wishes.add("wanted");
+    assertThat(decide()).as("nobody waits").singleElement().isInstanceOf(Act.Load.class);
   }
 
   @Test
