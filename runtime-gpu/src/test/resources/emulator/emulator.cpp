@@ -1,7 +1,8 @@
 // The functions of libcuda.so.1 that the runtime calls, on the host's own processor and memory: a
 // device address is a host address, a stream runs what is submitted at once, and a captured graph
 // is a list of what was submitted. It checks what a device would fail on: sizes of launches, ranges
-// that are not mapped, chunks that are mapped twice.
+// that are not mapped, chunks that are mapped twice. Once there is a file of the name in
+// WEFT_EMULATOR_LOSS, the device is lost to this process: the file goes, and every call fails.
 #include "emulator.hpp"
 
 #include <sys/mman.h>
@@ -191,14 +192,52 @@ struct Recorded {
 using Graph = std::vector<Recorded>;
 
 Graph* capturing;
+long capturedStream;
 
-int submit(std::function<void()> work) {
-  if (capturing != nullptr) {
+bool captures(long stream) {
+  return capturing != nullptr && capturedStream == stream;
+}
+
+constexpr int ILLEGAL_ADDRESS = 700;
+bool lost;
+
+// Whether the device is lost, now or before.
+bool isLost() {
+  Locked locked(lock);
+  static const char* file = getenv("WEFT_EMULATOR_LOSS");
+  if (!lost && file != nullptr && unlink(file) == 0) {
+    lost = true;
+  }
+  return lost;
+}
+
+int submit(long stream, std::function<void()> work) {
+  if (isLost()) {
+    return ILLEGAL_ADDRESS;
+  }
+  if (captures(stream)) {
     capturing->push_back({work});
   } else {
     work();
   }
   return 0;
+}
+
+// The device's memory: what there is, and what has been allocated of it.
+long memoryBytes = 1l << 32;
+long usedBytes;
+std::map<void*, long> allocated;
+std::map<long, long> created;            // handle, bytes
+
+constexpr int OUT_OF_MEMORY = 2;
+
+// Whether there is so much, which is the caller's then.
+bool take(long bytes) {
+  if (usedBytes + bytes > memoryBytes) {
+    return false;
+  }
+  usedBytes += bytes;
+  return true;
 }
 
 std::map<long, long> ranges;             // address, bytes
@@ -211,6 +250,12 @@ long handleOf(int file) {
 }  // namespace
 
 #define API extern "C" int
+
+// For tests: what there is from now on, and what has been allocated.
+extern "C" long emulatorMemory(long bytes) {
+  Locked locked(lock);
+  return memoryBytes = bytes, usedBytes;
+}
 
 API cuInit(unsigned) { return 0; }
 API cuDriverGetVersion(int* version) { return *version = 13000, 0; }
@@ -240,6 +285,10 @@ API cuFuncSetAttribute(long, int, int) { return 0; }
 
 API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** parameters, void**) {
   Locked locked(lock);
+  if (isLost()) {
+    return ILLEGAL_ADDRESS;
+  }
+  long stream = ((const long*)config)[4];
   for (int i = 0; i < 6; i++) {
     if (config[i] == 0) {
       return INVALID_VALUE;
@@ -250,7 +299,7 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
     return INVALID_VALUE;
   }
   std::vector<unsigned> launch(config, config + 7);
-  if (capturing == nullptr) {
+  if (!captures(stream)) {
     emulator::launch(kernel, launch.data(), parameters);
     return 0;
   }
@@ -261,7 +310,7 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
   for (int i = 0; i < 16; i++) {
     offsets.push_back((char*)parameters[i] - first);
   }
-  return submit([=]() {
+  return submit(stream, [=]() {
     void* pointers[16];
     for (int i = 0; i < 16; i++) {
       pointers[i] = (char*)values.data() + offsets[i];
@@ -270,13 +319,23 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
   });
 }
 
-API cuStreamCreate(long* stream, int) { return *stream = 1, 0; }
-API cuStreamDestroy_v2(long) { return 0; }
-API cuStreamSynchronize(long) { return capturing == nullptr ? 0 : 900; }
-API cuStreamWaitEvent(long, long, int) { return 0; }
-API cuStreamBeginCapture_v2(long, int) {
+API cuStreamCreate(long* stream, int) {
+  static long streams;
   Locked locked(lock);
+  return *stream = ++streams, 0;
+}
+API cuStreamDestroy_v2(long) { return 0; }
+API cuStreamSynchronize(long stream) {
+  return isLost() ? ILLEGAL_ADDRESS : captures(stream) ? 900 : 0;
+}
+API cuStreamWaitEvent(long, long, int) { return 0; }
+API cuStreamBeginCapture_v2(long stream, int) {
+  Locked locked(lock);
+  if (capturing != nullptr) {
+    return 901;
+  }
   capturing = new Graph();
+  capturedStream = stream;
   return 0;
 }
 API cuStreamEndCapture(long, Graph** graph) {
@@ -291,6 +350,9 @@ API cuGraphInstantiateWithFlags(Graph** executable, Graph* graph, long) {
 }
 API cuGraphLaunch(Graph* executable, long) {
   Locked locked(lock);
+  if (isLost()) {
+    return ILLEGAL_ADDRESS;
+  }
   for (Recorded& each : *executable) {
     each.work();
   }
@@ -310,42 +372,77 @@ API cuMemAlloc_v2(void** address, size_t bytes) {
   if (bytes == 0) {
     return INVALID_VALUE;
   }
+  if (isLost()) {
+    return ILLEGAL_ADDRESS;
+  }
+  Locked locked(lock);
+  if (!take((long)bytes)) {
+    return OUT_OF_MEMORY;
+  }
   *address = aligned_alloc(256, (bytes + 255) / 256 * 256);
   memset(*address, 0xff, bytes);
+  allocated[*address] = (long)bytes;
   return 0;
 }
-API cuMemFree_v2(void* address) { return free(address), 0; }
+API cuMemFree_v2(void* address) {
+  Locked locked(lock);
+  auto found = allocated.find(address);
+  if (found == allocated.end()) {
+    return INVALID_VALUE;
+  }
+  usedBytes -= found->second;
+  allocated.erase(found);
+  return free(address), 0;
+}
 API cuMemHostAlloc(void** address, size_t bytes, int) {
   return bytes == 0 ? INVALID_VALUE : (*address = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096), 0);
 }
 API cuMemFreeHost(void* address) { return free(address), 0; }
-API cuMemGetInfo_v2(size_t* free, size_t* total) { return *free = *total = 1l << 32, 0; }
+API cuMemGetInfo_v2(size_t* free, size_t* total) {
+  Locked locked(lock);
+  return *free = memoryBytes - usedBytes, *total = memoryBytes, 0;
+}
 API cuMemcpyHtoD_v2(void* to, const void* from, size_t bytes) { return memcpy(to, from, bytes), 0; }
 API cuMemcpyDtoH_v2(void* to, const void* from, size_t bytes) { return memcpy(to, from, bytes), 0; }
-API cuMemcpyHtoDAsync_v2(void* to, const void* from, size_t bytes, long) {
-  return submit([=]() { memcpy(to, from, bytes); });
+API cuMemcpyHtoDAsync_v2(void* to, const void* from, size_t bytes, long stream) {
+  return submit(stream, [=]() { memcpy(to, from, bytes); });
 }
-API cuMemcpyDtoHAsync_v2(void* to, const void* from, size_t bytes, long) {
-  return submit([=]() { memcpy(to, from, bytes); });
+API cuMemcpyDtoHAsync_v2(void* to, const void* from, size_t bytes, long stream) {
+  return submit(stream, [=]() { memcpy(to, from, bytes); });
 }
-API cuMemcpyDtoDAsync_v2(void* to, const void* from, size_t bytes, long) {
-  return submit([=]() { memmove(to, from, bytes); });
+API cuMemcpyDtoDAsync_v2(void* to, const void* from, size_t bytes, long stream) {
+  return submit(stream, [=]() { memmove(to, from, bytes); });
 }
-API cuMemsetD8Async(void* at, unsigned char value, size_t bytes, long) {
-  return submit([=]() { memset(at, value, bytes); });
+API cuMemsetD8Async(void* at, unsigned char value, size_t bytes, long stream) {
+  return submit(stream, [=]() { memset(at, value, bytes); });
 }
 
 API cuMemCreate(long* handle, size_t bytes, const int* properties, long) {
   if (bytes % CHUNK != 0 || properties[0] != 1 || properties[2] != 1 || properties[3] != 0) {
     return INVALID_VALUE;
   }
+  Locked locked(lock);
+  if (!take((long)bytes)) {
+    return OUT_OF_MEMORY;
+  }
   int file = memfd_create("chunk", 0);
   if (file < 0 || ftruncate(file, (long)bytes) != 0) {
-    return 2;
+    return OUT_OF_MEMORY;
   }
-  return *handle = handleOf(file), 0;
+  *handle = handleOf(file);
+  created[*handle] = (long)bytes;
+  return 0;
 }
-API cuMemRelease(long handle) { return close((int)handle - 1), 0; }
+API cuMemRelease(long handle) {
+  Locked locked(lock);
+  auto found = created.find(handle);
+  if (found == created.end()) {
+    return INVALID_VALUE;
+  }
+  usedBytes -= found->second;
+  created.erase(found);
+  return close((int)handle - 1), 0;
+}
 
 API cuMemAddressReserve(long* address, size_t bytes, size_t alignment, long, long) {
   Locked locked(lock);
@@ -404,5 +501,7 @@ API cuMemUnmap(long address, size_t bytes) {
   return 0;
 }
 
-API cuGetErrorName(int, const char** text) { return *text = "CUDA_ERROR_EMULATED", 0; }
+API cuGetErrorName(int status, const char** text) {
+  return *text = status == ILLEGAL_ADDRESS ? "CUDA_ERROR_ILLEGAL_ADDRESS" : "CUDA_ERROR_EMULATED", 0;
+}
 API cuGetErrorString(int, const char** text) { return *text = "refused by the emulator", 0; }

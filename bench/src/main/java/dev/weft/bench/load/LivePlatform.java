@@ -35,6 +35,7 @@ public final class LivePlatform extends PlatformServer {
 
   public static LivePlatform start(Options options, Path log) throws IOException {
     Map<String, String> settings = new LinkedHashMap<>();
+    settings.put("weft.devices", "cpu");
     settings.put("weft.runtime.classpath", options.runtime());
     settings.put("weft.runtime.cpus", String.join(";", options.cpus()));
     settings.put("weft.runtime.memory", options.memory());

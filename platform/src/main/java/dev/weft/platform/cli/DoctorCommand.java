@@ -1,5 +1,6 @@
 package dev.weft.platform.cli;
 
+import dev.weft.platform.config.HostGpus;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -7,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -56,6 +58,7 @@ final class DoctorCommand implements Runnable {
     checks.add(
         program("python3", false, "for pypi: sources only; install: apt-get install python3-pip"));
     checks.add(new Check("cpu", true, true, cpu()));
+    checks.add(gpu());
     checks.add(disk());
     Optional<Announcement> platform = Announcement.platform(weft.home());
     checks.add(
@@ -112,6 +115,28 @@ final class DoctorCommand implements Runnable {
     } catch (IOException e) {
       return threads + " threads";
     }
+  }
+
+  /// None is needed; one that is there and cannot be used is told with what to do.
+  private static Check gpu() {
+    if (!HostGpus.maybe()) {
+      return new Check("gpu", false, false, "none here");
+    }
+    Path app = Path.of(System.getProperty("weft.dist"), "runtime-gpu/target/app");
+    return switch (HostGpus.ask(app + "/*", HostGpus.MAIN_CLASS)) {
+      case HostGpus.Found(List<HostGpus.Gpu> gpus) ->
+          new Check(
+              "gpu",
+              false,
+              true,
+              gpus.stream()
+                  .map(gpu ->
+                      "%s (%s, %s)"
+                          .formatted(
+                              gpu.name(), gpu.architecture(), Terminal.bytes(gpu.memoryBytes())))
+                  .collect(Collectors.joining(", ")));
+      case HostGpus.None(String reason) -> new Check("gpu", false, false, reason);
+    };
   }
 
   /// One thing that was looked at.

@@ -28,6 +28,11 @@ public interface WeftConfig {
   /// The controller that a gateway follows.
   Controller controller();
 
+  /// The devices of this machine that there are runtimes for, with commas between: `cpu`, `gpu` for
+  /// all graphics cards, `gpu:N` for one; `auto` is the processors and what cards there are.
+  @WithDefault("auto")
+  String devices();
+
   /// Where the platform listens.
   Http http();
 
@@ -88,6 +93,9 @@ public interface WeftConfig {
     /// default all. Several sets, as in `0-7;8-15`, make as many devices.
     Optional<String> cpus();
 
+    /// What is another way for GPU runtimes.
+    Gpu gpu();
+
     /// The runtime's heap. Weights and KV are outside of it.
     @WithDefault("1g")
     String heap();
@@ -108,6 +116,19 @@ public interface WeftConfig {
     /// How long running requests may take to finish when a runtime is drained.
     @WithDefault("30s")
     Duration drainTimeout();
+  }
+
+  /// What is another way for GPU runtimes.
+  interface Gpu {
+    /// The class path of the GPU runtime; by default `runtime-gpu/target/app/*` below `weft.dist`.
+    Optional<String> classpath();
+
+    /// The GPU runtime's main class.
+    @WithDefault(HostGpus.MAIN_CLASS)
+    String mainClass();
+
+    /// Memory that models may take on each GPU; by default most of what is free at the start.
+    Optional<MemorySize> memory();
   }
 
   /// How requests are received and passed on.

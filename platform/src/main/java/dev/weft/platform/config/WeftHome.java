@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// ```
 /// run/platform.json          the running platform: pid, start time, port, version
 /// run/platform.lock          held while a platform runs
-/// run/runtimes/<device>.*    the runtime of a device: announcement, launch record, secret
+/// run/runtimes/<device>.*    the runtime of a device: announcement, launch record, secret, last words
 /// db/                        functions, keys, invocations
 /// run/controller.json        what a gateway learned last from its controller
 /// spool/                     a gateway's invocations that its controller has not got yet

@@ -2,15 +2,27 @@ package dev.weft.platform.control;
 
 import dev.weft.functions.instance.DeviceId;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /// A runtime process that listens.
-record RunningRuntime(DeviceId device, ProcessHandle process, RuntimeAddress address) {
+///
+/// @param child the process as the one that started it has it; empty where it was adopted
+record RunningRuntime(
+    DeviceId device, ProcessHandle process, RuntimeAddress address, Optional<Process> child) {
   boolean alive() {
     return process.isAlive();
+  }
+
+  /// With which it has ended; only who started it knows.
+  OptionalInt exitCode() {
+    return child.isPresent() && !child.get().isAlive()
+        ? OptionalInt.of(child.get().exitValue())
+        : OptionalInt.empty();
   }
 
   /// Waits until the process has ended; false when it has not within `timeout`.

@@ -2,6 +2,7 @@ package dev.weft.platform.control;
 
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.config.WeftHome;
+import io.quarkus.runtime.configuration.MemorySize;
 import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -14,6 +15,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -33,8 +35,9 @@ record RuntimeCommand(List<String> words, String build) {
   /// The files that a runtime and the platform meet at.
   record MeetingFiles(Path announcement, Path secret) {}
 
-  static RuntimeCommand of(CpuDevice device, WeftConfig config, WeftHome home, MeetingFiles files) {
-    String classpath = classpath(config);
+  static RuntimeCommand of(
+      LocalDevice device, WeftConfig config, WeftHome home, MeetingFiles files) {
+    String classpath = classpath(device, config);
     WeftConfig.RuntimeProcess runtime = config.runtime();
     List<String> words = new ArrayList<>();
     // A session of its own: neither the terminal's Ctrl-C nor the platform's end reaches it.
@@ -43,30 +46,63 @@ record RuntimeCommand(List<String> words, String build) {
     besideJars(classpath, "runtime.options").ifPresent(options -> words.add("@" + options));
     words.add("-Xmx" + runtime.heap());
     besideJars(classpath, "runtime.aot").ifPresent(cache -> words.add("-XX:AOTCache=" + cache));
-    words.addAll(List.of("-cp", expanded(classpath), runtime.mainClass()));
+    words.addAll(List.of("-cp", expanded(classpath), mainClass(device, runtime)));
     words.addAll(List.of("--device", device.id().value()));
     words.addAll(List.of("--host", "127.0.0.1", "--port", "0"));
     words.addAll(List.of("--home", home.root().toString()));
     words.addAll(List.of("--secret-file", files.secret().toString()));
     words.addAll(List.of("--announce", files.announcement().toString()));
-    runtime.memory().ifPresent(size -> words.addAll(List.of("--memory", size.asBigInteger() + "")));
-    runtime.threads().ifPresent(count -> words.addAll(List.of("--threads", count + "")));
-    device.cpus().ifPresent(list -> words.addAll(List.of("--cpus", list)));
+    words.addAll(ofItsKind(device, runtime));
     return new RuntimeCommand(words, fingerprint(classpath, words));
   }
 
-  private static String classpath(WeftConfig config) {
-    return config
-        .runtime()
-        .classpath()
+  private static List<String> ofItsKind(LocalDevice device, WeftConfig.RuntimeProcess runtime) {
+    List<String> words = new ArrayList<>();
+    Optional<MemorySize> memory =
+        switch (device) {
+          case LocalDevice.Cpu(_, var cpus) -> {
+            runtime.threads().ifPresent(count -> words.addAll(List.of("--threads", count + "")));
+            cpus.ifPresent(list -> words.addAll(List.of("--cpus", list)));
+            yield runtime.memory();
+          }
+          case LocalDevice.Gpu(_, int index) -> {
+            words.addAll(List.of("--gpu", index + ""));
+            yield runtime.gpu().memory();
+          }
+        };
+    memory.ifPresent(size -> words.addAll(List.of("--memory", size.asBigInteger() + "")));
+    return words;
+  }
+
+  private static String mainClass(LocalDevice device, WeftConfig.RuntimeProcess runtime) {
+    return switch (device) {
+      case LocalDevice.Cpu _ -> runtime.mainClass();
+      case LocalDevice.Gpu _ -> runtime.gpu().mainClass();
+    };
+  }
+
+  private static String classpath(LocalDevice device, WeftConfig config) {
+    return switch (device) {
+      case LocalDevice.Cpu _ -> installed(config, config.runtime().classpath(), "cpu");
+      case LocalDevice.Gpu _ -> gpuClasspath(config);
+    };
+  }
+
+  static String gpuClasspath(WeftConfig config) {
+    return installed(config, config.runtime().gpu().classpath(), "gpu");
+  }
+
+  private static String installed(WeftConfig config, Optional<String> given, String kind) {
+    return given
         .or(() ->
             config
                 .dist()
-                .map(root -> root.resolve("runtime-cpu/target/app").toAbsolutePath() + "/*"))
+                .map(root -> root.resolve("runtime-%s/target/app".formatted(kind)))
+                .map(app -> app.toAbsolutePath() + "/*"))
         .orElseThrow(() ->
             new RuntimeUnavailableException(
-                "where the CPU runtime is installed is not known: set WEFT_DIST to the root of"
-                    + " the installation"));
+                "where the %s runtime is installed is not known: set WEFT_DIST to the root of the installation"
+                    .formatted(kind.toUpperCase(Locale.ROOT))));
   }
 
   /// A file beside the jars, if the class path is a directory of them and has it.

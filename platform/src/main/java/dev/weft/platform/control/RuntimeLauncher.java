@@ -19,6 +19,7 @@ import java.time.Instant;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,7 +27,8 @@ import org.slf4j.LoggerFactory;
 ///
 /// A process is known by its pid together with its start time, since pids are given out again. What
 /// is needed to find it is in three files, `run/runtimes/<device>.{json,launch.json,secret}`: what
-/// the runtime announced, what was started, and the secret between the two. **thread**: blocks.
+/// the runtime announced, what was started, and the secret between the two. `<device>.end.json` has
+/// the last words of one that knew why it ended. **thread**: blocks.
 @Singleton
 public final class RuntimeLauncher {
   private static final Logger LOG = LoggerFactory.getLogger(RuntimeLauncher.class);
@@ -38,12 +40,14 @@ public final class RuntimeLauncher {
   private static final Duration TERMINATE_GRACE = Duration.ofSeconds(5);
 
   private final WeftConfig config;
+  private final LocalDevices devices;
   private final WeftHome home;
   private final RuntimeClient client;
   private final ObjectMapper json = Json.mapper();
 
-  public RuntimeLauncher(WeftConfig config, RuntimeClient client) {
+  public RuntimeLauncher(WeftConfig config, LocalDevices devices, RuntimeClient client) {
     this.config = config;
+    this.devices = devices;
     this.home = new WeftHome(config.home());
     this.client = client;
   }
@@ -54,6 +58,9 @@ public final class RuntimeLauncher {
   /// What was started: written before the runtime listens, so that even a half-started one is
   /// found.
   record Launch(long pid, long startedAt, String build) {}
+
+  /// Why a process ended, in its own words.
+  record LastWords(long pid, String reason) {}
 
   /// The runtime that an earlier platform left for this device, when it is alive, answers to its
   /// secret and is of this build. Any other left-over is ended.
@@ -66,7 +73,7 @@ public final class RuntimeLauncher {
     Optional<RunningRuntime> candidate =
         read(announcementFile(device), Announcement.class)
             .filter(said -> said.pid() == process.get().pid())
-            .map(said -> running(device, process.get(), said));
+            .map(said -> running(device, process.get(), said, Optional.empty()));
     String refusal =
         candidate.map(runtime -> refusal(launch.get(), runtime)).orElse("not listening");
     if (refusal.isEmpty()) {
@@ -113,14 +120,15 @@ public final class RuntimeLauncher {
     RuntimeCommand command = command(device);
     Path log = rotatedLog(device);
     WeftHome.writePrivately(secretFile(device), Secret.generate());
-    ProcessHandle process;
+    Process process;
     try {
       Files.deleteIfExists(announcementFile(device));
-      process = spawn(command, log).toHandle();
+      Files.deleteIfExists(lastWordsFile(device));
+      process = spawn(command, log);
       WeftHome.writePrivately(
           launchFile(device),
           json.writeValueAsString(
-              new Launch(process.pid(), startMillis(process), command.build())));
+              new Launch(process.pid(), startMillis(process.toHandle()), command.build())));
     } catch (IOException e) {
       throw new RuntimeUnavailableException(
           "the runtime of %s cannot be started: %s".formatted(device, e.getMessage()), e);
@@ -148,7 +156,7 @@ public final class RuntimeLauncher {
     return builder.start();
   }
 
-  private RunningRuntime awaitAnnouncement(DeviceId device, ProcessHandle process, Path log)
+  private RunningRuntime awaitAnnouncement(DeviceId device, Process process, Path log)
       throws InterruptedException {
     Instant giveUp = Instant.now().plus(config.runtime().startTimeout());
     while (Instant.now().isBefore(giveUp)) {
@@ -156,18 +164,36 @@ public final class RuntimeLauncher {
           read(announcementFile(device), Announcement.class)
               .filter(announcement -> announcement.pid() == process.pid());
       if (said.isPresent()) {
-        return running(device, process, said.get());
+        return running(device, process.toHandle(), said.get(), Optional.of(process));
       }
       if (!process.isAlive()) {
         throw new RuntimeUnavailableException(
-            "the runtime of %s ended while it started: %s".formatted(device, tail(log)));
+            "the runtime of %s ended while it started: %s"
+                .formatted(device, lastWords(device, process.pid()).orElseGet(() -> tail(log))));
       }
       Thread.sleep(POLL);
     }
-    RunningRuntime.end(process, Duration.ZERO);
+    RunningRuntime.end(process.toHandle(), Duration.ZERO);
     throw new RuntimeUnavailableException(
         "the runtime of %s does not listen after %s: %s"
             .formatted(device, config.runtime().startTimeout(), tail(log)));
+  }
+
+  /// How a runtime's process ended, and why, where it knew.
+  String end(RunningRuntime runtime) {
+    OptionalInt code = runtime.exitCode();
+    String how =
+        "the runtime process ended"
+            + (code.isPresent() ? " with exit code " + code.getAsInt() : "");
+    return lastWords(runtime.device(), runtime.process().pid())
+        .map(reason -> how + ": " + reason)
+        .orElse(how);
+  }
+
+  private Optional<String> lastWords(DeviceId device, long pid) {
+    return read(lastWordsFile(device), LastWords.class)
+        .filter(words -> words.pid() == pid)
+        .map(LastWords::reason);
   }
 
   /// Why a runtime cannot be adopted; empty when it can.
@@ -185,19 +211,17 @@ public final class RuntimeLauncher {
 
   private RuntimeCommand command(DeviceId device) {
     return RuntimeCommand.of(
-        CpuDevice.of(config.runtime()).stream()
-            .filter(each -> each.id().equals(device))
-            .findFirst()
-            .orElseThrow(() -> new IllegalStateException("no device is configured as " + device)),
+        devices.get(device),
         config,
         home,
         new RuntimeCommand.MeetingFiles(announcementFile(device), secretFile(device)));
   }
 
-  private RunningRuntime running(DeviceId device, ProcessHandle process, Announcement said) {
+  private RunningRuntime running(
+      DeviceId device, ProcessHandle process, Announcement said, Optional<Process> child) {
     String secret = WeftHome.read(secretFile(device)).orElse("").strip();
     return new RunningRuntime(
-        device, process, new RuntimeAddress("127.0.0.1", said.port(), secret));
+        device, process, new RuntimeAddress("127.0.0.1", said.port(), secret), child);
   }
 
   private static Optional<ProcessHandle> find(long pid, long startedAt) {
@@ -232,6 +256,10 @@ public final class RuntimeLauncher {
 
   private Path launchFile(DeviceId device) {
     return home.runtimes().resolve(device + LAUNCH_SUFFIX);
+  }
+
+  private Path lastWordsFile(DeviceId device) {
+    return home.runtimes().resolve(device + ".end.json");
   }
 
   private Path secretFile(DeviceId device) {

@@ -146,7 +146,7 @@ final class RuntimeSupervisor {
             .onComplete(_ -> following.set(false));
       }
       if (runtime.awaitExit(following.get() ? WATCH_PERIOD : RECONNECT_PAUSE)) {
-        return "the runtime process ended";
+        return launcher.end(runtime);
       }
       if (client.healthy(runtime.address(), HEALTH_TIMEOUT)) {
         healthyAt = Instant.now();

@@ -3,6 +3,7 @@ package dev.weft.platform.control;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.weft.platform.config.HostGpus;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.config.WeftHome;
 import io.smallrye.config.PropertiesConfigSource;
@@ -36,14 +37,16 @@ class RuntimeCommandTest {
             .withSources(new PropertiesConfigSource(all, "test", 100))
             .build()
             .getConfigMapping(WeftConfig.class);
-    return CpuDevice.of(config.runtime()).stream()
-        .map(device ->
-            RuntimeCommand.of(
-                device,
-                config,
-                new WeftHome(directory),
-                new RuntimeCommand.MeetingFiles(directory.resolve("a"), directory.resolve("s"))))
-        .toList();
+    return new LocalDevices(config, () -> new HostGpus.None("no driver"))
+        .all().stream()
+            .map(device ->
+                RuntimeCommand.of(
+                    device,
+                    config,
+                    new WeftHome(directory),
+                    new RuntimeCommand.MeetingFiles(
+                        directory.resolve("a"), directory.resolve("s"))))
+            .toList();
   }
 
   private String classpath(RuntimeCommand command) {
@@ -80,6 +83,27 @@ class RuntimeCommandTest {
     RuntimeCommand with = command(app + "/*");
     assertThat(with.words()).contains("-XX:AOTCache=" + app.resolve("runtime.aot"));
     assertThat(with.build()).as("another build").isNotEqualTo(without.build());
+  }
+
+  @Test
+  void aGpuHasARuntimeOfItsOwnKind() {
+    List<RuntimeCommand> both =
+        commands(
+            Map.of(
+                "weft.devices", "cpu,gpu:1",
+                "weft.runtime.memory", "1g",
+                "weft.runtime.threads", "3",
+                "weft.runtime.gpu.classpath", "gpu.jar",
+                "weft.runtime.gpu.memory", "40g"));
+    assertThat(both).hasSize(2);
+    assertThat(both.getFirst().words())
+        .containsSubsequence("one.jar", "dev.weft.runtime.cpu.Main", "--device", "cpu-0")
+        .containsSubsequence("--threads", "3", "--memory", "1073741824")
+        .doesNotContain("--gpu");
+    assertThat(both.getLast().words())
+        .containsSubsequence("gpu.jar", "dev.weft.runtime.gpu.Main", "--device", "gpu-1")
+        .containsSubsequence("--gpu", "1", "--memory", "42949672960")
+        .doesNotContain("--threads");
   }
 
   @Test

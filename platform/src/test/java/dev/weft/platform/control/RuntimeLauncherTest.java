@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import dev.weft.functions.instance.DeviceId;
+import dev.weft.platform.config.HostGpus;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.config.WeftHome;
 import dev.weft.platform.stub.StubHome;
@@ -46,6 +47,7 @@ class RuntimeLauncherTest {
                 "weft.home", home.toString(),
                 "weft.runtime.classpath", StubHome.classpath(),
                 "weft.runtime.main-class", StubRuntime.class.getName(),
+                "weft.devices", "cpu",
                 "weft.runtime.heap", "128m"));
     all.putAll(settings);
     WeftConfig config =
@@ -56,7 +58,8 @@ class RuntimeLauncherTest {
             .build()
             .getConfigMapping(WeftConfig.class);
     new WeftHome(home).prepare();
-    return new RuntimeLauncher(config, new RuntimeClient(vertx));
+    var devices = new LocalDevices(config, () -> new HostGpus.None("no driver"));
+    return new RuntimeLauncher(config, devices, new RuntimeClient(vertx));
   }
 
   @Test
@@ -122,6 +125,24 @@ class RuntimeLauncherTest {
     launcher(Map.of());
     WeftHome.writePrivately(home.resolve("run/runtimes/cpu-0.launch.json"), "{\"pid\":");
     assertThat(launcher(Map.of()).adopt(DEVICE)).isEmpty();
+  }
+
+  @Test
+  void whyARuntimeEndedIsToldInItsOwnWords() throws InterruptedException {
+    RuntimeLauncher launcher = launcher(Map.of());
+    RunningRuntime started = launcher.start(DEVICE);
+    Path words = home.resolve("run/runtimes/cpu-0.end.json");
+    WeftHome.writePrivately(
+        words, "{\"pid\":%d,\"reason\":\"of age\"}".formatted(started.process().pid()));
+    RunningRuntime adopted = launcher(Map.of()).adopt(DEVICE).orElseThrow();
+    started.end(Duration.ZERO);
+
+    assertThat(launcher.end(started))
+        .isEqualTo("the runtime process ended with exit code 137: of age");
+    assertThat(launcher.end(adopted)).isEqualTo("the runtime process ended: of age");
+
+    WeftHome.writePrivately(words, "{\"pid\":1,\"reason\":\"another's\"}");
+    assertThat(launcher.end(adopted)).isEqualTo("the runtime process ended");
   }
 
   @Test

@@ -21,6 +21,7 @@ public final class StubHome implements QuarkusTestResourceLifecycleManager {
       home = made;
       return Map.of(
           "weft.home", made.toString(),
+          "weft.devices", "cpu",
           "weft.runtime.classpath", classpath(),
           "weft.runtime.main-class", StubRuntime.class.getName(),
           "weft.runtime.heap", "128m",

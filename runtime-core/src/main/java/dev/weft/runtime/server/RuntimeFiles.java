@@ -36,6 +36,9 @@ final class RuntimeFiles {
   /// @param startedAt of the process, in milliseconds since 1970
   record Announcement(String device, long pid, long startedAt, int port, String runtimeId) {}
 
+  /// Why a process ended, in its own words.
+  record LastWords(long pid, String reason) {}
+
   /// Holds a device for this process until it ends; empty when another process has it.
   static Optional<FileChannel> tryLock(RuntimeOptions options) {
     Path file =
@@ -91,6 +94,20 @@ final class RuntimeFiles {
 
   /// Writes the announcement so that a reader sees all of it or nothing.
   static void announce(Path file, Announcement announcement) {
+    writeWhole(file, announcement);
+  }
+
+  /// Writes why this process ends into `DEVICE.end.json` beside its announcement, if it has one.
+  static void lastWords(RuntimeOptions options, String reason) {
+    options
+        .announce()
+        .ifPresent(file ->
+            writeWhole(
+                file.resolveSibling(options.device() + ".end.json"),
+                new LastWords(ProcessHandle.current().pid(), reason)));
+  }
+
+  private static void writeWhole(Path file, Record content) {
     Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
     try {
       makeParent(file);
@@ -98,11 +115,11 @@ final class RuntimeFiles {
       Files.createFile(temporary, OWNER_FILE);
       Files.write(
           temporary,
-          new ObjectMapper().writeValueAsString(announcement).getBytes(StandardCharsets.UTF_8));
+          new ObjectMapper().writeValueAsString(content).getBytes(StandardCharsets.UTF_8));
       Files.move(
           temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
-      throw new UncheckedIOException("cannot write the announce file %s".formatted(file), e);
+      throw new UncheckedIOException("cannot write %s".formatted(file), e);
     }
   }
 

@@ -15,6 +15,7 @@ import java.util.OptionalLong;
 /// @param memoryBytes what models may take of the device; empty is the device's own default
 /// @param swapBytes what KV caches may take of the disk when memory runs out; 0 for nothing
 /// @param cpus processors to run on
+/// @param gpu of a GPU device: which one, in the driver's order
 /// @param functions manifests to load at start, for a runtime that is used alone
 public record RuntimeOptions(
     DeviceId device,
@@ -27,13 +28,14 @@ public record RuntimeOptions(
     long swapBytes,
     OptionalInt threads,
     CpuChoice cpus,
+    OptionalInt gpu,
     List<Path> functions) {
 
   public static final String HELP =
       """
       usage: java ... Main [options]
 
-        --device NAME       name of the device this process is for (default cpu-0)
+        --device NAME       name of the device this process is for (default cpu-0, or gpu-0)
         --host ADDRESS      address to listen on (default 127.0.0.1)
         --port N            port to listen on; 0 takes a free one (default 0)
         --home DIR          state, caches and natives (default $WEFT_HOME, or ~/.weft)
@@ -46,6 +48,7 @@ public record RuntimeOptions(
         --threads N         threads that compute (default: what this process may use)
         --cpus LIST         processors to keep this process on, such as 0-3,8, or those of a NUMA
                             node, such as node:0 (default: what this process may use)
+        --gpu N             the GPU, counted as the driver does (default 0)
         --function FILE     a manifest to load at start; may be repeated
         --help              this text
       """;
@@ -64,9 +67,11 @@ public record RuntimeOptions(
     record Invalid(String message) implements Parsed {}
   }
 
-  public static Parsed parse(List<String> arguments, Map<String, String> environment) {
+  /// @param unnamed the device where none is named
+  public static Parsed parse(
+      List<String> arguments, Map<String, String> environment, DeviceId unnamed) {
     try {
-      var draft = new Draft(environment);
+      var draft = new Draft(environment, unnamed);
       for (int i = 0; i < arguments.size(); i += 2) {
         String name = arguments.get(i);
         if (name.equals("--help") || name.equals("-h")) {
@@ -94,7 +99,7 @@ public record RuntimeOptions(
 
   /// Options as they are gathered.
   private static final class Draft {
-    private DeviceId device = new DeviceId("cpu-0");
+    private DeviceId device;
     private String host = "127.0.0.1";
     private int port;
     private Path home;
@@ -104,9 +109,11 @@ public record RuntimeOptions(
     private long swapBytes = 1L << 30;
     private OptionalInt threads = OptionalInt.empty();
     private CpuChoice cpus = new CpuChoice.Any();
+    private OptionalInt gpu = OptionalInt.empty();
     private final List<Path> functions = new ArrayList<>();
 
-    private Draft(Map<String, String> environment) {
+    private Draft(Map<String, String> environment, DeviceId unnamed) {
+      device = unnamed;
       home =
           Path.of(
               environment.getOrDefault("WEFT_HOME", System.getProperty("user.home") + "/.weft"));
@@ -125,6 +132,7 @@ public record RuntimeOptions(
                 "--swap",
                 "--threads",
                 "--cpus",
+                "--gpu",
                 "--function" ->
                 given.orElseThrow(() -> new InvalidOption(name + " needs a value"));
             default -> throw new InvalidOption("unknown option " + name + "; --help lists all");
@@ -140,6 +148,7 @@ public record RuntimeOptions(
         case "--swap" -> swapBytes = value.equals("0") ? 0 : bytes(name, value);
         case "--threads" -> threads = OptionalInt.of((int) number(name, value, 1, 1_024));
         case "--cpus" -> cpus = cpus(name, value);
+        case "--gpu" -> gpu = OptionalInt.of((int) number(name, value, 0, 1_023));
         default -> functions.add(Path.of(value));
       }
     }
@@ -157,6 +166,7 @@ public record RuntimeOptions(
           swapBytes,
           threads,
           cpus,
+          gpu,
           functions);
     }
 

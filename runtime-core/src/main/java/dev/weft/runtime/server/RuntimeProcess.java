@@ -5,6 +5,7 @@ import dev.weft.functions.Function;
 import dev.weft.functions.Manifests;
 import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
+import dev.weft.functions.instance.DeviceId;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.engine.DeviceLoop;
 import dev.weft.runtime.engine.Engine;
@@ -43,10 +44,12 @@ import org.slf4j.LoggerFactory;
 /// engine, one server. SIGTERM, and the control API's drain, end it in order: nothing new is
 /// admitted, what runs may finish within [#DRAIN_LIMIT], then everything is closed.
 public final class RuntimeProcess {
-  /// Exit codes: a command line that cannot be run, and a start that failed.
+  /// Exit codes: a command line that cannot be run, a start that failed, and a device that was
+  /// lost.
   public static final int EXIT_USAGE = 2;
 
   public static final int EXIT_FAILED = 1;
+  public static final int EXIT_DEVICE_LOST = 3;
 
   /// How long running requests may take to finish when the process is asked to end.
   static final Duration DRAIN_LIMIT = Duration.ofSeconds(25);
@@ -74,9 +77,16 @@ public final class RuntimeProcess {
   public record Opened(Backend backend, long capacityBytes) {}
 
   /// Runs a process to its exit code; empty while it serves, which goes on after this returns.
-  public static Optional<Integer> run(List<String> arguments, DeviceOpener opener) {
+  ///
+  /// @param unnamed the device where the command line names none
+  public static Optional<Integer> run(
+      List<String> arguments, DeviceId unnamed, DeviceOpener opener) {
+    // Netty looks for a logging framework and for native transports otherwise; neither is needed.
+    System.setProperty(
+        "vertx.logger-delegate-factory-class-name",
+        "io.vertx.core.logging.SLF4JLogDelegateFactory");
     Map<String, String> environment = System.getenv();
-    return switch (RuntimeOptions.parse(arguments, environment)) {
+    return switch (RuntimeOptions.parse(arguments, environment, unnamed)) {
       case Parsed.Help() -> {
         System.out.print(RuntimeOptions.HELP);
         yield Optional.of(0);
@@ -98,10 +108,30 @@ public final class RuntimeProcess {
       process.deploy();
       return Optional.empty();
     } catch (RuntimeException | LinkageError e) {
-      // The one line for whoever started it; the log has the rest.
-      System.err.println("weft runtime: cannot start: " + oneLine(e));
       log.atError().setCause(e).log("the runtime cannot start");
+      lastWords(options, "cannot start: " + oneLine(e));
       return Optional.of(EXIT_FAILED);
+    }
+  }
+
+  /// Ends this process at once, from any thread, because its device cannot be used by it any more:
+  /// nothing that runs could be finished. Whoever started it starts it again.
+  public static void deviceLost(RuntimeOptions options, String reason) {
+    try {
+      log.atError().addKeyValue("reason", reason).log("the device is lost; the process ends");
+      lastWords(options, reason);
+    } finally {
+      Runtime.getRuntime().halt(EXIT_DEVICE_LOST);
+    }
+  }
+
+  /// One line for whoever started this process: people read it, and a platform finds it in a file.
+  private static void lastWords(RuntimeOptions options, String reason) {
+    System.err.println("weft runtime: " + reason);
+    try {
+      RuntimeFiles.lastWords(options, reason);
+    } catch (UncheckedIOException e) {
+      log.atWarn().setCause(e).log("why the process ends cannot be written down");
     }
   }
 

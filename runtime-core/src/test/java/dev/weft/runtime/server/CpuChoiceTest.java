@@ -3,6 +3,7 @@ package dev.weft.runtime.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.weft.functions.instance.DeviceId;
 import dev.weft.runtime.server.RuntimeOptions.Parsed;
 import java.util.List;
 import java.util.Map;
@@ -22,7 +23,7 @@ class CpuChoiceTest {
   @ValueSource(strings = {"", "a", "3-1", "1,", "-1", "node:", "node:x", "99999", "1-"})
   void anythingElseIsRefused(String list) {
     assertThatThrownBy(() -> CpuChoice.parse(list)).isInstanceOf(IllegalArgumentException.class);
-    assertThat(RuntimeOptions.parse(List.of("--cpus", list), Map.of()))
+    assertThat(RuntimeOptions.parse(List.of("--cpus", list), Map.of(), new DeviceId("cpu-0")))
         .isInstanceOfSatisfying(
             Parsed.Invalid.class,
             invalid -> assertThat(invalid.message()).startsWith("--cpus '%s':".formatted(list)));

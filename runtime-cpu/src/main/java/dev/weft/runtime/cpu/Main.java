@@ -1,5 +1,6 @@
 package dev.weft.runtime.cpu;
 
+import dev.weft.functions.instance.DeviceId;
 import dev.weft.runtime.cpu.topology.CpuTopology;
 import dev.weft.runtime.cpu.topology.Placement;
 import dev.weft.runtime.cpu.topology.Processors;
@@ -23,15 +24,15 @@ public final class Main {
   private Main() {}
 
   public static void main(String[] arguments) {
-    // Netty looks for a logging framework and for native transports otherwise; neither is needed.
-    System.setProperty(
-        "vertx.logger-delegate-factory-class-name",
-        "io.vertx.core.logging.SLF4JLogDelegateFactory");
-    RuntimeProcess.run(List.of(arguments), Main::open).ifPresent(System::exit);
+    RuntimeProcess.run(List.of(arguments), new DeviceId("cpu-0"), Main::open)
+        .ifPresent(System::exit);
   }
 
   private static RuntimeProcess.Opened open(
       RuntimeOptions options, Map<String, String> environment) {
+    if (options.gpu().isPresent()) {
+      throw new IllegalArgumentException("--gpu is for GPU runtimes; this one runs on processors");
+    }
     Processors.Chosen chosen = Processors.detect().choose(options.cpus());
     place(options.cpus(), chosen);
     CpuTopology topology = CpuTopology.detect();

@@ -19,7 +19,9 @@ import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelSpec;
 import dev.weft.runtime.weights.Weights;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
 
 /// Runs decoders on one NVIDIA GPU, with kernels of its own.
@@ -38,6 +40,9 @@ public final class GpuBackend implements Backend {
   private static final int MOST_HEAD_SIZE = 512;
 
   private final GpuDevice device;
+
+  /// All that were opened, closed ones among them.
+  private final List<CudaChunkMemory> memories = new CopyOnWriteArrayList<>();
 
   /// Opens a GPU.
   ///
@@ -115,24 +120,54 @@ public final class GpuBackend implements Backend {
         "this GPU runtime runs no encoders yet; a CPU runtime does");
   }
 
+  /// Bytes of the device's memory that nobody has.
+  long freeBytes() {
+    device.context().bind();
+    return device.context().driver().memGetInfoFree();
+  }
+
   @Override
   public ChunkMemory openMemory(long bytes) {
     device.context().bind();
-    return new CudaChunkMemory(device.context(), device.stream(), bytes);
+    var memory = new CudaChunkMemory(device.context(), device.stream(), bytes);
+    memories.add(memory);
+    return memory;
   }
 
   @Override
   public DecoderExecutable compile(
       DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory) {
     requireSupported(spec, options);
+    try {
+      return compiled(spec, weights, options, memory);
+    } catch (CudaException e) {
+      device.failed(e);
+      throw e;
+    }
+  }
+
+  private DecoderExecutable compiled(
+      DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory) {
     device.context().bind();
-    var buffer = new DeviceBuffer(device.context(), weightBytes(spec, weights));
+    DeviceBuffer buffer = allocate(weightBytes(spec, weights));
     try {
       GpuWeights laid = load(spec, weights, buffer);
       return new GpuDecoder(spec, options, device, laid, GpuKvLayout.of(spec), memory);
     } catch (RuntimeException | Error e) {
       buffer.close();
       throw e;
+    }
+  }
+
+  /// Chunks that nobody has are kept; where the rest does not suffice they go.
+  private DeviceBuffer allocate(long bytes) {
+    try {
+      return new DeviceBuffer(device.context(), bytes);
+    } catch (CudaException e) {
+      if (!e.outOfMemory() || memories.stream().mapToLong(CudaChunkMemory::trim).sum() == 0) {
+        throw e;
+      }
+      return new DeviceBuffer(device.context(), bytes);
     }
   }
 

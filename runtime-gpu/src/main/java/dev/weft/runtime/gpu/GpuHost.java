@@ -4,12 +4,14 @@ import dev.weft.runtime.foreign.NativeException;
 import dev.weft.runtime.gpu.cuda.CudaDriver;
 import dev.weft.runtime.gpu.cuda.CudaDriver.Attribute;
 import dev.weft.runtime.gpu.cuda.CudaException;
+import dev.weft.runtime.gpu.nvrtc.Nvrtc;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /// What a host has for GPU functions to run on.
 public sealed interface GpuHost {
-  /// The driver cannot be used; the reason is for people.
+  /// The driver cannot be used; the reason is for people, and says what to do.
   record NoDriver(String reason) implements GpuHost {}
 
   /// The driver's devices, in its order.
@@ -34,9 +36,8 @@ public sealed interface GpuHost {
     } catch (NativeException | CudaException e) {
       return new NoDriver(String.valueOf(e.getMessage()));
     }
-    int version = driver.driverGetVersion();
     return new Devices(
-        version / 1000 + "." + version % 1000 / 10,
+        CudaDriver.versionText(driver.driverGetVersion()),
         IntStream.range(0, driver.deviceGetCount()).mapToObj(index -> gpu(driver, index)).toList());
   }
 
@@ -51,5 +52,36 @@ public sealed interface GpuHost {
                 driver.deviceGetAttribute(Attribute.COMPUTE_CAPABILITY_MINOR, device)),
         driver.deviceGetAttribute(Attribute.MULTIPROCESSOR_COUNT, device),
         driver.deviceTotalMem(device));
+  }
+
+  /// The driver of a host that has a GPU with this index.
+  ///
+  /// @throws NativeException when it has not, or the driver cannot be used; the message says what
+  ///   to do
+  static CudaDriver open(int index) {
+    CudaDriver driver = CudaDriver.open();
+    int count = driver.deviceGetCount();
+    if (index >= count) {
+      throw new NativeException(
+          "GPU " + index, "is not there: the driver has %d, counted from 0".formatted(count));
+    }
+    return driver;
+  }
+
+  /// The compiler whose code this driver runs.
+  ///
+  /// @throws NativeException when there is none, or it is of a later CUDA than the driver
+  static Nvrtc compiler(CudaDriver driver, Map<String, String> environment) {
+    Nvrtc nvrtc = Nvrtc.find(environment);
+    String version = nvrtc.version();
+    int served = driver.driverGetVersion() / 1000;
+    if (Integer.parseInt(version.substring(0, version.indexOf('.'))) > served) {
+      throw new NativeException(
+          "NVRTC " + version,
+          "is too new for the driver, which serves CUDA %s: install a newer driver, or NVRTC %d and name it in %s"
+              .formatted(
+                  CudaDriver.versionText(driver.driverGetVersion()), served, Nvrtc.VARIABLE));
+    }
+    return nvrtc;
   }
 }

@@ -1,33 +1,54 @@
 package dev.weft.runtime.gpu;
 
-import java.util.Locale;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import dev.weft.functions.Json;
+import dev.weft.functions.instance.DeviceId;
+import dev.weft.runtime.gpu.cuda.CudaDriver;
+import dev.weft.runtime.gpu.kernels.CachedKernels;
+import dev.weft.runtime.gpu.nvrtc.Nvrtc;
+import dev.weft.runtime.server.CpuChoice;
+import dev.weft.runtime.server.RuntimeOptions;
+import dev.weft.runtime.server.RuntimeProcess;
+import java.util.List;
+import java.util.Map;
 
-/// Prints the GPUs of this host, one a line, or why there are none.
+/// The runtime process of a GPU; [RuntimeOptions] has the command line. With `--probe` alone it
+/// prints what there is to run on instead ([GpuProbe]), as one line of JSON, and exits with 1 when
+/// that is nothing.
 public final class Main {
-  private static final int NO_DRIVER = 1;
+  /// Of what is free at the start: the driver takes some for kernels and their stacks, and so do
+  /// logits that are asked for in large numbers.
+  private static final double CAPACITY_SHARE = 0.9;
+
+  private static final String PROBE = "--probe";
 
   private Main() {}
 
-  public static void main(String[] arguments) {
-    switch (GpuHost.probe()) {
-      case GpuHost.NoDriver(String reason) -> {
-        System.err.println("no usable NVIDIA driver: " + reason);
-        System.err.println("Install the driver (560 or newer), or mount it into the container.");
-        System.exit(NO_DRIVER);
-      }
-      case GpuHost.Devices(String cuda, var gpus) -> {
-        for (GpuHost.Gpu gpu : gpus) {
-          System.out.printf(
-              Locale.ROOT,
-              "%d %s, %s, %d multiprocessors, %.1f GiB, CUDA %s%n",
-              gpu.index(),
-              gpu.name(),
-              gpu.architecture(),
-              gpu.multiprocessors(),
-              gpu.memoryBytes() / (double) (1L << 30),
-              cuda);
-        }
-      }
+  public static void main(String[] arguments) throws JsonProcessingException {
+    List<String> words = List.of(arguments);
+    if (words.equals(List.of(PROBE))) {
+      GpuProbe probe = GpuProbe.of(System.getenv());
+      System.out.println(Json.mapper().writeValueAsString(probe));
+      System.exit(probe.problem() == null ? 0 : 1);
     }
+    RuntimeProcess.run(words, new DeviceId("gpu-0"), Main::open).ifPresent(System::exit);
+  }
+
+  private static RuntimeProcess.Opened open(
+      RuntimeOptions options, Map<String, String> environment) {
+    if (options.threads().isPresent() || !(options.cpus() instanceof CpuChoice.Any)) {
+      throw new IllegalArgumentException(
+          "--threads and --cpus are for CPU runtimes; this one computes on a GPU (--gpu N)");
+    }
+    int index = options.gpu().orElse(0);
+    CudaDriver driver = GpuHost.open(index);
+    Nvrtc nvrtc = GpuHost.compiler(driver, environment);
+    var backend =
+        new GpuBackend(
+            driver,
+            index,
+            new CachedKernels(options.home().resolve("cache/kernels"), () -> nvrtc),
+            lost -> RuntimeProcess.deviceLost(options, "lost its GPU: " + lost.getMessage()));
+    return new RuntimeProcess.Opened(backend, (long) (CAPACITY_SHARE * backend.freeBytes()));
   }
 }

@@ -1,5 +1,6 @@
 package dev.weft.runtime.gpu;
 
+import dev.weft.runtime.foreign.NativeFunction;
 import dev.weft.runtime.foreign.NativeLibrary;
 import dev.weft.runtime.gpu.cuda.CudaDriver;
 import dev.weft.runtime.gpu.kernels.KernelSource;
@@ -17,7 +18,10 @@ import java.util.concurrent.TimeUnit;
 /// functions, compiled by g++, a block's threads as fibers. What has to do with indices, with the
 /// order of operations and with the driver's calls is tested with it where there is no GPU; speed
 /// is not, nor what the device's compiler makes of the source.
-final class EmulatedGpu {
+public final class EmulatedGpu {
+  /// What the device has unless a test says otherwise.
+  public static final long MEMORY_BYTES = 4L << 30;
+
   private static final Path DIRECTORY = Path.of("target", "emulator").toAbsolutePath();
   private static final int COMPILE_SECONDS = 300;
 
@@ -25,28 +29,42 @@ final class EmulatedGpu {
 
   /// Compiled once a process.
   private static final class Compiled {
-    static final CudaDriver DRIVER = CudaDriver.open(NativeLibrary.open(compile()));
+    static final Path LIBRARY = compile(DIRECTORY);
+    private static final NativeLibrary OPENED = NativeLibrary.open(LIBRARY);
+    static final CudaDriver DRIVER = CudaDriver.open(OPENED);
+    static final NativeFunction MEMORY = OPENED.function("emulatorMemory");
   }
 
-  static CudaDriver driver() {
+  public static CudaDriver driver() {
     return Compiled.DRIVER;
+  }
+
+  /// Says how much memory the device has from now on, and returns what is allocated of it.
+  public static long memory(long bytes) {
+    return Compiled.MEMORY.call(bytes);
   }
 
   static GpuBackend backend() {
     return new GpuBackend(driver(), 0, _ -> new byte[] {0}, _ -> {});
   }
 
-  private static Path compile() {
+  /// A directory that has it as processes look for it, by the name of `libcuda.so.1`.
+  static Path directory() {
+    return Objects.requireNonNull(Compiled.LIBRARY.getParent());
+  }
+
+  /// Makes the driver's library, and says where it is.
+  static Path compile(Path directory) {
     try {
-      Files.createDirectories(DIRECTORY);
+      Files.createDirectories(directory);
       for (String part : new String[] {"emulator.hpp", "emulator.cpp"}) {
         try (InputStream from =
             Objects.requireNonNull(EmulatedGpu.class.getResourceAsStream("/emulator/" + part))) {
-          Files.copy(from, DIRECTORY.resolve(part), StandardCopyOption.REPLACE_EXISTING);
+          Files.copy(from, directory.resolve(part), StandardCopyOption.REPLACE_EXISTING);
         }
       }
-      Files.writeString(DIRECTORY.resolve("kernels.inc"), KernelSource.text());
-      Path library = DIRECTORY.resolve("libcuda-emulated.so");
+      Files.writeString(directory.resolve("kernels.inc"), KernelSource.text());
+      Path library = directory.resolve("libcuda.so.1");
       // The same rounding as the device's: nothing is fused but what says so.
       Process process =
           new ProcessBuilder(
@@ -63,7 +81,7 @@ final class EmulatedGpu {
                   "emulator.cpp",
                   "-o",
                   library.toString())
-              .directory(DIRECTORY.toFile())
+              .directory(directory.toFile())
               .redirectErrorStream(true)
               .start();
       String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -22,13 +22,29 @@ public final class CudaDriver {
   private static final int NOT_READY = 600;
   private static final int NAME_BYTES = 256;
 
+  /// CUDA 12.0: the functions are older, but nobody has run this with an older driver.
+  private static final int LEAST_VERSION = 12_000;
+
+  private static final String WHAT_TO_DO =
+      "install NVIDIA's driver 525 or newer, or, in a container, let it have the host's (such as"
+          + " docker run --gpus all)";
+
   private final Map<String, NativeFunction> functions = new HashMap<>();
 
   /// All functions are looked up at once: a driver that lacks one is too old, and says so before
   /// anything has been done with it.
   private CudaDriver(NativeLibrary cuda) {
     for (String name : CudaFunctions.NAMES) {
-      functions.put(name, cuda.function(name));
+      functions.put(name, function(cuda, name));
+    }
+  }
+
+  private static NativeFunction function(NativeLibrary cuda, String name) {
+    try {
+      return cuda.function(name);
+    } catch (NativeException e) {
+      throw new NativeException(
+          "the driver of NVIDIA", "is too old: it has no %s; %s".formatted(name, WHAT_TO_DO), e);
     }
   }
 
@@ -37,14 +53,34 @@ public final class CudaDriver {
   /// @throws NativeException when there is no driver, or it is too old
   /// @throws CudaException when it cannot be initialised
   public static CudaDriver open() {
-    return open(NativeLibrary.open("libcuda.so.1"));
+    NativeLibrary library;
+    try {
+      library = NativeLibrary.open("libcuda.so.1");
+    } catch (NativeException e) {
+      throw new NativeException(
+          "no driver of NVIDIA is here:", "%s; %s".formatted(e.getMessage(), WHAT_TO_DO), e);
+    }
+    return open(library);
   }
 
   /// Initialises the driver that a library has.
+  ///
+  /// @throws NativeException when it is too old
   public static CudaDriver open(NativeLibrary library) {
     var driver = new CudaDriver(library);
     driver.call("cuInit", 0);
+    int version = driver.driverGetVersion();
+    if (version < LEAST_VERSION) {
+      throw new NativeException(
+          "the driver of NVIDIA",
+          "is too old: it serves CUDA %s; %s".formatted(versionText(version), WHAT_TO_DO));
+    }
     return driver;
+  }
+
+  /// Such as `12.4`.
+  public static String versionText(int version) {
+    return version / 1000 + "." + version % 1000 / 10;
   }
 
   /// The newest CUDA version that the driver serves, as `1000 * major + 10 * minor`.

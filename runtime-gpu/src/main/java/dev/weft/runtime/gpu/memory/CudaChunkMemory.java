@@ -15,9 +15,10 @@ import java.util.BitSet;
 /// Chunks of 2 MiB that the driver allocates without addresses (`cuMemCreate`), and address ranges
 /// onto which they are mapped.
 ///
-/// - A chunk's allocation is made when it is first mapped and kept until this is closed: making one
-///   takes longer than mapping it. [#discard] therefore gives nothing back to the driver; it marks
-///   the chunk, which is cleared when it is mapped again.
+/// - A chunk's allocation is made when it is first mapped and kept: making one takes longer than
+///   mapping it. [#discard] gives nothing back to the driver; it marks the chunk, which is cleared
+///   when it is mapped again. Where the driver has no memory for something else, [#trim] gives all
+///   of these back at once.
 /// - Rights are set for a whole mapped range at once: the driver takes as long for each chunk, but
 ///   the call itself is saved.
 /// - Before a mapping changes, the steps that were submitted have ended: the driver does not wait
@@ -130,6 +131,23 @@ public final class CudaChunkMemory implements ChunkMemory {
   @Override
   public synchronized void discard(int[] chunks) {
     Arrays.stream(chunks).forEach(dirty::set);
+  }
+
+  /// Gives the driver back what chunks have that are discarded, and returns how many bytes.
+  public synchronized long trim() {
+    if (closed) {
+      return 0;
+    }
+    context.bind();
+    long bytes = 0;
+    for (int chunk = 0; chunk < handles.length; chunk++) {
+      if (handles[chunk] != 0 && dirty.get(chunk)) {
+        driver.memRelease(handles[chunk]);
+        handles[chunk] = 0;
+        bytes += CHUNK_BYTES;
+      }
+    }
+    return bytes;
   }
 
   /// Passes with what was submitted to the stream.
