@@ -2,25 +2,39 @@ package dev.weft.runtime.gpu;
 
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.engine.EngineContractTest;
+import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.condition.EnabledIf;
 
-/// What a whole engine promises, on the device.
-@EnabledIf(
-    value = "dev.weft.runtime.gpu.RealGpu#isThere",
-    disabledReason = "no usable NVIDIA driver, or no NVRTC")
-class GpuEngineContractTest extends EngineContractTest {
-  @Override
-  protected Backend open() {
-    return RealGpu.backend();
+/// What a whole engine promises: in the emulator everywhere, and on the device where there is one.
+class GpuEngineContractTest {
+  @Nested
+  class Emulated extends Contract {
+    @Override
+    protected Backend open() {
+      return EmulatedGpu.backend();
+    }
   }
 
-  @Override
-  protected boolean runsEncoders() {
-    return false;
+  @Nested
+  @EnabledIf(
+      value = "dev.weft.runtime.gpu.RealGpu#isThere",
+      disabledReason = "no usable NVIDIA driver, or no NVRTC")
+  class OnTheDevice extends Contract {
+    @Override
+    protected Backend open() {
+      return RealGpu.backend();
+    }
   }
 
-  @Override
-  protected boolean runsAdapters() {
-    return false;
+  abstract static class Contract extends EngineContractTest {
+    @Override
+    protected boolean runsEncoders() {
+      return false;
+    }
+
+    @Override
+    protected boolean runsAdapters() {
+      return false;
+    }
   }
 }

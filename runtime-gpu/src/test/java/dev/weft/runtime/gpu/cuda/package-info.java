@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.gpu.cuda;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.gpu.kernels;
+
+import org.jspecify.annotations.NullMarked;

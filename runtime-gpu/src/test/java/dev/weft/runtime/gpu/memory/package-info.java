@@ -1,0 +1,4 @@
+@NullMarked
+package dev.weft.runtime.gpu.memory;
+
+import org.jspecify.annotations.NullMarked;
