@@ -75,6 +75,9 @@ final class ControlRound {
     /// Whether a failure says not to try now.
     boolean blocked(RevisionId revision);
 
+    /// Whether the device is known to be unable to load this revision, ever.
+    boolean refuses(DeviceId device, RevisionId revision);
+
     /// Since when requests wait for this function; [Instant#MAX] when none does.
     Instant heldSince(DeployedFunction function);
 
@@ -159,6 +162,7 @@ final class ControlRound {
     List<DeviceStatus> devices =
         fleet.statuses().stream()
             .filter(status -> !taken.contains(status.device()))
+            .filter(status -> !wishes.refuses(status.device(), active.id()))
             .filter(status -> present.isEmpty() || status.memory().lasts())
             // For a guess nobody has to go.
             .filter(

@@ -61,6 +61,11 @@ record CurrentWishes(
   }
 
   @Override
+  public boolean refuses(DeviceId device, RevisionId revision) {
+    return loads.refuses(revision, device);
+  }
+
+  @Override
   public Instant heldSince(DeployedFunction function) {
     return demand.heldSince(function.name()).orElse(Instant.MAX);
   }

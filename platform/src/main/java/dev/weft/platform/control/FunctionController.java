@@ -277,7 +277,7 @@ public final class FunctionController {
     if (status == null || address == null) {
       return;
     }
-    loads.begin(revision, status, now);
+    loads.begin(revision, status, others(load, seen), now);
     try {
       switch (client.load(address, new LoadRequest(load.revision(), load.pinned(), load.base()))) {
         case Outcome.Done<InstanceStatus> _ -> {
@@ -312,6 +312,15 @@ public final class FunctionController {
           .setCause(e)
           .log("a load could not be asked for");
     }
+  }
+
+  /// Of which the same load could be asked, now or later; an adapter goes where its base is.
+  private static Set<DeviceId> others(ControlRound.Act.Load load, Fleet.Snapshot seen) {
+    return seen.statuses().stream()
+        .filter(status -> load.base() == null && !status.device().equals(load.device()))
+        .filter(status -> load.revision().spec().devices().contains(status.deviceClass()))
+        .map(DeviceStatus::device)
+        .collect(Collectors.toSet());
   }
 
   /// Of those that idled, whoever became busy meanwhile keeps the device, and the next round looks

@@ -11,6 +11,7 @@ import jakarta.inject.Singleton;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -27,6 +28,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// A load that took its runtime down is tried again at once, since the runtime may have died of
 /// something else; after [#DEATHS_TOLERATED] in a row it counts as the model's own failure.
+///
+/// What one device can never load another may: where there are others, the device is passed by from
+/// then on, and the revision has not failed.
 @Singleton
 public final class LoadTracker {
   static final int DEATHS_TOLERATED = 2;
@@ -44,10 +48,18 @@ public final class LoadTracker {
   private final Map<RevisionId, Attempt> attempts = new HashMap<>();
   private final Map<RevisionId, Failed> failures = new HashMap<>();
   private final Map<RevisionId, Integer> deaths = new HashMap<>();
+  private final Map<RevisionId, Set<DeviceId>> refusals = new HashMap<>();
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
 
   /// A load that was asked for.
-  record Attempt(DeviceId device, String runtimeId, long versionBefore, Instant startedAt) {}
+  ///
+  /// @param others devices that could be asked instead
+  record Attempt(
+      DeviceId device,
+      String runtimeId,
+      long versionBefore,
+      Instant startedAt,
+      Set<DeviceId> others) {}
 
   /// A load that failed, and when it may be tried again; `null` is never by itself.
   public record Failed(Failure failure, int count, @Nullable Instant retryAt) {
@@ -62,8 +74,12 @@ public final class LoadTracker {
   }
 
   /// Notes that a load of `revision` is being asked for.
-  synchronized void begin(RevisionId revision, DeviceStatus status, Instant now) {
-    attempts.put(revision, new Attempt(status.device(), status.runtimeId(), status.version(), now));
+  ///
+  /// @param others devices of which the same could be asked
+  synchronized void begin(
+      RevisionId revision, DeviceStatus status, Set<DeviceId> others, Instant now) {
+    attempts.put(
+        revision, new Attempt(status.device(), status.runtimeId(), status.version(), now, others));
   }
 
   /// Notes that the load that was asked for did not begin; it may be asked for again.
@@ -73,13 +89,28 @@ public final class LoadTracker {
 
   /// Notes that a load failed, or was refused.
   synchronized void fail(RevisionId revision, Failure failure, Instant now) {
-    attempts.remove(revision);
+    Attempt attempt = attempts.remove(revision);
+    if (attempt != null && failure.permanent() && othersRemain(revision, attempt)) {
+      listeners.forEach(Runnable::run);
+      return;
+    }
     Failed before = failures.get(revision);
     int count = before == null ? 1 : before.count() + 1;
     failures.put(
         revision,
         new Failed(failure, count, failure.permanent() ? null : now.plus(backoff(count))));
     listeners.forEach(Runnable::run);
+  }
+
+  private boolean othersRemain(RevisionId revision, Attempt attempt) {
+    Set<DeviceId> refusing = refusals.computeIfAbsent(revision, _ -> new HashSet<>());
+    refusing.add(attempt.device());
+    return !refusing.containsAll(attempt.others());
+  }
+
+  /// Whether the device can never load the revision, as far as is known.
+  synchronized boolean refuses(RevisionId revision, DeviceId device) {
+    return refusals.getOrDefault(revision, Set.of()).contains(device);
   }
 
   /// Calls `listener` when a load failed, under this object's lock: it must only note that.
@@ -89,6 +120,11 @@ public final class LoadTracker {
 
   /// Forgets failures, because someone wants it tried again.
   public synchronized void forgive(RevisionId revision) {
+    refusals.remove(revision);
+    succeeded(revision);
+  }
+
+  private void succeeded(RevisionId revision) {
     failures.remove(revision);
     deaths.remove(revision);
   }
@@ -155,7 +191,7 @@ public final class LoadTracker {
     Failure failure = instance == null ? null : instance.failure();
     if (instance != null && instance.tier() == Tier.READY) {
       attempts.remove(revision);
-      forgive(revision);
+      succeeded(revision);
     } else if (instance != null && instance.progress() != null) {
       return;
     } else if (failure != null) {

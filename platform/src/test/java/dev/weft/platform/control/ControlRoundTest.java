@@ -156,6 +156,11 @@ class ControlRoundTest {
     }
 
     @Override
+    public boolean refuses(DeviceId device, RevisionId revision) {
+      return wishes.contains(device + " refuses");
+    }
+
+    @Override
     public Instant heldSince(DeployedFunction function) {
       return heldSince.getOrDefault(function.name(), Instant.MAX);
     }
@@ -221,6 +226,15 @@ class ControlRoundTest {
     twoDevices = true;
     others.add(instances.getFirst());
     assertThat(decide()).as("it has its most").isEmpty();
+  }
+
+  @Test
+  void aDeviceThatCanNeverLoadItIsPassedBy() {
+    twoDevices = true;
+    wishes.addAll(List.of("held", DEVICE + " refuses"));
+    loadOn(OTHER);
+    wishes.add(OTHER + " refuses");
+    assertThat(decide()).isEmpty();
   }
 
   @Test

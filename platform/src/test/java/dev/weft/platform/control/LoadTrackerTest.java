@@ -59,7 +59,11 @@ class LoadTrackerTest {
   }
 
   private void begin() {
-    tracker.begin(REVISION, status("r1", 5, Tier.DISK, null, null), NOW);
+    begin(Set.of());
+  }
+
+  private void begin(Set<DeviceId> others) {
+    tracker.begin(REVISION, status("r1", 5, Tier.DISK, null, null), others, NOW);
   }
 
   @Test
@@ -100,6 +104,40 @@ class LoadTrackerTest {
     assertThat(tracker.failure(REVISION).orElseThrow().blocks(NOW.plusSeconds(1_000_000))).isTrue();
     tracker.forgive(REVISION);
     assertThat(tracker.failure(REVISION)).isEmpty();
+  }
+
+  @Test
+  void whatOneDeviceCanNeverLoadOthersAreAskedFor() {
+    begin(Set.of(new DeviceId("gpu-0")));
+    observe(status("r1", 6, Tier.DISK, null, PERMANENT));
+    assertThat(tracker.underWay(REVISION)).isFalse();
+    assertThat(tracker.failure(REVISION)).isEmpty();
+    assertThat(tracker.refuses(REVISION, DEVICE)).isTrue();
+    assertThat(tracker.refuses(REVISION, new DeviceId("gpu-0"))).isFalse();
+
+    begin(Set.of(DEVICE));
+    observe(status("r1", 6, Tier.DISK, null, PERMANENT));
+    assertThat(tracker.failure(REVISION)).as("none is left").isPresent();
+
+    tracker.forgive(REVISION);
+    assertThat(tracker.refuses(REVISION, DEVICE)).isFalse();
+  }
+
+  @Test
+  void aDeviceThatRefusedIsNotAskedAgainWhenAnotherHasLoadedIt() {
+    begin(Set.of(new DeviceId("gpu-0")));
+    observe(status("r1", 6, Tier.DISK, null, PERMANENT));
+    begin(Set.of());
+    observe(status("r1", 6, Tier.READY, null, null));
+    assertThat(tracker.refuses(REVISION, DEVICE)).isTrue();
+  }
+
+  @Test
+  void whatPassesIsTriedAgainWhereItWas() {
+    begin(Set.of(new DeviceId("gpu-0")));
+    observe(status("r1", 6, Tier.DISK, null, PASSING));
+    assertThat(tracker.failure(REVISION)).isPresent();
+    assertThat(tracker.refuses(REVISION, DEVICE)).isFalse();
   }
 
   @Test
