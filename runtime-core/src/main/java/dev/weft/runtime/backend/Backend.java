@@ -37,6 +37,11 @@ public interface Backend extends AutoCloseable {
   /// rounded down, which take nothing until they are mapped.
   ChunkMemory openMemory(long bytes);
 
+  /// Where weights lie between their files and this device.
+  default HostTier hostTier() {
+    return HostTier.OF_FILES;
+  }
+
   /// Prepares a model. Weights stay open until the executable is closed; the caller closes both,
   /// executable first.
   ///

@@ -19,6 +19,7 @@ import dev.weft.runtime.instance.Slot.Pending;
 import dev.weft.runtime.memory.Balloon;
 import dev.weft.runtime.memory.MemoryLedger;
 import dev.weft.runtime.source.FetchedModel;
+import dev.weft.runtime.weights.SourceFile;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -77,7 +78,7 @@ public final class InstanceManager implements AutoCloseable {
     this.settings = settings;
     this.listener = listener;
     var changes = new ChangeSignal();
-    this.instances = new Instances(clock, changes::raise);
+    this.instances = new Instances(clock, changes::raise, device.backend().hostTier());
     this.memory =
         new DeviceMemory(
             device,
@@ -162,6 +163,7 @@ public final class InstanceManager implements AutoCloseable {
             joined.target = joined.target.atLeast(target) ? joined.target : target;
             return new ControlOutcome.Accepted(instances.status(slot), joined.settled);
           }
+          slot.tier = instances.tier(slot);
           if (slot.tier.atLeast(target)) {
             InstanceStatus status = instances.status(slot);
             return new ControlOutcome.Accepted(status, CompletableFuture.completedFuture(status));
@@ -323,11 +325,15 @@ public final class InstanceManager implements AutoCloseable {
         path = fetch(slot, pending);
       } else if (instances.read(slot, _ -> pending.target) == Tier.HOST) {
         phase(slot, LoadProgress.Phase.VERIFYING);
-        if (slot.revision.spec().adapterOf() == null) {
-          // An adapter is small: it is read when it is put on its base.
-          loader.touch(path);
-        }
-        instances.update(slot, s -> s.tier = Tier.HOST);
+        // An adapter is small: it is read when it is put on its base.
+        List<SourceFile> files =
+            slot.revision.spec().adapterOf() == null ? loader.toHost(path) : List.of();
+        instances.update(
+            slot,
+            s -> {
+              s.files = files;
+              s.tier = Tier.HOST;
+            });
       } else {
         place(slot, path, pending);
       }
@@ -341,11 +347,12 @@ public final class InstanceManager implements AutoCloseable {
       loadOnto(base, slot, path, pending);
       return;
     }
-    Resident resident = loader.load(slot.revision, path, phase -> phase(slot, phase));
+    ResidentModel resident = loader.load(slot.revision, path, phase -> phase(slot, phase));
     instances.update(
         slot,
         s -> {
           s.resident = resident;
+          s.files = resident.files();
           s.tier = Tier.DEVICE;
         });
   }

@@ -10,6 +10,7 @@ import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.functions.instance.InstanceStatus.Blocks;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress;
 import dev.weft.functions.instance.Tier;
+import dev.weft.runtime.backend.HostTier;
 import dev.weft.runtime.engine.Engine;
 import java.time.Duration;
 import java.time.Instant;
@@ -30,13 +31,15 @@ import org.jspecify.annotations.Nullable;
 final class Instances {
   private final InstantSource clock;
   private final Runnable changed;
+  private final HostTier host;
   private final Map<RevisionId, Slot> slots = new HashMap<>();
   private boolean draining;
 
   /// @param changed told after each change; must not call back
-  Instances(InstantSource clock, Runnable changed) {
+  Instances(InstantSource clock, Runnable changed, HostTier host) {
     this.clock = clock;
     this.changed = changed;
+    this.host = host;
   }
 
   /// Runs `action` on the slot of a revision, made when there is none.
@@ -250,7 +253,7 @@ final class Instances {
     return new InstanceStatus(
         slot.revision.id(),
         resident == null ? declaredKind(slot.revision) : resident.kind(),
-        slot.tier,
+        tier(slot),
         slot.pinned,
         load.running(),
         waiting,
@@ -268,6 +271,14 @@ final class Instances {
         resident == null ? 0 : resident.workers(),
         resident == null ? null : resident.profile(),
         load.headroom() == null ? null : load.headroom().toMillis());
+  }
+
+  /// What has left the device may still be in the host's memory, and what was there may have gone.
+  synchronized Tier tier(Slot slot) {
+    return switch (slot.tier) {
+      case REMOTE, DEVICE, READY -> slot.tier;
+      case DISK, HOST -> host.has(slot.files, slot.tier == Tier.HOST) ? Tier.HOST : Tier.DISK;
+    };
   }
 
   private static Model.@Nullable Kind declaredKind(Revision revision) {

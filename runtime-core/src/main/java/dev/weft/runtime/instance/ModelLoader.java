@@ -29,8 +29,8 @@ import dev.weft.runtime.tokenizer.Tokenizer;
 import dev.weft.runtime.tokenizer.TokenizerSource;
 import dev.weft.runtime.tokenizer.Tokenizers;
 import dev.weft.runtime.tokenizer.template.ChatTemplates;
+import dev.weft.runtime.weights.SourceFile;
 import dev.weft.runtime.weights.Weights;
-import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -165,16 +165,15 @@ final class ModelLoader implements AutoCloseable {
     tokenizerThreads.close();
   }
 
-  /// Reads every weight once, so that the page cache has it.
-  void touch(Path path) {
+  /// Brings weights into the host's memory, and returns the files that they are from.
+  List<SourceFile> toHost(Path path) {
     try (ModelPackage files = ModelFiles.open(path)) {
-      Weights weights = files.weights();
-      for (String name : weights.names()) {
-        MemorySegment data = weights.tensor(name).data();
-        if (data.isMapped()) {
-          data.load();
-        }
+      if (!backend.hostTier().bring(files.spec(), files.weights())) {
+        throw LoadException.refused(
+            Rejection.Code.NO_MEMORY_NOW,
+            "the host's memory has no room for the weights beside those that are on their way");
       }
+      return files.weights().files();
     }
   }
 

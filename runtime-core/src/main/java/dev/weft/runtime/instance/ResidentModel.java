@@ -13,8 +13,10 @@ import dev.weft.runtime.memory.KvShare;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.ModelPackage;
 import dev.weft.runtime.tokenizer.Tokenizer;
+import dev.weft.runtime.weights.SourceFile;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
@@ -95,6 +97,11 @@ final class ResidentModel implements Resident {
   /// What adapters are checked against; empty for an encoder.
   Optional<DecoderSpec> decoderSpec() {
     return parts.files().spec() instanceof DecoderSpec spec ? Optional.of(spec) : Optional.empty();
+  }
+
+  /// What its weights are from.
+  List<SourceFile> files() {
+    return parts.files().weights().files();
   }
 
   @Override

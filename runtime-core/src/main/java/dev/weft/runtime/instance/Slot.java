@@ -5,7 +5,9 @@ import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress;
 import dev.weft.functions.instance.Tier;
+import dev.weft.runtime.weights.SourceFile;
 import java.time.Instant;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +23,9 @@ final class Slot {
   Instant lastUsedAt;
   @Nullable LoadProgress progress;
   @Nullable Failure failure;
+
+  /// What the weights were read from, once they have been; empty while that is not known.
+  List<SourceFile> files = List.of();
 
   /// The model in the device's memory, at the tiers DEVICE and READY.
   @Nullable Resident resident;

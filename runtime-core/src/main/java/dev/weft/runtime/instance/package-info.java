@@ -2,7 +2,7 @@
 /// compiled and put to work; idle instances make room for others, least recently used first.
 ///
 /// ```
-///   REMOTE --fetch--> DISK --read--> HOST        (prewarm only)
+///   REMOTE --fetch--> DISK --read--> HOST        (prewarm, and what devices keep of loads)
 ///                      |
 ///                      +--open, reserve, compile--> DEVICE --add to the engine--> READY
 ///                      ^                                                            |

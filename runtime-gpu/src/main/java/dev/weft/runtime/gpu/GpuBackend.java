@@ -6,23 +6,30 @@ import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.DecoderMemory;
 import dev.weft.runtime.backend.EncoderExecutable;
+import dev.weft.runtime.backend.HostTier;
 import dev.weft.runtime.backend.UnsupportedModelException;
 import dev.weft.runtime.gpu.cuda.CudaDriver;
 import dev.weft.runtime.gpu.cuda.CudaException;
+import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.gpu.kernels.KernelCompiler;
 import dev.weft.runtime.gpu.memory.CudaChunkMemory;
+import dev.weft.runtime.gpu.memory.HostImages;
 import dev.weft.runtime.memory.ChunkMemory;
 import dev.weft.runtime.memory.Scratch;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.ModelSpec;
+import dev.weft.runtime.weights.SourceFile;
 import dev.weft.runtime.weights.Weights;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// Runs decoders on one NVIDIA GPU, with kernels of its own.
 ///
@@ -40,18 +47,30 @@ public final class GpuBackend implements Backend {
   private static final int MOST_HEAD_SIZE = 512;
 
   private final GpuDevice device;
+  private final HostImages images;
 
   /// All that were opened, closed ones among them.
   private final List<CudaChunkMemory> memories = new CopyOnWriteArrayList<>();
+
+  /// Opens a GPU that keeps no weights in the host's memory.
+  public GpuBackend(
+      CudaDriver driver, int index, KernelCompiler compiler, Consumer<CudaException> onLost) {
+    this(driver, index, compiler, onLost, HostMemoryLimit.NONE);
+  }
 
   /// Opens a GPU.
   ///
   /// @param index in the driver's order
   /// @param onLost told, by the thread that found out, when the device can no longer be used by
   ///   this process, which has to end
-  public GpuBackend(
-      CudaDriver driver, int index, KernelCompiler compiler, Consumer<CudaException> onLost) {
+  GpuBackend(
+      CudaDriver driver,
+      int index,
+      KernelCompiler compiler,
+      Consumer<CudaException> onLost,
+      HostMemoryLimit memory) {
     device = new GpuDevice(driver, index, compiler, onLost);
+    images = new HostImages(device.context(), memory.bytes(), memory.slabBytes());
   }
 
   @Override
@@ -120,6 +139,11 @@ public final class GpuBackend implements Backend {
         "this GPU runtime runs no encoders yet; a CPU runtime does");
   }
 
+  /// Weights that are kept in the host's memory.
+  HostImages images() {
+    return images;
+  }
+
   /// Bytes of the device's memory that nobody has.
   long freeBytes() {
     device.context().bind();
@@ -138,8 +162,13 @@ public final class GpuBackend implements Backend {
   public DecoderExecutable compile(
       DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory) {
     requireSupported(spec, options);
+    return watched(() -> compiled(spec, weights, options, memory));
+  }
+
+  /// Tells of a device that is lost, wherever that shows.
+  private <T> T watched(Supplier<T> work) {
     try {
-      return compiled(spec, weights, options, memory);
+      return work.get();
     } catch (CudaException e) {
       device.failed(e);
       throw e;
@@ -171,10 +200,89 @@ public final class GpuBackend implements Backend {
     }
   }
 
+  /// By way of an image of them that stays in the host's memory, where there is room for one.
   private GpuWeights load(DecoderSpec spec, Weights weights, DeviceBuffer buffer) {
-    try (var copier = new WeightLayout.Copier(device, buffer)) {
-      return GpuWeights.lay(spec, WeightLayout.copying(weights, copier));
+    List<SourceFile> files = weights.files();
+    if (!files.isEmpty()) {
+      Optional<HostImages.Image> opened = open(files, buffer.byteSize());
+      if (opened.isPresent()) {
+        try (HostImages.Image image = opened.get()) {
+          return image.whole()
+              ? copied(spec, weights, image, buffer)
+              : filled(spec, weights, image, buffer);
+        }
+      }
     }
+    try (var staged = new StagedWeights(device, buffer)) {
+      return GpuWeights.lay(spec, new WeightLayout(weights, buffer, staged));
+    }
+  }
+
+  private Optional<HostImages.Image> open(List<SourceFile> files, long bytes) {
+    try {
+      return images.open(files, bytes);
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  private static IllegalStateException interrupted(InterruptedException e) {
+    Thread.currentThread().interrupt();
+    return new IllegalStateException("interrupted while weights were read", e);
+  }
+
+  private GpuWeights copied(
+      DecoderSpec spec, Weights weights, HostImages.Image image, DeviceBuffer buffer) {
+    try (var stream = new CudaStream(device.context())) {
+      image.copy(stream, buffer.address(), buffer.byteSize());
+      stream.synchronize();
+    }
+    return GpuWeights.lay(spec, new WeightLayout(weights, buffer, null));
+  }
+
+  private GpuWeights filled(
+      DecoderSpec spec, Weights weights, HostImages.Image image, @Nullable DeviceBuffer buffer) {
+    try (var sink = new ImagedWeights(device, image, buffer)) {
+      GpuWeights laid = GpuWeights.lay(spec, new WeightLayout(weights, buffer, sink));
+      sink.finish();
+      return laid;
+    } catch (InterruptedException e) {
+      throw interrupted(e);
+    }
+  }
+
+  @Override
+  public HostTier hostTier() {
+    return new HostTier() {
+      @Override
+      public boolean bring(ModelSpec spec, Weights weights) {
+        return switch (spec) {
+          case DecoderSpec decoder -> watched(() -> bringImage(decoder, weights));
+          case EncoderSpec _ -> throw noEncoders();
+        };
+      }
+
+      @Override
+      public boolean has(List<SourceFile> files, boolean brought) {
+        return files.isEmpty() ? brought : images.has(files);
+      }
+    };
+  }
+
+  private boolean bringImage(DecoderSpec spec, Weights weights) {
+    if (weights.files().isEmpty()) {
+      return HostTier.OF_FILES.bring(spec, weights);
+    }
+    device.context().bind();
+    Optional<HostImages.Image> opened = open(weights.files(), weightBytes(spec, weights));
+    if (opened.isPresent()) {
+      try (HostImages.Image image = opened.get()) {
+        if (!image.whole()) {
+          filled(spec, weights, image, null);
+        }
+      }
+    }
+    return opened.isPresent();
   }
 
   @Override
@@ -185,6 +293,7 @@ public final class GpuBackend implements Backend {
 
   @Override
   public void close() {
+    images.close();
     device.close();
   }
 }

@@ -48,7 +48,8 @@ public final class Main {
             driver,
             index,
             new CachedKernels(options.home().resolve("cache/kernels"), () -> nvrtc),
-            lost -> RuntimeProcess.deviceLost(options, "lost its GPU: " + lost.getMessage()));
+            lost -> RuntimeProcess.deviceLost(options, "lost its GPU: " + lost.getMessage()),
+            HostMemoryLimit.of(environment));
     return new RuntimeProcess.Opened(backend, (long) (CAPACITY_SHARE * backend.freeBytes()));
   }
 }

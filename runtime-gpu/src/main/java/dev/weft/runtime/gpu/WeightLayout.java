@@ -1,11 +1,7 @@
 package dev.weft.runtime.gpu;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
-
 import dev.weft.runtime.gpu.GpuMatrix.Projection;
-import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.gpu.cuda.DeviceBuffer;
-import dev.weft.runtime.gpu.cuda.PinnedBuffer;
 import dev.weft.runtime.tensor.Dequantizer;
 import dev.weft.runtime.tensor.Shape;
 import dev.weft.runtime.tensor.Tensor;
@@ -19,29 +15,29 @@ import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/// Gives each tensor of a model its place in one buffer, and copies it there; without a buffer it
-/// only counts. Rows are kept as the file has them.
+/// Gives each tensor of a model its place in one buffer, and what lies there to a sink; without one
+/// it reads no tensor. Rows are kept as the file has them.
 final class WeightLayout {
   /// Places begin at a multiple of this, so that vectors of 16 bytes can be read.
   private static final long ALIGNMENT = 256;
 
   private final Weights weights;
-  private final @Nullable Copier copier;
+  private final @Nullable DeviceBuffer buffer;
+  private final @Nullable WeightSink sink;
   private long end;
 
-  private WeightLayout(Weights weights, @Nullable Copier copier) {
+  /// @param buffer in which the places are; `null` where only their number of bytes matters, or
+  ///   what lies there
+  /// @param sink `null` where it lies there already
+  WeightLayout(Weights weights, @Nullable DeviceBuffer buffer, @Nullable WeightSink sink) {
     this.weights = weights;
-    this.copier = copier;
+    this.buffer = buffer;
+    this.sink = sink;
   }
 
   /// One that counts.
   static WeightLayout counting(Weights weights) {
-    return new WeightLayout(weights, null);
-  }
-
-  /// One that copies.
-  static WeightLayout copying(Weights weights, Copier copier) {
-    return new WeightLayout(weights, copier);
+    return new WeightLayout(weights, null, null);
   }
 
   /// Bytes up to here.
@@ -49,9 +45,9 @@ final class WeightLayout {
     return end;
   }
 
-  /// What is copied into, if anything is.
+  /// In which the places are, if they are anywhere.
   @Nullable DeviceBuffer buffer() {
-    return copier == null ? null : copier.buffer;
+    return buffer;
   }
 
   /// A matrix whose rows are looked up or multiplied with.
@@ -81,7 +77,10 @@ final class WeightLayout {
   private GpuMatrix matrix(List<Tensor> run, int outputs, int inputs) {
     long address = place();
     for (Tensor tensor : run) {
-      put(tensor.data());
+      if (sink != null) {
+        sink.file(tensor.data(), end);
+      }
+      end += tensor.data().byteSize();
     }
     return new GpuMatrix(
         address, run.getFirst().dtype(), outputs, inputs, bias(run, outputs).orElse(0L));
@@ -89,23 +88,46 @@ final class WeightLayout {
 
   /// The biases of matrices that became one, zeros for those without.
   private Optional<Long> bias(List<Tensor> run, int outputs) {
+    if (run.stream().noneMatch(this::hasBias)) {
+      return Optional.empty();
+    }
+    if (sink == null) {
+      return Optional.of(space(outputs * (long) Float.BYTES));
+    }
     float[] all = new float[outputs];
-    boolean any = false;
     int from = 0;
     for (Tensor tensor : run) {
       int count = Math.toIntExact(tensor.shape().dimension(0));
-      String name = tensor.name().replaceFirst("\\.weight$", ".bias");
-      if (!name.equals(tensor.name()) && weights.find(name).isPresent()) {
-        System.arraycopy(read(name, count), 0, all, from, count);
-        any = true;
+      if (hasBias(tensor)) {
+        System.arraycopy(read(biasName(tensor), count), 0, all, from, count);
       }
       from += count;
     }
-    return any ? Optional.of(floats(all)) : Optional.empty();
+    return Optional.of(floats(all));
+  }
+
+  private boolean hasBias(Tensor tensor) {
+    String name = biasName(tensor);
+    return !name.equals(tensor.name()) && weights.find(name).isPresent();
+  }
+
+  private static String biasName(Tensor tensor) {
+    return tensor.name().replaceFirst("\\.weight$", ".bias");
+  }
+
+  /// A place for what lies there already.
+  private long space(long bytes) {
+    long address = place();
+    end += bytes;
+    return address;
   }
 
   /// A tensor of one dimension, in float32.
   long vector(String name, int length) {
+    if (sink == null) {
+      checked(weights.tensor(name), Shape.of(length));
+      return space(length * (long) Float.BYTES);
+    }
     return floats(read(name, length));
   }
 
@@ -149,56 +171,13 @@ final class WeightLayout {
 
   private long place() {
     end = Math.ceilDiv(end, ALIGNMENT) * ALIGNMENT;
-    return copier == null ? 0 : copier.buffer.address() + end;
+    return buffer == null ? 0 : buffer.address() + end;
   }
 
   private void put(MemorySegment data) {
-    if (copier != null) {
-      copier.copy(data, end);
+    if (sink != null) {
+      sink.computed(data, end);
     }
     end += data.byteSize();
-  }
-
-  /// Copies files to the device by way of pinned memory, half of which is read into while the other
-  /// half is on its way.
-  static final class Copier implements AutoCloseable {
-    private static final long HALF_BYTES = 8L << 20;
-
-    private final GpuDevice device;
-    private final DeviceBuffer buffer;
-    private final PinnedBuffer pinned;
-    private final CudaStream stream;
-    private int half;
-
-    /// @param buffer that is filled
-    Copier(GpuDevice device, DeviceBuffer buffer) {
-      this.device = device;
-      this.buffer = buffer;
-      pinned = new PinnedBuffer(device.context(), 2 * HALF_BYTES);
-      stream = new CudaStream(device.context());
-    }
-
-    private void copy(MemorySegment data, long to) {
-      for (long done = 0; done < data.byteSize(); done += HALF_BYTES) {
-        long count = Math.min(HALF_BYTES, data.byteSize() - done);
-        MemorySegment part = pinned.segment().asSlice(half * HALF_BYTES, count);
-        // The half before is under way while this one is read.
-        MemorySegment.copy(data, JAVA_BYTE, done, part, JAVA_BYTE, 0, count);
-        stream.synchronize();
-        stream.copyToDevice(part, buffer.address() + to + done);
-        half = 1 - half;
-      }
-    }
-
-    @Override
-    public void close() {
-      device.context().bind();
-      try {
-        stream.synchronize();
-      } finally {
-        stream.close();
-        pinned.close();
-      }
-    }
   }
 }

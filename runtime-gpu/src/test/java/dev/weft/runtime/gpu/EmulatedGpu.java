@@ -48,6 +48,10 @@ public final class EmulatedGpu {
     return new GpuBackend(driver(), 0, _ -> new byte[] {0}, _ -> {});
   }
 
+  static GpuBackend backend(HostMemoryLimit limit) {
+    return new GpuBackend(driver(), 0, _ -> new byte[] {0}, _ -> {}, limit);
+  }
+
   /// A directory that has it as processes look for it, by the name of `libcuda.so.1`.
   static Path directory() {
     return Objects.requireNonNull(Compiled.LIBRARY.getParent());

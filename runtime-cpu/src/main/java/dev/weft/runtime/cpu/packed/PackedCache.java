@@ -19,8 +19,6 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,8 +48,6 @@ public final class PackedCache implements AutoCloseable {
     /// What a cache takes at most unless told otherwise.
     static final long DEFAULT_LIMIT_BYTES = 20L << 30;
 
-    private static final Pattern LIMIT = Pattern.compile("(\\d{1,9})([KMGT])");
-
     /// @param limit `off`, or a number of bytes with K, M, G or T
     public static Optional<Settings> of(Path directory, Optional<String> limit) {
       if (limit.isEmpty()) {
@@ -60,13 +56,8 @@ public final class PackedCache implements AutoCloseable {
       if (limit.get().equals("off")) {
         return Optional.empty();
       }
-      Matcher matcher = LIMIT.matcher(limit.get());
-      if (!matcher.matches()) {
-        throw new IllegalArgumentException(
-            "'%s' is neither off nor a size such as 20G".formatted(limit.get()));
-      }
-      int shift = 10 * ("KMGT".indexOf(matcher.group(2)) + 1);
-      return Optional.of(new Settings(directory, Long.parseLong(matcher.group(1)) << shift));
+      return Optional.of(
+          new Settings(directory, ByteSize.parse("WEFT_CPU_PACKED_CACHE", limit.get())));
     }
   }
 
