@@ -25,10 +25,11 @@ std::map<std::string, Kernel>& kernels() {
 }
 
 namespace {
-constexpr int LANES = 32;
 constexpr int MOST_THREADS = 1024;
 constexpr size_t STACK_BYTES = 128 << 10;
-constexpr int MOST_SHARED_BYTES = 48 << 10;
+// What a block may have without being asked for, and at most.
+constexpr int SHARED_BYTES = 48 << 10;
+constexpr int MOST_SHARED_BYTES = 227 << 10;
 
 struct Fiber {
   void* stack;
@@ -39,7 +40,7 @@ struct Fiber {
 struct Warp {
   int arrived;
   long exchanges;
-  unsigned words[2][LANES];
+  LaneWords words[2][LANES];
 };
 
 Fiber fibers[MOST_THREADS];
@@ -143,11 +144,12 @@ void barrier() {
   }
 }
 
-unsigned exchange(unsigned word, int distance) {
+const LaneWords* share(const unsigned* words, int count) {
   Warp& warp = warps[thread.x / LANES];
-  int lane = thread.x % LANES;
   long mine = warp.exchanges;
-  warp.words[mine & 1][lane] = word;
+  for (int i = 0; i < count; i++) {
+    warp.words[mine & 1][thread.x % LANES][i] = words[i];
+  }
   if (++warp.arrived == LANES) {
     warp.arrived = 0;
     warp.exchanges++;
@@ -156,7 +158,7 @@ unsigned exchange(unsigned word, int distance) {
       runNext();
     }
   }
-  return warp.words[mine & 1][lane ^ distance];
+  return warp.words[mine & 1];
 }
 
 void launch(Kernel* kernel, const unsigned* config, void** parameters) {
@@ -165,8 +167,8 @@ void launch(Kernel* kernel, const unsigned* config, void** parameters) {
   blocks = {(int)config[0], (int)config[1], (int)config[2]};
   threads = {(int)config[3], 1, 1};
   // Filled with what no kernel wrote: not a number.
-  std::vector<unsigned char> memory(config[6] + 16, 0xff);
-  shared = (unsigned char*)(((uintptr_t)memory.data() + 15) / 16 * 16);
+  std::vector<unsigned char> memory(config[6] + 1024, 0xff);
+  shared = (unsigned char*)(((uintptr_t)memory.data() + 1023) / 1024 * 1024);
   for (int z = 0; z < blocks.z; z++) {
     for (int y = 0; y < blocks.y; y++) {
       for (int x = 0; x < blocks.x; x++) {
@@ -281,7 +283,17 @@ API cuModuleGetFunction(emulator::Kernel** function, long, const char* name) {
   *function = &found->second;
   return 0;
 }
-API cuFuncSetAttribute(long, int, int) { return 0; }
+constexpr int MAX_DYNAMIC_SHARED_SIZE_BYTES = 8;
+std::map<emulator::Kernel*, int> sharedBytes;
+
+API cuFuncSetAttribute(emulator::Kernel* kernel, int attribute, int value) {
+  Locked locked(lock);
+  if (attribute != MAX_DYNAMIC_SHARED_SIZE_BYTES || value > emulator::MOST_SHARED_BYTES) {
+    return INVALID_VALUE;
+  }
+  sharedBytes[kernel] = value;
+  return 0;
+}
 
 API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** parameters, void**) {
   Locked locked(lock);
@@ -295,7 +307,8 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
     }
   }
   if (config[1] > 65535 || config[2] > 65535 || config[3] > emulator::MOST_THREADS ||
-      config[3] % 32 != 0 || config[6] > emulator::MOST_SHARED_BYTES) {
+      config[3] % 32 != 0 || 
+      (int)config[6] > std::max(emulator::SHARED_BYTES, sharedBytes[kernel])) {
     return INVALID_VALUE;
   }
   std::vector<unsigned> launch(config, config + 7);

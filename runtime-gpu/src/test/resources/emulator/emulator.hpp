@@ -3,6 +3,7 @@
 // exact in all that has to do with indices, order of operations and rounding.
 #pragma once
 #define WEFT_EMULATED
+#define WARP 32
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -18,6 +19,9 @@ struct uint4 {
 struct alignas(16) float4 {
   float x, y, z, w;
 };
+struct uint2 {
+  unsigned x, y;
+};
 struct float2 {
   float x, y;
 };
@@ -29,8 +33,23 @@ namespace emulator {
 extern Index block, blocks, thread, threads;
 extern unsigned char* shared;
 void barrier();
-// The word of another lane.
-unsigned exchange(unsigned word, int distance);
+// Where the lanes of a warp put what they share, once all have.
+constexpr int LANES = 32;
+constexpr int MOST_SHARED_WORDS = 6;
+using LaneWords = unsigned[MOST_SHARED_WORDS];
+const LaneWords* share(const unsigned* words, int count);
+
+template <typename T>
+T ofLane(const LaneWords* all, int lane) {
+  T value;
+  memcpy(&value, all[lane], sizeof value);
+  return value;
+}
+
+// What lanes share of fragments of `mma.m16n8k16`.
+struct Fragments {
+  unsigned a[4], b[2];
+};
 
 using Kernel = std::function<void(void**)>;
 std::map<std::string, Kernel>& kernels();
@@ -62,6 +81,7 @@ struct Registered {
   static void name(__VA_ARGS__);                                \
   static emulator::Registered registered_##name(#name, &name);  \
   static void name(__VA_ARGS__)
+#define WEFT_KERNEL_BESIDE(threads, blocks, name, ...) WEFT_KERNEL(threads, name, __VA_ARGS__)
 #define WEFT_DYNAMIC_SHARED(name) unsigned char* name = emulator::shared
 
 inline float halfToFloat(unsigned short half) {
@@ -83,20 +103,163 @@ inline float bitsToFloat(unsigned bits) {
   return value;
 }
 
+inline float bfloatToFloat(unsigned short bits) {
+  return bitsToFloat((unsigned)bits << 16);
+}
+
+inline unsigned short floatToBfloat(float value) {
+  unsigned bits;
+  memcpy(&bits, &value, 4);
+  return value != value ? 0x7fff : (unsigned short)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
+
+inline unsigned toBfloats(float first, float second) {
+  return floatToBfloat(first) | (unsigned)floatToBfloat(second) << 16;
+}
+
+inline unsigned toHalves(float first, float second) {
+  return floatToHalf(first) | (unsigned)floatToHalf(second) << 16;
+}
+
+inline float powerOfTwo(float value) {
+  return exp2f(value);
+}
+
+inline float reciprocal(float value) {
+  return 1 / value;
+}
+
 // As the device does, which reads vectors at multiples of their size only.
-inline uint4 streamed(const uint4* from) {
-  if ((uintptr_t)from % 16 != 0) {
+inline void requireAligned(const void* vector) {
+  if ((uintptr_t)vector % 16 != 0) {
     throw std::runtime_error("a vector is not aligned");
   }
+}
+
+inline uint4 streamed(const uint4* from) {
+  requireAligned(from);
   return *from;
 }
 
+inline void copyAhead(void* shared, const void* from, bool there) {
+  requireAligned(shared);
+  requireAligned(from);
+  if (there) {
+    memcpy(shared, from, 16);
+  } else {
+    memset(shared, 0, 16);
+  }
+}
+
+inline void endOfCopies() {}
+template <int LEFT>
+inline void waitForCopies() {}
+inline void letNextBegin() {}
+inline void waitForPrevious() {}
+
+inline void warpBarrier() {
+  emulator::share(nullptr, 0);
+}
+
 inline int intFromOtherLane(int value, int distance) {
-  return (int)emulator::exchange((unsigned)value, distance);
+  auto all = emulator::share((unsigned*)&value, 1);
+  return emulator::ofLane<int>(all, (threadIdx.x % emulator::LANES) ^ distance);
 }
 
 inline float fromOtherLane(float value, int distance) {
-  unsigned word;
-  memcpy(&word, &value, 4);
-  return bitsToFloat(emulator::exchange(word, distance));
+  auto all = emulator::share((unsigned*)&value, 1);
+  return emulator::ofLane<float>(all, (threadIdx.x % emulator::LANES) ^ distance);
 }
+
+inline bool allLanes(bool value) {
+  unsigned word = value;
+  auto all = emulator::share(&word, 1);
+  for (int lane = 0; lane < emulator::LANES; lane++) {
+    value = value && emulator::ofLane<unsigned>(all, lane);
+  }
+  return value;
+}
+
+inline void loadMatrices(unsigned (&to)[4], const unsigned char* row) {
+  int lane = threadIdx.x % emulator::LANES;
+  requireAligned(row);
+  auto all = emulator::share((unsigned*)&row, 2);
+  for (int matrix = 0; matrix < 4; matrix++) {
+    memcpy(&to[matrix],
+           emulator::ofLane<const char*>(all, matrix * 8 + lane / 4) + lane % 4 * 4, 4);
+  }
+}
+
+inline void loadTransposed(unsigned (&to)[4], const unsigned char* row) {
+  int lane = threadIdx.x % emulator::LANES;
+  requireAligned(row);
+  auto all = emulator::share((unsigned*)&row, 2);
+  for (int matrix = 0; matrix < 4; matrix++) {
+    for (int i = 0; i < 2; i++) {
+      memcpy((char*)&to[matrix] + 2 * i,
+             emulator::ofLane<const char*>(all, matrix * 8 + lane % 4 * 2 + i) + lane / 4 * 2, 2);
+    }
+  }
+}
+
+template <typename Value>
+inline void multiplyFragments(float (&sums)[4], const unsigned (&a)[4], unsigned low, unsigned high,
+                              Value value) {
+  int lane = threadIdx.x % emulator::LANES;
+  emulator::Fragments own = {{a[0], a[1], a[2], a[3]}, {low, high}};
+  auto all = (const emulator::Fragments*)emulator::share((unsigned*)&own, 6);
+  for (int i = 0; i < 4; i++) {
+    int row = lane / 4 + i / 2 * 8;
+    int column = lane % 4 * 2 + i % 2;
+    double sum = sums[i];
+    for (int k = 0; k < 16; k++) {
+      unsigned left = all[row % 8 * 4 + k % 8 / 2].a[row / 8 + k / 8 * 2] >> k % 2 * 16;
+      unsigned right = all[column * 4 + k % 8 / 2].b[k / 8] >> k % 2 * 16;
+      sum += (double)value((unsigned short)left) * value((unsigned short)right);
+    }
+    sums[i] = (float)sum;
+  }
+}
+
+inline void multiplyBfloats(float (&sums)[4], const unsigned (&a)[4], unsigned low, unsigned high) {
+  multiplyFragments(sums, a, low, high, bfloatToFloat);
+}
+
+inline void multiplyHalves(float (&sums)[4], const unsigned (&a)[4], unsigned low, unsigned high) {
+  multiplyFragments(sums, a, low, high, halfToFloat);
+}
+
+// A matrix in shared memory as `wgmma` is told of it: where it begins, in sixteens.
+inline unsigned long long matrixAt(const unsigned char* shared) {
+  return (unsigned long long)shared >> 4;
+}
+
+// Element k of a row of 128 bytes, whose chunks changed places.
+inline float wideElement(unsigned long long matrix, int row, int k) {
+  uintptr_t at = (uintptr_t)(matrix << 4) + row * 128 + k * 2;
+  unsigned short bits;
+  memcpy(&bits, (const void*)(at ^ (at >> 7 & 7) << 4), 2);
+  return bfloatToFloat(bits);
+}
+
+template <int TILES>
+inline void multiplyWide(float (&sums)[TILES][4], unsigned long long a, unsigned long long b) {
+  int lane = threadIdx.x % emulator::LANES;
+  int warp = threadIdx.x / emulator::LANES % 4;
+  for (int tile = 0; tile < TILES; tile++) {
+    for (int i = 0; i < 4; i++) {
+      double sum = sums[tile][i];
+      for (int k = 0; k < 16; k++) {
+        sum += (double)wideElement(a, warp * 16 + lane / 4 + i / 2 * 8, k) *
+               wideElement(b, tile * 8 + lane % 4 * 2 + i % 2, k);
+      }
+      sums[tile][i] = (float)sum;
+    }
+  }
+}
+
+inline void showToTensorCores() {}
+inline void beginWide() {}
+inline void endWide() {}
+template <int LEFT>
+inline void waitForWide() {}

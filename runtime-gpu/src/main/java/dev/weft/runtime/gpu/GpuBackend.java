@@ -13,6 +13,7 @@ import dev.weft.runtime.gpu.cuda.CudaException;
 import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.gpu.kernels.KernelCompiler;
+import dev.weft.runtime.gpu.kernels.KernelUnit;
 import dev.weft.runtime.gpu.memory.CudaChunkMemory;
 import dev.weft.runtime.gpu.memory.HostImages;
 import dev.weft.runtime.memory.ChunkMemory;
@@ -33,9 +34,10 @@ import org.jspecify.annotations.Nullable;
 
 /// Runs decoders on one NVIDIA GPU, with kernels of its own.
 ///
-/// Weights keep their files' bit width and are decoded where they are multiplied; activations are
-/// float32, KV is float16. **A row's result does not depend on its batch or its chunk**: every sum
-/// has one order, whatever runs beside it.
+/// Weights keep their files' bit width and are decoded where they are multiplied: those of float32
+/// with float32, all others as bfloat16 with activations in bfloat16, summed in float32; KV is
+/// float16. **A row's result does not depend on its batch or its chunk**: every sum has one order,
+/// whatever runs beside it.
 public final class GpuBackend implements Backend {
   private static final Set<Quantization> QUANTIZATIONS =
       Set.copyOf(EnumSet.of(Quantization.NONE, Quantization.AUTO));
@@ -43,8 +45,8 @@ public final class GpuBackend implements Backend {
   /// What kernels read at once.
   private static final int UNIT = 8;
 
-  /// The most that a block of the attention kernel has shared memory for.
-  private static final int MOST_HEAD_SIZE = 512;
+  /// `NORM_FOURS` of `decoder.cuh` times its threads.
+  private static final int MOST_HIDDEN_SIZE = 16_384;
 
   private final GpuDevice device;
   private final HostImages images;
@@ -120,10 +122,14 @@ public final class GpuBackend implements Backend {
     requireUnits("hidden size", spec.hiddenSize());
     requireUnits("intermediate size", spec.intermediateSize());
     requireUnits("head size", spec.headSize());
-    if (spec.headSize() > MOST_HEAD_SIZE) {
+    requireAtMost("head size", spec.headSize(), KernelUnit.mostHeadSize());
+    requireAtMost("hidden size", spec.hiddenSize(), MOST_HIDDEN_SIZE);
+  }
+
+  private static void requireAtMost(String what, int size, int most) {
+    if (size > most) {
       throw new UnsupportedModelException(
-          "heads of %d elements; this GPU runtime can do up to %d"
-              .formatted(spec.headSize(), MOST_HEAD_SIZE));
+          "a %s of %d; this GPU runtime can do up to %d".formatted(what, size, most));
     }
   }
 

@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
 /// [PendingStep#await]. What is sampled is chosen on the host, but for the largest logit, which is
 /// all that comes back where nothing else is asked for.
 final class GpuDecoder implements DecoderExecutable {
-  /// Up to so many rows, each split of a row's tokens has a block of its own.
-  static final int FEW_ROWS = 16;
+  /// Steps of up to so many rows are kept as graphs.
+  private static final int GRAPH_ROWS = 256;
 
   private final DecoderSpec spec;
   private final CompileOptions options;
@@ -56,7 +56,9 @@ final class GpuDecoder implements DecoderExecutable {
     this.memory = memory;
     CudaContext context = device.context();
     try {
-      tables = new StepTables(context, options, kv, memory.kv().address());
+      tables =
+          new StepTables(
+              context, options, kv, memory.kv().address(), AttentionWork.tileTokens(spec));
       try {
         outputs = new StepOutputs(device, spec, options);
       } catch (RuntimeException | Error e) {
@@ -69,23 +71,6 @@ final class GpuDecoder implements DecoderExecutable {
     }
     kernels = new DecoderKernels(spec, device, weights, kv, tables, arena);
     graphs = new StepGraphs(device.stream());
-  }
-
-  /// What a step of so many rows computes in, when sequences may be as long as the context.
-  private static ScratchLayout scratch(DecoderSpec spec, CompileOptions options, int rows) {
-    int logitRows = Math.min(rows, options.maxSequences());
-    return new ScratchLayout(
-        spec, rows, logitRows, splits(rows, options.contextLength(), options.contextLength()));
-  }
-
-  /// Rounded up to a power of two, so that a step seldom has another shape than the one before.
-  private static int splits(int rows, int longest, int contextLength) {
-    int splits = Math.ceilDiv(longest, ScratchLayout.SPLIT_TOKENS);
-    if (rows > FEW_ROWS || splits <= 1) {
-      return 0;
-    }
-    int rounded = Integer.highestOneBit(splits - 1) << 1;
-    return Math.min(rounded, Math.ceilDiv(contextLength, ScratchLayout.SPLIT_TOKENS));
   }
 
   @Override
@@ -110,8 +95,14 @@ final class GpuDecoder implements DecoderExecutable {
   static long scratchBytes(DecoderSpec spec, CompileOptions options, int rows) {
     int rounded = Integer.highestOneBit(Math.max(1, rows - 1)) << 1;
     int most = Math.min(options.maxBatchTokens(), Math.max(rows, rounded));
-    long few = scratch(spec, options, Math.min(most, FEW_ROWS)).byteSize();
-    return Math.max(few, scratch(spec, options, most).byteSize());
+    // Of fewer rows, more sums may be kept.
+    int sliced = Math.min(most, InputSlices.MOST_ROWS);
+    return Math.max(fixedBytes(spec, options, sliced), fixedBytes(spec, options, most))
+        + AttentionWork.mostPartialBytes(spec, most, options.contextLength());
+  }
+
+  private static long fixedBytes(DecoderSpec spec, CompileOptions options, int rows) {
+    return new ScratchLayout(spec, rows, Math.min(rows, options.maxSequences()), 0, 0).byteSize();
   }
 
   @Override
@@ -156,12 +147,14 @@ final class GpuDecoder implements DecoderExecutable {
     tables.fill(batch);
     tables.copy(stream);
     int rows = tables.rowCount();
+    int singles = tables.singleCount();
     var scratch =
         new ScratchLayout(
             spec,
             rows,
             tables.logitRowCount(),
-            splits(rows, tables.longest(), options.contextLength()));
+            singles,
+            AttentionWork.units(spec, singles, tables.longest()));
     long logits = scratch.logitRows() > 0 ? outputs.place(scratch, at) : 0;
     Runnable work =
         () -> {
@@ -170,7 +163,8 @@ final class GpuDecoder implements DecoderExecutable {
             kernels.logits(scratch, at, logits);
           }
         };
-    if (rows <= FEW_ROWS && scratch.logitRows() <= options.maxSequences()) {
+    boolean fits = scratch.logitRows() <= options.maxSequences();
+    if (rows <= GRAPH_ROWS && tables.tileCount() == 0 && fits) {
       graphs.launch(new StepGraphs.Shape(scratch, at, logits), work);
     } else {
       work.run();

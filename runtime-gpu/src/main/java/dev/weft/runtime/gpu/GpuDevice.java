@@ -9,18 +9,28 @@ import dev.weft.runtime.gpu.cuda.CudaModule;
 import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.gpu.kernels.KernelCompiler;
 import dev.weft.runtime.gpu.kernels.KernelSource;
+import dev.weft.runtime.gpu.kernels.KernelUnit;
+import java.util.Collection;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 
 /// One GPU with its kernels, and the stream that all steps are submitted to.
 final class GpuDevice implements AutoCloseable {
-  /// Of what kernels use: 16-byte loads that stay out of the first-level cache, and more.
+  /// Of what kernels use: tensor cores for bfloat16, copies to shared memory, and more.
   private static final int LEAST_CAPABILITY = 80;
+
+  /// From here on, kernels can begin before the one in front has ended.
+  private static final int EARLY_CAPABILITY = 90;
 
   private final CudaContext context;
   private final CudaStream stream;
-  private final CudaModule module;
+  private final KernelCompiler compiler;
+  private final String architecture;
+  private final boolean startsEarly;
+  private final Map<KernelUnit, CudaModule> modules = new ConcurrentHashMap<>();
   private final Map<String, CudaKernel> kernels = new ConcurrentHashMap<>();
   private final Consumer<CudaException> onLost;
   private final String name;
@@ -30,6 +40,7 @@ final class GpuDevice implements AutoCloseable {
   /// @param onLost told when the device can no longer be used by this process
   GpuDevice(CudaDriver driver, int index, KernelCompiler compiler, Consumer<CudaException> onLost) {
     this.onLost = onLost;
+    this.compiler = compiler;
     context = new CudaContext(driver, index);
     try {
       int capability = context.capability();
@@ -41,7 +52,8 @@ final class GpuDevice implements AutoCloseable {
       }
       name = context.deviceName();
       multiprocessors = context.multiprocessors();
-      module = new CudaModule(context, compiler.compile(KernelSource.architecture(capability)));
+      architecture = KernelSource.architecture(capability);
+      startsEarly = capability >= EARLY_CAPABILITY;
       stream = new CudaStream(context);
     } catch (RuntimeException | Error e) {
       context.close();
@@ -65,8 +77,34 @@ final class GpuDevice implements AutoCloseable {
     return stream;
   }
 
-  CudaKernel kernel(String kernelName) {
-    return kernels.computeIfAbsent(kernelName, module::kernel);
+  /// Whether kernels can begin before the one in front has ended.
+  boolean startsEarly() {
+    return startsEarly;
+  }
+
+  /// Whether it runs wide products.
+  boolean runsWide() {
+    return KernelUnit.wide().getFirst().compilesFor(architecture);
+  }
+
+  /// Compiles units, all at once, and loads them: what has not been asked for here is compiled when
+  /// its first kernel is.
+  void load(Collection<KernelUnit> units) {
+    Map<KernelUnit, byte[]> compiled = new ConcurrentHashMap<>();
+    units.parallelStream()
+        .filter(unit -> !modules.containsKey(unit))
+        .forEach(unit -> compiled.put(unit, compiler.compile(unit, architecture)));
+    compiled.forEach(
+        (unit, cubin) -> modules.computeIfAbsent(unit, _ -> new CudaModule(context, cubin)));
+  }
+
+  CudaKernel kernel(KernelUnit unit, String kernelName) {
+    return kernels.computeIfAbsent(
+        kernelName,
+        known -> {
+          load(List.of(unit));
+          return Objects.requireNonNull(modules.get(unit)).kernel(known);
+        });
   }
 
   /// Tells of an error after which no call succeeds any more; any other is the caller's alone.
@@ -80,7 +118,7 @@ final class GpuDevice implements AutoCloseable {
   public void close() {
     context.bind();
     stream.close();
-    module.close();
+    modules.values().forEach(CudaModule::close);
     context.close();
   }
 }

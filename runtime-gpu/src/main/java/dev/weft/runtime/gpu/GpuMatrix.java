@@ -12,6 +12,11 @@ record GpuMatrix(long address, DType type, int outputs, int inputs, long bias) {
     return type.byteSize(inputs);
   }
 
+  /// Whether rows of activations are taken in float32; else in bfloat16.
+  boolean exact() {
+    return type == DType.F32;
+  }
+
   /// How kernels of this type are named.
   static String suffix(DType type) {
     return type.name().toLowerCase(Locale.ROOT);
@@ -26,6 +31,20 @@ record GpuMatrix(long address, DType type, int outputs, int inputs, long bias) {
 
     int outputs() {
       return parts.stream().mapToInt(GpuMatrix::outputs).sum();
+    }
+
+    int inputs() {
+      return parts.getFirst().inputs();
+    }
+
+    /// Whether any part takes float32.
+    boolean exact() {
+      return parts.stream().anyMatch(GpuMatrix::exact);
+    }
+
+    /// Whether any part takes bfloat16.
+    boolean rounded() {
+      return !parts.stream().allMatch(GpuMatrix::exact);
     }
   }
 }

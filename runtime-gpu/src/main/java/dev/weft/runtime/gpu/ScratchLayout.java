@@ -4,11 +4,12 @@ import dev.weft.runtime.model.DecoderSpec;
 
 /// What a step computes in, for so many rows and rows of logits: offsets of its parts in bytes.
 ///
-/// @param splits for how many splits of a row's tokens there is room, where each has a block of its
-///   own; 0 where a row's splits are computed by one
-record ScratchLayout(DecoderSpec spec, int rows, int logitRows, int splits) {
-  /// Tokens of a split: `SPLIT` of `attention.cuh`.
-  static final int SPLIT_TOKENS = 256;
+/// @param singles rows that are attended to one by one
+/// @param units for how many units of a row's tokens there is room, where each has a warp of its
+///   own; 0 where a row's units are computed one after the other
+record ScratchLayout(DecoderSpec spec, int rows, int logitRows, int singles, int units) {
+  /// Tokens of a unit: `UNIT_TOKENS` of `attention.cuh`.
+  static final int UNIT_TOKENS = 64;
 
   private static final long ALIGNMENT = 256;
 
@@ -16,55 +17,99 @@ record ScratchLayout(DecoderSpec spec, int rows, int logitRows, int splits) {
     return 0;
   }
 
+  /// In float32, as far as anything wants it so; also below.
   long normalized() {
     return after(residual(), (long) rows * spec.hiddenSize());
   }
 
-  long queryKeyValue() {
+  /// In bfloat16.
+  long roundedNormalized() {
     return after(normalized(), (long) rows * spec.hiddenSize());
   }
 
+  long queryKeyValue() {
+    return after(roundedNormalized(), halves((long) rows * spec.hiddenSize()));
+  }
+
+  int queryKeyValueSlices() {
+    return InputSlices.kept(spec.queryWidth() + 2 * spec.kvWidth(), spec.hiddenSize(), rows);
+  }
+
+  /// In float16.
   long queries() {
-    return after(queryKeyValue(), rows * (spec.queryWidth() + 2L * spec.kvWidth()));
+    long row = spec.queryWidth() + 2L * spec.kvWidth();
+    return after(queryKeyValue(), rows * row * queryKeyValueSlices());
   }
 
   long attended() {
-    return after(queries(), (long) rows * spec.queryWidth());
+    return after(queries(), halves((long) rows * spec.queryWidth()));
+  }
+
+  long roundedAttended() {
+    return after(attended(), (long) rows * spec.queryWidth());
+  }
+
+  /// What attention gave, and later the feed-forward part.
+  long added() {
+    return after(roundedAttended(), halves((long) rows * spec.queryWidth()));
+  }
+
+  int attentionSlices() {
+    return InputSlices.kept(spec.hiddenSize(), spec.queryWidth(), rows);
+  }
+
+  int feedForwardSlices() {
+    return InputSlices.kept(spec.hiddenSize(), spec.intermediateSize(), rows);
   }
 
   long gateUp() {
-    return after(attended(), (long) rows * spec.queryWidth());
+    long slices = Math.max(attentionSlices(), feedForwardSlices());
+    return after(added(), slices * rows * spec.hiddenSize());
   }
 
   long activated() {
     return after(gateUp(), 2L * rows * spec.intermediateSize());
   }
 
-  long turns() {
+  long roundedActivated() {
     return after(activated(), (long) rows * spec.intermediateSize());
   }
 
-  long partials() {
-    return after(turns(), (long) rows * spec.rope().dimensions());
+  long turns() {
+    return after(roundedActivated(), halves((long) rows * spec.intermediateSize()));
   }
 
   long outputs() {
-    long part = spec.headSize() + 2L;
-    return after(partials(), (long) rows * spec.headCount() * splits * part);
+    return after(turns(), (long) rows * spec.rope().dimensions());
   }
 
-  long largest() {
+  long roundedOutputs() {
     return after(outputs(), (long) rows * spec.hiddenSize());
   }
 
-  /// At the end, so that they may as well lie elsewhere: nothing before depends on how many there
-  /// are.
-  long logits() {
+  long largest() {
+    return after(roundedOutputs(), halves((long) rows * spec.hiddenSize()));
+  }
+
+  long partials() {
     return after(largest(), rows);
+  }
+
+  /// At the end, so that they may as well lie elsewhere.
+  long logits() {
+    return partials() + partialBytes(spec, singles, units);
   }
 
   long byteSize() {
     return after(logits(), (long) logitRows * spec.vocabularySize());
+  }
+
+  static long partialBytes(DecoderSpec spec, int singles, int units) {
+    return after(0, (long) singles * spec.headCount() * units * (spec.headSize() + 2));
+  }
+
+  private static long halves(long count) {
+    return Math.ceilDiv(count, 2L);
   }
 
   private static long after(long offset, long words) {

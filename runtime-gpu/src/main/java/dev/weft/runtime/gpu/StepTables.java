@@ -12,8 +12,9 @@ import dev.weft.runtime.gpu.cuda.PinnedBuffer;
 import java.lang.foreign.MemorySegment;
 
 /// What kernels are told about a step: of each row its token, position and sequence; of each
-/// sequence its blocks; which rows need logits. Written in pinned memory, and copied to the device
-/// in one go; each array is at the same place in every step.
+/// sequence its blocks; which rows need logits; which are attended to alone, and which in tiles.
+/// Written in pinned memory, and copied to the device in one go; each array is at the same place in
+/// every step.
 final class StepTables implements AutoCloseable {
   private final GpuKvLayout layout;
   private final long kvAddress;
@@ -22,22 +23,36 @@ final class StepTables implements AutoCloseable {
   private final long positions;
   private final long sequences;
   private final long logitRows;
+  private final long singles;
+  private final long tiles;
   private final long firstBlocks;
   private final long blocks;
+  private final int tileTokens;
   private int rowCount;
   private int logitRowCount;
+  private int singleCount;
+  private int tileCount;
   private int longest;
   private long end;
 
   /// @param kvAddress where the first block lies
-  StepTables(CudaContext context, CompileOptions options, GpuKvLayout layout, long kvAddress) {
+  /// @param tileTokens of a tile at most
+  StepTables(
+      CudaContext context,
+      CompileOptions options,
+      GpuKvLayout layout,
+      long kvAddress,
+      int tileTokens) {
     this.layout = layout;
+    this.tileTokens = tileTokens;
     this.kvAddress = kvAddress;
     long rows = (long) options.maxBatchTokens() * Integer.BYTES;
     positions = rows;
     sequences = 2 * rows;
     logitRows = 3 * rows;
-    firstBlocks = 4 * rows;
+    singles = 4 * rows;
+    tiles = 5 * rows;
+    firstBlocks = 7 * rows;
     blocks = Math.ceilDiv(firstBlocks + (long) options.maxSequences() * Integer.BYTES, 16L) * 16L;
     long most = (long) options.maxSequences() * layout.layout().blocksFor(options.contextLength());
     long bytes = blocks + most * Long.BYTES;
@@ -55,11 +70,14 @@ final class StepTables implements AutoCloseable {
     MemorySegment to = pinned.segment();
     rowCount = 0;
     logitRowCount = 0;
+    singleCount = 0;
+    tileCount = 0;
     longest = 0;
     int sequence = 0;
     int block = 0;
     for (StepBatch.Entry entry : batch.entries()) {
       int[] tokens = entry.tokens();
+      divide(to, tokens.length);
       to.set(JAVA_INT, firstBlocks + sequence * 4L, block);
       for (int i = 0; i < tokens.length; i++, rowCount++) {
         to.set(JAVA_INT, rowCount * 4L, tokens[i]);
@@ -80,6 +98,20 @@ final class StepTables implements AutoCloseable {
     end = blocks + block * 8L;
   }
 
+  /// Says how the next rows, a sequence's, are attended to.
+  private void divide(MemorySegment to, int rows) {
+    if (rows < AttentionWork.LEAST_TILE_TOKENS) {
+      for (int i = 0; i < rows; i++) {
+        to.set(JAVA_INT, singles + singleCount++ * 4L, rowCount + i);
+      }
+      return;
+    }
+    for (int i = 0; i < rows; i += tileTokens, tileCount++) {
+      to.set(JAVA_INT, tiles + tileCount * 8L, rowCount + i);
+      to.set(JAVA_INT, tiles + tileCount * 8L + 4, Math.min(tileTokens, rows - i));
+    }
+  }
+
   /// Where a block of the cache begins.
   long address(int block) {
     return kvAddress + layout.offset(block);
@@ -96,6 +128,14 @@ final class StepTables implements AutoCloseable {
 
   int logitRowCount() {
     return logitRowCount;
+  }
+
+  int singleCount() {
+    return singleCount;
+  }
+
+  int tileCount() {
+    return tileCount;
   }
 
   /// Tokens of the longest sequence.
@@ -117,6 +157,14 @@ final class StepTables implements AutoCloseable {
 
   long logitRows() {
     return device.address() + logitRows;
+  }
+
+  long singles() {
+    return device.address() + singles;
+  }
+
+  long tiles() {
+    return device.address() + tiles;
   }
 
   long firstBlocks() {

@@ -30,29 +30,56 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 
-/// Times decode and prefill of random weights at the shapes of known models, beside what the
+/// Times decode and prompts of random weights at the shapes of known models, beside what the
 /// device's memory gives in the same run. The figures are of the whole step, host included.
+///
+/// A model is given as `7B:1,8,1@16384,p8x2048`: decode at batch 1 and 8 with 1,024 tokens of
+/// context, at batch 1 with 16,384, and 8 prompts of 2,048 tokens in one step.
 public final class DecodeBench {
   private static final int CONTEXT = 1024;
   private static final int WARM_STEPS = 8;
   private static final int STEPS = 48;
-  private static final int PREFILL = 512;
   private static final long COPIED_BYTES = 4L << 30;
 
   private DecodeBench() {}
 
-  /// @param arguments models and batches, such as `1B:1,8,32 7B:1`
+  /// What is timed of a model.
+  ///
+  /// @param batch sequences
+  /// @param tokens of context, or of each prompt
+  private record Case(boolean prompts, int batch, int tokens) {
+    static Case of(String text) {
+      if (text.startsWith("p")) {
+        String[] both = text.substring(1).split("x", -1);
+        return new Case(true, Integer.parseInt(both[0]), Integer.parseInt(both[1]));
+      }
+      String[] both = text.split("@", -1);
+      int context = both.length == 1 ? CONTEXT : Integer.parseInt(both[1]);
+      return new Case(false, Integer.parseInt(both[0]), context);
+    }
+
+    int rows() {
+      return prompts ? batch * tokens : batch;
+    }
+
+    int blocksEach(DecoderSpec spec) {
+      return GpuKvLayout.of(spec).layout().blocksFor(tokens + WARM_STEPS + STEPS + 1);
+    }
+  }
+
+  /// @param arguments models and what is timed of them
   public static void main(String[] arguments) {
-    String[] asked = arguments.length == 0 ? new String[] {"1B:1,8,32", "7B:1,8,32"} : arguments;
+    String[] asked =
+        arguments.length == 0 ? new String[] {"1B:1,8,32,p8x2048", "7B:1,8,32"} : arguments;
     try (var device = new GpuDevice(CudaDriver.open(), 0, RealGpu.kernels(), _ -> {})) {
       System.out.printf(
           Locale.ROOT, "copy ceiling, read + written: %.2f TB/s%n", copyCeiling(device));
     }
     for (String model : asked) {
       String[] parts = model.split(":", -1);
-      int[] batches = Arrays.stream(parts[1].split(",", -1)).mapToInt(Integer::parseInt).toArray();
+      List<Case> cases = Arrays.stream(parts[1].split(",", -1)).map(Case::of).toList();
       try {
-        run(parts[0], spec(parts[0]), batches);
+        run(parts[0], spec(parts[0]), cases);
       } catch (RuntimeException e) {
         System.out.println("FAILED " + model);
         e.printStackTrace(System.out);
@@ -103,39 +130,41 @@ public final class DecodeBench {
     };
   }
 
-  private static void run(String name, DecoderSpec spec, int[] batches) {
+  private static void run(String name, DecoderSpec spec, List<Case> cases) {
     long start = System.nanoTime();
     try (var weights = new ShapedWeights(spec);
         var backend = RealGpu.backend()) {
-      for (int batch : batches) {
-        int rows = Math.max(PREFILL, batch);
-        int blocksEach = GpuKvLayout.of(spec).layout().blocksFor(CONTEXT + WARM_STEPS + STEPS + 1);
-        var options = new CompileOptions(Quantization.NONE, 2048, blocksEach * batch, rows, batch);
-        try (DecoderExecutable decoder = backend.compile(spec, weights, options)) {
-          System.out.printf(
-              Locale.ROOT, "%s loaded in %.2f s%n", name, (System.nanoTime() - start) / 1e9);
-          decode(name, spec, decoder, weights, batch, blocksEach);
-          if (batch == batches[0]) {
-            prefill(name, spec, decoder, blocksEach);
+      int blocks = cases.stream().mapToInt(c -> c.batch() * c.blocksEach(spec)).max().orElseThrow();
+      var options =
+          new CompileOptions(
+              Quantization.NONE,
+              2 * cases.stream().mapToInt(Case::tokens).max().orElseThrow(),
+              blocks,
+              cases.stream().mapToInt(Case::rows).max().orElseThrow(),
+              cases.stream().mapToInt(Case::batch).max().orElseThrow());
+      try (DecoderExecutable decoder = backend.compile(spec, weights, options)) {
+        System.out.printf(
+            Locale.ROOT, "%s loaded in %.2f s%n", name, (System.nanoTime() - start) / 1e9);
+        for (Case of : cases) {
+          if (of.prompts()) {
+            prefill(name, spec, decoder, of);
+          } else {
+            decode(name, spec, decoder, weights, of);
           }
         }
-        start = System.nanoTime();
       }
     }
   }
 
   private static void decode(
-      String name,
-      DecoderSpec spec,
-      DecoderExecutable decoder,
-      ShapedWeights weights,
-      int batch,
-      int blocksEach) {
+      String name, DecoderSpec spec, DecoderExecutable decoder, ShapedWeights weights, Case of) {
+    int batch = of.batch();
+    int blocksEach = of.blocksEach(spec);
     var history = new Sequence(new int[] {1, 2}, 4096, false, 0);
     int[] tokens = IntStream.range(0, batch).map(i -> 5 + i).toArray();
     double[] millis = new double[STEPS];
     for (int step = -WARM_STEPS; step < STEPS; step++) {
-      int position = CONTEXT + WARM_STEPS + step;
+      int position = of.tokens() + WARM_STEPS + step;
       var entries = new ArrayList<StepBatch.Entry>();
       for (int i = 0; i < batch; i++) {
         int first = i * blocksEach;
@@ -163,12 +192,17 @@ public final class DecodeBench {
     double median = millis[STEPS / 2];
     double bytes =
         weights.readBytes()
-            + 4.0 * spec.layerCount() * spec.kvWidth() * batch * (CONTEXT + STEPS / 2.0);
+            + 4.0
+                * spec.layerCount()
+                * spec.kvWidth()
+                * batch
+                * (of.tokens() + WARM_STEPS + STEPS / 2.0);
     System.out.printf(
         Locale.ROOT,
-        "%s batch %d: %.3f ms a step (%.3f to %.3f), %.1f tok/s, %.2f TB/s of weights and KV%n",
+        "%s batch %d, context %d: %.3f ms a step (%.3f to %.3f), %.1f tok/s, %.2f TB/s%n",
         name,
         batch,
+        of.tokens(),
         median,
         millis[0],
         millis[STEPS - 1],
@@ -176,27 +210,38 @@ public final class DecodeBench {
         bytes / median / 1e9);
   }
 
-  private static void prefill(
-      String name, DecoderSpec spec, DecoderExecutable decoder, int blocksEach) {
-    int[] tokens = IntStream.range(0, PREFILL).map(i -> i % spec.vocabularySize()).toArray();
-    int[] blocks = IntStream.range(0, blocksEach).toArray();
+  private static void prefill(String name, DecoderSpec spec, DecoderExecutable decoder, Case of) {
+    int blocksEach = of.blocksEach(spec);
+    int[] tokens = IntStream.range(0, of.tokens()).map(i -> i % spec.vocabularySize()).toArray();
     var history = new Sequence(new int[] {1, 2}, 4096, false, 0);
-    var sample = new SampleRequest(SamplingParameters.GREEDY, PREFILL, history, Set.of());
-    var entry =
-        new StepBatch.Entry(tokens, 0, blocks, List.of(sample), false, StepBatch.Entry.NO_ADAPTER);
-    double best = Double.POSITIVE_INFINITY;
-    for (int i = 0; i < 4; i++) {
-      long start = System.nanoTime();
-      decoder.forward(new StepBatch(List.of(entry))).await();
-      best = Math.min(best, (System.nanoTime() - start) / 1e6);
+    var sample = new SampleRequest(SamplingParameters.GREEDY, of.tokens(), history, Set.of());
+    var entries = new ArrayList<StepBatch.Entry>();
+    for (int i = 0; i < of.batch(); i++) {
+      int[] blocks = IntStream.range(i * blocksEach, (i + 1) * blocksEach).toArray();
+      entries.add(
+          new StepBatch.Entry(
+              tokens, 0, blocks, List.of(sample), false, StepBatch.Entry.NO_ADAPTER));
     }
+    double[] millis = new double[5];
+    for (int i = -1; i < millis.length; i++) {
+      long start = System.nanoTime();
+      decoder.forward(new StepBatch(entries)).await();
+      if (i >= 0) {
+        millis[i] = (System.nanoTime() - start) / 1e6;
+      }
+    }
+    Arrays.sort(millis);
+    double median = millis[millis.length / 2];
     System.out.printf(
         Locale.ROOT,
-        "%s prefill of %d: %.1f ms, %.0f tok/s%n",
+        "%s prompts %d x %d: %.1f ms (%.1f to %.1f), %.0f tok/s%n",
         name,
-        PREFILL,
-        best,
-        PREFILL * 1000 / best);
+        of.batch(),
+        of.tokens(),
+        median,
+        millis[0],
+        millis[millis.length - 1],
+        of.rows() * 1000 / median);
   }
 
   /// Weights of a spec's shapes in bfloat16: every matrix begins at the same random bytes on the

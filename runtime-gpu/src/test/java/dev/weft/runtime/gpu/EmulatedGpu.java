@@ -4,6 +4,7 @@ import dev.weft.runtime.foreign.NativeFunction;
 import dev.weft.runtime.foreign.NativeLibrary;
 import dev.weft.runtime.gpu.cuda.CudaDriver;
 import dev.weft.runtime.gpu.kernels.KernelSource;
+import dev.weft.runtime.gpu.kernels.KernelUnit;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -45,11 +46,11 @@ public final class EmulatedGpu {
   }
 
   static GpuBackend backend() {
-    return new GpuBackend(driver(), 0, _ -> new byte[] {0}, _ -> {});
+    return new GpuBackend(driver(), 0, (_, _) -> new byte[] {0}, _ -> {});
   }
 
   static GpuBackend backend(HostMemoryLimit limit) {
-    return new GpuBackend(driver(), 0, _ -> new byte[] {0}, _ -> {}, limit);
+    return new GpuBackend(driver(), 0, (_, _) -> new byte[] {0}, _ -> {}, limit);
   }
 
   /// A directory that has it as processes look for it, by the name of `libcuda.so.1`.
@@ -67,7 +68,7 @@ public final class EmulatedGpu {
           Files.copy(from, directory.resolve(part), StandardCopyOption.REPLACE_EXISTING);
         }
       }
-      Files.writeString(directory.resolve("kernels.inc"), KernelSource.text());
+      Files.writeString(directory.resolve("kernels.inc"), KernelSource.text(KernelUnit.all()));
       Path library = directory.resolve("libcuda.so.1");
       // The same rounding as the device's: nothing is fused but what says so.
       Process process =

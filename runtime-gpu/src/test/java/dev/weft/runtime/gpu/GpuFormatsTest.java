@@ -3,17 +3,24 @@ package dev.weft.runtime.gpu;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import dev.weft.runtime.gpu.GpuMatrix.Projection;
 import dev.weft.runtime.gpu.cuda.CudaDriver;
 import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.gpu.cuda.LaunchGrid;
 import dev.weft.runtime.gpu.cuda.LaunchParameters;
 import dev.weft.runtime.gpu.kernels.KernelCompiler;
+import dev.weft.runtime.gpu.kernels.KernelUnit;
 import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tensor.Dequantizer;
 import dev.weft.runtime.tensor.RandomBlocks;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -29,7 +36,7 @@ class GpuFormatsTest {
   @Nested
   class Emulated extends Cases {
     Emulated() {
-      super(EmulatedGpu.driver(), _ -> new byte[] {0});
+      super(EmulatedGpu.driver(), (_, _) -> new byte[] {0});
     }
   }
 
@@ -71,7 +78,7 @@ class GpuFormatsTest {
         parameters.address(type.byteSize(WIDTH)).address(tokens.address()).address(out.address());
         parameters.integer(WIDTH);
         device
-            .kernel("embed_" + GpuMatrix.suffix(type))
+            .kernel(KernelUnit.weights(type), "embed_" + GpuMatrix.suffix(type))
             .launch(device.stream(), LaunchGrid.of(ROWS, 256), parameters);
         float[] actual = download(device, arena, out, ROWS * WIDTH);
         for (int row = 0; row < ROWS; row++) {
@@ -84,65 +91,135 @@ class GpuFormatsTest {
       }
     }
 
+    /// Counts of rows for each tile, and for more than one.
     @ParameterizedTest
     @EnumSource(DType.class)
     void productsOfARowDoNotDependOnTheOthers(DType type) {
       byte[] bytes = RandomBlocks.bytes(type, ROWS * WIDTH, 0.5, new SplittableRandom(6));
-      float[] weights = decoded(type, bytes);
-      int most = 11;
-      float[] x = new float[most * WIDTH];
-      var random = new SplittableRandom(7);
-      for (int i = 0; i < x.length; i++) {
-        x[i] = (float) random.nextDouble(-1, 1);
-      }
+      float[] weights = rounded(type, decoded(type, bytes));
+      int most = 137;
+      float[] x = rounded(type, random(most * WIDTH));
       try (var device = new GpuDevice(driver, 0, compiler, _ -> {});
           Arena arena = Arena.ofConfined();
           var matrix = upload(device, arena, bytes);
-          var in = new DeviceBuffer(device.context(), x.length * 4L);
-          var out = new DeviceBuffer(device.context(), (long) most * ROWS * 4)) {
-        device.stream().copyToDevice(arena.allocateFrom(JAVA_FLOAT, x), in.address());
-        float[] alone = multiply(device, arena, type, matrix, in, out, most, 1);
-        for (int atOnce : new int[] {2, 4, 8}) {
-          assertThat(multiply(device, arena, type, matrix, in, out, most, atOnce))
-              .as("%s, %d rows at once", type, atOnce)
-              .isEqualTo(alone);
-        }
-        for (int row = 0; row < most; row++) {
-          for (int output = 0; output < ROWS; output++) {
-            double sum = 0;
-            double size = 0;
-            for (int i = 0; i < WIDTH; i++) {
-              double term = (double) x[row * WIDTH + i] * weights[output * WIDTH + i];
-              sum += term;
-              size += Math.abs(term);
+          var in = upload(device, arena, activations(type, x));
+          var out = new DeviceBuffer(device.context(), (long) most * ROWS * 4 * 8)) {
+        var projection =
+            new Projection(List.of(new GpuMatrix(matrix.address(), type, ROWS, WIDTH, 0)));
+        float[] together = {};
+        for (boolean wide : new boolean[] {false, device.runsWide()}) {
+          var products = new Products(new StepLauncher(device, arena), wide, 132);
+          for (int count : new int[] {most, 128, 65, 33, 9, 8, 7, 3, 1}) {
+            var rows = new Products.Rows(in.address(), in.address(), count);
+            products.multiply(projection, rows, out.address(), true);
+            int slices = type == DType.F32 ? 1 : InputSlices.kept(ROWS, WIDTH, count);
+            float[] sums =
+                added(download(device, arena, out, slices * count * ROWS), slices, count * ROWS);
+            if (together.length == 0) {
+              together = sums;
+              assertNear(type, sums, x, weights, count);
             }
-            double difference = Math.abs(alone[row * ROWS + output] - sum);
-            assertThat(difference).as("%s %d %d", type, row, output).isLessThan(1e-5 * size + 1e-9);
+            assertThat(sums)
+                .as("%s, %d rows%s", type, count, wide ? " by wide products" : "")
+                .isEqualTo(Arrays.copyOf(together, count * ROWS));
           }
         }
       }
     }
 
-    private static float[] multiply(
-        GpuDevice device,
-        Arena arena,
-        DType type,
-        DeviceBuffer matrix,
-        DeviceBuffer in,
-        DeviceBuffer out,
-        int rows,
-        int atOnce) {
-      var parameters = new LaunchParameters(arena).start().address(matrix.address());
-      parameters.address(type.byteSize(WIDTH)).address(0).address(in.address()).integer(WIDTH);
-      parameters.address(out.address()).integer(ROWS).integer(WIDTH).integer(ROWS).integer(rows);
-      parameters.integer(0);
-      device
-          .kernel("product_" + GpuMatrix.suffix(type) + "_" + atOnce)
-          .launch(
-              device.stream(),
-              LaunchGrid.of(Math.ceilDiv(ROWS, 8), Math.ceilDiv(rows, atOnce), 128),
-              parameters);
-      return download(device, arena, out, rows * ROWS);
+    private static void assertNear(DType type, float[] sums, float[] x, float[] w, int count) {
+      for (int row = 0; row < count; row++) {
+        for (int output = 0; output < ROWS; output++) {
+          double sum = 0;
+          double size = 0;
+          for (int i = 0; i < WIDTH; i++) {
+            double term = (double) x[row * WIDTH + i] * w[output * WIDTH + i];
+            sum += term;
+            size += Math.abs(term);
+          }
+          double difference = Math.abs(sums[row * ROWS + output] - sum);
+          assertThat(difference).as("%s %d %d", type, row, output).isLessThan(2e-5 * size + 1e-9);
+        }
+      }
+    }
+
+    @ParameterizedTest
+    @EnumSource(value = DType.class, mode = EnumSource.Mode.EXCLUDE, names = "F32")
+    void gatesAreActivatedWhereTheyAreMultiplied(DType type) {
+      int wide = 6;
+      byte[] bytes = RandomBlocks.bytes(type, 2 * wide * WIDTH, 0.5, new SplittableRandom(8));
+      int count = 9;
+      float[] x = rounded(type, random(count * WIDTH));
+      try (var device = new GpuDevice(driver, 0, compiler, _ -> {});
+          Arena arena = Arena.ofConfined();
+          var matrix = upload(device, arena, bytes);
+          var in = upload(device, arena, activations(type, x));
+          var out = new DeviceBuffer(device.context(), count * 2L * wide * 4)) {
+        var products = new Products(new StepLauncher(device, arena), device.runsWide(), 132);
+        var both = new GpuMatrix(matrix.address(), type, 2 * wide, WIDTH, 0);
+        var rows = new Products.Rows(in.address(), in.address(), count);
+        products.multiply(new Projection(List.of(both)), rows, out.address(), false);
+        float[] sums = download(device, arena, out, count * 2 * wide);
+        products.multiplyActivated(both, rows, out.address(), false);
+        float[] activated = download(device, arena, out, count * wide / 2);
+        for (int row = 0; row < count; row++) {
+          for (int i = 0; i < wide; i++) {
+            double gate = sums[row * 2 * wide + i];
+            double expected = gate / (1 + Math.exp(-gate)) * sums[row * 2 * wide + wide + i];
+            int word = Float.floatToRawIntBits(activated[(row * wide + i) / 2]);
+            float actual =
+                Float.intBitsToFloat((row * wide + i) % 2 == 0 ? word << 16 : word & ~0xffff);
+            assertThat((double) actual)
+                .as("%s %d %d", type, row, i)
+                .isCloseTo(expected, within(0.005 * Math.abs(expected) + 1e-6));
+          }
+        }
+      }
+    }
+
+    private static float[] added(float[] all, int slices, int count) {
+      float[] sums = Arrays.copyOf(all, count);
+      for (int slice = 1; slice < slices; slice++) {
+        for (int i = 0; i < count; i++) {
+          sums[i] += all[slice * count + i];
+        }
+      }
+      return sums;
+    }
+
+    private static float[] random(int count) {
+      var random = new SplittableRandom(7);
+      float[] x = new float[count];
+      for (int i = 0; i < count; i++) {
+        x[i] = (float) random.nextDouble(-1, 1);
+      }
+      return x;
+    }
+
+    /// As products take them: in bfloat16, but for those with float32.
+    private static float[] rounded(DType type, float[] values) {
+      float[] rounded = values.clone();
+      for (int i = 0; i < rounded.length && type != DType.F32; i++) {
+        rounded[i] = Float.intBitsToFloat(bfloat(values[i]) << 16);
+      }
+      return rounded;
+    }
+
+    private static int bfloat(float value) {
+      int bits = Float.floatToRawIntBits(value);
+      return (bits + 0x7fff + (bits >>> 16 & 1)) >>> 16;
+    }
+
+    private static byte[] activations(DType type, float[] x) {
+      var bytes = ByteBuffer.allocate(x.length * 4).order(ByteOrder.nativeOrder());
+      for (float value : x) {
+        if (type == DType.F32) {
+          bytes.putFloat(value);
+        } else {
+          bytes.putShort((short) bfloat(value));
+        }
+      }
+      return bytes.array();
     }
 
     private static DeviceBuffer upload(GpuDevice device, Arena arena, byte[] bytes) {

@@ -17,10 +17,18 @@ public final class LaunchParameters {
   // and their number.
   private static final int CONFIG_BYTES = 56;
   private static final int STREAM = 32;
+  private static final int ATTRIBUTES = 40;
+  private static final int ATTRIBUTE_COUNT = 48;
+
+  // CUlaunchAttribute: an id, and its value in a union.
+  private static final int ATTRIBUTE_BYTES = 72;
+  private static final int ATTRIBUTE_VALUE = 8;
+  private static final int PROGRAMMATIC_STREAM_SERIALIZATION = 6;
 
   private final MemorySegment values;
   private final MemorySegment pointers;
   private final MemorySegment config;
+  private final MemorySegment early;
   private int count;
   private long end;
 
@@ -29,6 +37,9 @@ public final class LaunchParameters {
     values = arena.allocate(VALUE_BYTES, Long.BYTES);
     pointers = arena.allocate(JAVA_LONG, MOST);
     config = arena.allocate(CONFIG_BYTES, Long.BYTES);
+    early = arena.allocate(ATTRIBUTE_BYTES, Long.BYTES);
+    early.set(JAVA_INT, 0, PROGRAMMATIC_STREAM_SERIALIZATION);
+    early.set(JAVA_INT, ATTRIBUTE_VALUE, 1);
   }
 
   /// Forgets what is there.
@@ -93,7 +104,9 @@ public final class LaunchParameters {
     return pointers;
   }
 
-  MemorySegment config(LaunchGrid grid, CudaStream stream) {
+  /// @param beforePreviousEnds whether the kernel may begin when all blocks of the one before have
+  ///   let it
+  MemorySegment config(LaunchGrid grid, CudaStream stream, boolean beforePreviousEnds) {
     config.set(JAVA_INT, 0, grid.x());
     config.set(JAVA_INT, 4, grid.y());
     config.set(JAVA_INT, 8, grid.z());
@@ -102,6 +115,8 @@ public final class LaunchParameters {
     config.set(JAVA_INT, 20, 1);
     config.set(JAVA_INT, 24, grid.sharedBytes());
     config.set(JAVA_LONG, STREAM, stream.handle());
+    config.set(JAVA_LONG, ATTRIBUTES, early.address());
+    config.set(JAVA_INT, ATTRIBUTE_COUNT, beforePreviousEnds ? 1 : 0);
     return config;
   }
 }

@@ -25,30 +25,26 @@ public final class CachedKernels implements KernelCompiler {
 
   private final Path directory;
   private final Supplier<Nvrtc> nvrtc;
-  private final String source;
 
   /// @param nvrtc asked for its version at least
   public CachedKernels(Path directory, Supplier<Nvrtc> nvrtc) {
-    this(directory, nvrtc, KernelSource.text());
-  }
-
-  CachedKernels(Path directory, Supplier<Nvrtc> nvrtc, String source) {
     this.directory = directory;
     this.nvrtc = nvrtc;
-    this.source = source;
   }
 
   @Override
-  public byte[] compile(String architecture) {
+  public byte[] compile(KernelUnit unit, String architecture) {
     Nvrtc compiler = nvrtc.get();
-    Path file = directory.resolve(key(compiler.version(), architecture) + ".cubin");
+    String source = unit.text();
+    Path file = directory.resolve(key(source, compiler.version(), architecture) + ".cubin");
     Optional<byte[]> kept = read(file);
     if (kept.isPresent()) {
       return kept.get();
     }
     long start = System.nanoTime();
-    byte[] cubin = compiler.compile(source, "kernels of Weft", KernelSource.options(architecture));
+    byte[] cubin = compiler.compile(source, unit.name(), KernelSource.options(architecture));
     log.atInfo()
+        .addKeyValue("unit", unit.name())
         .addKeyValue("architecture", architecture)
         .addKeyValue("millis", (System.nanoTime() - start) / 1_000_000)
         .addKeyValue("bytes", cubin.length)
@@ -57,7 +53,7 @@ public final class CachedKernels implements KernelCompiler {
     return cubin;
   }
 
-  private String key(String version, String architecture) {
+  private static String key(String source, String version, String architecture) {
     MessageDigest digest = sha256();
     digest.update(source.getBytes(StandardCharsets.UTF_8));
     String rest = "\0" + version + "\0" + String.join("\0", KernelSource.options(architecture));

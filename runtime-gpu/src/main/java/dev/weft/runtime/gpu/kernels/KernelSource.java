@@ -7,11 +7,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The text of the kernels: this module's resources, one after the other.
+/// The text of the kernels: this module's resources, those of a unit one after the other.
 public final class KernelSource {
-  /// In the order in which they need each other.
-  public static final List<String> PARTS =
-      List.of("device.cuh", "formats.cuh", "products.cuh", "decoder.cuh", "attention.cuh");
+  /// What kernels with Hopper's own instructions are compiled for; later devices lack some of them.
+  public static final String HOPPER = "sm_90a";
 
   /// A product and a sum are rounded each, as the formats define it and as every kernel of a family
   /// must have it alike; what is to be fused says so (`fmaf`).
@@ -19,12 +18,15 @@ public final class KernelSource {
 
   private KernelSource() {}
 
-  /// What a compiler is given. Messages name a part and its line.
-  public static String text() {
+  /// The text of units, each part once. Messages name a part and its line.
+  public static String text(List<KernelUnit> units) {
     var text = new StringBuilder();
-    for (String part : PARTS) {
-      text.append("#line 1 \"").append(part).append("\"\n").append(read(part)).append('\n');
-    }
+    units.stream()
+        .flatMap(unit -> unit.parts().stream())
+        .distinct()
+        .forEach(part ->
+            text.append("#line 1 \"").append(part).append("\"\n").append(read(part)).append('\n'));
+    units.forEach(unit -> text.append(unit.kernels()).append('\n'));
     return text.toString();
   }
 

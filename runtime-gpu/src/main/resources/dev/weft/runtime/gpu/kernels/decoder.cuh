@@ -1,41 +1,51 @@
 // What a decoder's step does beside products. Rows of a step lie one after the other; `positions`
 // and `sequences` say whose they are.
-#define ROW_THREADS 256
 
-// The rows of a table that the tokens name.
-template <typename Format>
-WEFT_DEVICE void embed(const unsigned char* table, long long rowBytes, const int* tokens, float* to,
-                       int width) {
-  const unsigned char* row = table + tokens[blockIdx.x] * rowBytes;
-  float* out = to + (long long)blockIdx.x * width;
-  for (int unit = threadIdx.x; unit < width / 8; unit += ROW_THREADS) {
-    float decoded[8];
-    Format::decode(Format::load(row, unit), unit, decoded);
-    for (int i = 0; i < 4; i++) {
-      out[Format::left(unit) + i] = decoded[i];
-      out[Format::right(unit) + i] = decoded[i + 4];
+#define NORM_THREADS 512
+// Elements that a thread of `normalize` holds, in fours.
+#define NORM_FOURS 8
+
+// Adds to a row what a projection gave for it, and normalizes it (RMSNorm). With `chosen` these are
+// the rows that it names, and the sum is not kept.
+WEFT_KERNEL(NORM_THREADS, normalize, float* residual, Slices added, const int* chosen,
+            const float* weight, Activations to, int width, float epsilon) {
+  __shared__ float partial[NORM_THREADS / WARP];
+  int fours = width / 4;
+  letNextBegin();
+  float4 weights[NORM_FOURS];
+#pragma unroll
+  for (int j = 0; j < NORM_FOURS; j++) {
+    int four = threadIdx.x + j * NORM_THREADS;
+    if (four < fours) {
+      weights[j] = *(const float4*)(weight + four * 4);
     }
   }
-}
-
-#define WEFT_EMBED(Format, name)                                                               \
-  WEFT_KERNEL(ROW_THREADS, embed_##name, const unsigned char* table, long long rowBytes,       \
-              const int* tokens, float* to, int width) {                                       \
-    embed<Format>(table, rowBytes, tokens, to, width);                                         \
-  }
-
-WEFT_FORMATS(WEFT_EMBED)
-
-// RMSNorm of the rows that `chosen` names, or of all where it is null.
-WEFT_KERNEL(ROW_THREADS, normalize, const float* x, const int* chosen, const float* weight,
-            float* y, int width, float epsilon) {
-  __shared__ float partial[ROW_THREADS / WARP];
-  int from = chosen != 0 ? chosen[blockIdx.x] : blockIdx.x;
-  const float* row = x + (long long)from * width;
-  float* out = y + (long long)blockIdx.x * width;
+  waitForPrevious();
+  int row = chosen != 0 ? chosen[blockIdx.x] : blockIdx.x;
+  long long from = (long long)row * width;
+  float4 all[NORM_FOURS];
   float squares = 0;
-  for (int i = threadIdx.x; i < width; i += ROW_THREADS) {
-    squares = fmaf(row[i], row[i], squares);
+#pragma unroll
+  for (int j = 0; j < NORM_FOURS; j++) {
+    int four = threadIdx.x + j * NORM_THREADS;
+    if (four < fours) {
+      float4 sum = *(const float4*)(residual + from + four * 4);
+      if (added.count > 0) {
+        float4 more = added.fourAt(from + four * 4);
+        sum.x = sum.x + more.x;
+        sum.y = sum.y + more.y;
+        sum.z = sum.z + more.z;
+        sum.w = sum.w + more.w;
+        if (chosen == 0) {
+          *(float4*)(residual + from + four * 4) = sum;
+        }
+      }
+      squares = fmaf(sum.x, sum.x, squares);
+      squares = fmaf(sum.y, sum.y, squares);
+      squares = fmaf(sum.z, sum.z, squares);
+      squares = fmaf(sum.w, sum.w, squares);
+      all[j] = sum;
+    }
   }
   squares = warpSum(squares);
   if (threadIdx.x % WARP == 0) {
@@ -43,18 +53,29 @@ WEFT_KERNEL(ROW_THREADS, normalize, const float* x, const int* chosen, const flo
   }
   __syncthreads();
   float total = 0;
-  for (int i = 0; i < ROW_THREADS / WARP; i++) {
+  for (int i = 0; i < NORM_THREADS / WARP; i++) {
     total = total + partial[i];
   }
   float scale = 1 / sqrtf(total / width + epsilon);
-  for (int i = threadIdx.x; i < width; i += ROW_THREADS) {
-    out[i] = row[i] * scale * weight[i];
+#pragma unroll
+  for (int j = 0; j < NORM_FOURS; j++) {
+    int four = threadIdx.x + j * NORM_THREADS;
+    if (four < fours) {
+      float4 scaled = all[j];
+      scaled.x = scaled.x * scale * weights[j].x;
+      scaled.y = scaled.y * scale * weights[j].y;
+      scaled.z = scaled.z * scale * weights[j].z;
+      scaled.w = scaled.w * scale * weights[j].w;
+      to.putFour((long long)blockIdx.x * width + four * 4, scaled);
+    }
   }
 }
 
 // The cosine and sine of each row's position times each pair's frequency.
 WEFT_KERNEL(ROW_THREADS, angles, const int* positions, const double* frequencies, float2* to,
             int pairs) {
+  letNextBegin();
+  waitForPrevious();
   for (int pair = threadIdx.x; pair < pairs; pair += ROW_THREADS) {
     double angle = positions[blockIdx.x] * frequencies[pair];
     float2 turn;
@@ -64,108 +85,92 @@ WEFT_KERNEL(ROW_THREADS, angles, const int* positions, const double* frequencies
   }
 }
 
-// How a layer's keys and values lie in a block of the cache:
-// [layer][key, value][KV head][token][element], float16.
-struct Cache {
-  const int* positions;
-  const int* sequences;
-  // Of each sequence, the index of its first block in `blocks`.
-  const int* firstBlocks;
-  // Addresses of blocks.
-  const long long* blocks;
-  long long layerBytes;
-  int layer;
-  int kvHeads;
-  int headSize;
-  int blockTokens;
-
-  // Where a token's key (half 0) or value (half 1) begins.
-  WEFT_DEVICE unsigned short* at(int sequence, int token, int half, int head) const {
-    long long block = blocks[firstBlocks[sequence] + token / blockTokens];
-    long long run = (long long)half * kvHeads + head;
-    return (unsigned short*)(block + layer * layerBytes) +
-           (run * blockTokens + token % blockTokens) * headSize;
-  }
-};
-
 WEFT_DEVICE int pairOf(int element, int pairs, int interleaved) {
   return interleaved ? element / 2 : element % pairs;
 }
 
-// An element of a head after its pair has been turned.
-WEFT_DEVICE float turned(const float* head, int element, const float2* turns, int pairs,
-                         int interleaved) {
+// An element of a head that begins at `head`, after its pair has been turned.
+WEFT_DEVICE float turned(const Slices& x, long long head, int element, const float2* turns,
+                         int pairs, int interleaved) {
+  float own = x.at(head + element);
   if (element >= 2 * pairs) {
-    return head[element];
+    return own;
   }
   float2 turn = turns[pairOf(element, pairs, interleaved)];
   int second = interleaved ? element % 2 : element / pairs;
-  int other = interleaved ? element ^ 1 : (second ? element - pairs : element + pairs);
-  return second ? head[other] * turn.y + head[element] * turn.x
-                : head[element] * turn.x - head[other] * turn.y;
+  float other =
+      x.at(head + (interleaved ? element ^ 1 : (second ? element - pairs : element + pairs)));
+  return second ? other * turn.y + own * turn.x : own * turn.x - other * turn.y;
 }
 
+#define ROTATE_THREADS 128
+
 // Turns queries and keys by their positions, and writes keys and values into the cache. A row of
-// `x` holds all query heads, all key heads, all value heads.
-WEFT_KERNEL(ROW_THREADS, rotate, const float* x, float* queries, Cache cache, const float2* turns,
-            int heads, int pairs, int interleaved) {
+// `x` holds all query heads, all key heads, all value heads; a warp has one of them. Queries are
+// multiplied with `scale`, in float16.
+WEFT_KERNEL(ROTATE_THREADS, rotate, Slices x, unsigned short* queries, Cache cache,
+            const float2* turns, int heads, int pairs, int interleaved, float scale) {
   int row = blockIdx.x;
-  int headSize = cache.headSize;
-  int queryWidth = heads * headSize;
-  int kvWidth = cache.kvHeads * headSize;
-  const float* from = x + (long long)row * (queryWidth + 2 * kvWidth);
-  float* query = queries + (long long)row * queryWidth;
-  const float2* own = turns + (long long)row * pairs;
-  int sequence = cache.sequences[row];
-  int position = cache.positions[row];
-  for (int i = threadIdx.x; i < queryWidth; i += ROW_THREADS) {
-    int element = i % headSize;
-    query[i] = turned(from + (i - element), element, own, pairs, interleaved);
+  int head = blockIdx.y * (ROTATE_THREADS / WARP) + threadIdx.x / WARP;
+  int all = heads + 2 * cache.kvHeads;
+  letNextBegin();
+  waitForPrevious();
+  if (head >= all) {
+    return;
   }
-  for (int i = threadIdx.x; i < kvWidth; i += ROW_THREADS) {
-    int element = i % headSize;
-    int head = i / headSize;
-    float key = turned(from + queryWidth + (i - element), element, own, pairs, interleaved);
-    cache.at(sequence, position, 0, head)[element] = floatToHalf(key);
-    cache.at(sequence, position, 1, head)[element] =
-        floatToHalf(from[queryWidth + kvWidth + i]);
+  long long from = ((long long)row * all + head) * cache.headSize;
+  const float2* own = turns + (long long)row * pairs;
+  int kvHead = (head - heads) % cache.kvHeads;
+  int value = head >= heads + cache.kvHeads;
+  unsigned short* to = head < heads
+      ? queries + ((long long)row * heads + head) * cache.headSize
+      : cache.at(cache.sequences[row], cache.positions[row], value, kvHead);
+  for (int i = threadIdx.x % WARP; i < cache.headSize; i += WARP) {
+    float element = value ? x.at(from + i) : turned(x, from, i, own, pairs, interleaved);
+    to[i] = floatToHalf(head < heads ? element * scale : element);
   }
 }
 
 // activation(gate) * up, of rows that hold all gates and then all ups.
-WEFT_KERNEL(ROW_THREADS, activate, const float* x, float* y, int width, int gelu) {
+WEFT_KERNEL(ROW_THREADS, activate, Slices x, Activations to, int width, int gelu) {
   int i = blockIdx.y * ROW_THREADS + threadIdx.x;
-  if (i >= width) {
-    return;
+  letNextBegin();
+  waitForPrevious();
+  if (i < width) {
+    long long from = (long long)blockIdx.x * 2 * width + i;
+    to.put((long long)blockIdx.x * width + i, activation(x.at(from), gelu) * x.at(from + width));
   }
-  const float* row = x + (long long)blockIdx.x * 2 * width;
-  float gate = row[i];
-  float activated;
-  if (gelu) {
-    float cube = gate * gate * gate;
-    activated = 0.5f * gate * (1 + tanhf(0.7978845608f * (gate + 0.044715f * cube)));
-  } else {
-    activated = gate / (1 + expf(-gate));
-  }
-  y[(long long)blockIdx.x * width + i] = activated * row[width + i];
 }
+
+#define LARGEST_THREADS 1024
+#define LARGEST_AHEAD 8
 
 // The largest logit's index, the lowest of equal ones; -1 where a logit is not a number or the
 // largest is infinite.
-WEFT_KERNEL(ROW_THREADS, largest, const float* logits, int width, int* to) {
-  __shared__ float values[ROW_THREADS / WARP];
-  __shared__ int indices[ROW_THREADS / WARP];
-  __shared__ int wrong[ROW_THREADS / WARP];
+WEFT_KERNEL(LARGEST_THREADS, largest, const float* logits, int width, int* to) {
+  __shared__ float values[LARGEST_THREADS / WARP];
+  __shared__ int indices[LARGEST_THREADS / WARP];
+  __shared__ int wrong[LARGEST_THREADS / WARP];
   const float* row = logits + (long long)blockIdx.x * width;
   float best = -INFINITE;
   int index = 0x7fffffff;
   int bad = 0;
-  for (int i = threadIdx.x; i < width; i += ROW_THREADS) {
-    float value = row[i];
-    bad |= value != value;
-    if (value > best) {
-      best = value;
-      index = i;
+  letNextBegin();
+  waitForPrevious();
+  for (int first = threadIdx.x; first < width; first += LARGEST_AHEAD * LARGEST_THREADS) {
+    float ahead[LARGEST_AHEAD];
+#pragma unroll
+    for (int j = 0; j < LARGEST_AHEAD; j++) {
+      int i = first + j * LARGEST_THREADS;
+      ahead[j] = i < width ? row[i] : -INFINITE;
+    }
+#pragma unroll
+    for (int j = 0; j < LARGEST_AHEAD; j++) {
+      bad |= ahead[j] != ahead[j];
+      if (ahead[j] > best) {
+        best = ahead[j];
+        index = first + j * LARGEST_THREADS;
+      }
     }
   }
   for (int distance = WARP / 2; distance > 0; distance /= 2) {
@@ -184,7 +189,7 @@ WEFT_KERNEL(ROW_THREADS, largest, const float* logits, int width, int* to) {
   }
   __syncthreads();
   if (threadIdx.x == 0) {
-    for (int warp = 1; warp < ROW_THREADS / WARP; warp++) {
+    for (int warp = 1; warp < LARGEST_THREADS / WARP; warp++) {
       bad |= wrong[warp];
       if (values[warp] > best || (values[warp] == best && indices[warp] < index)) {
         best = values[warp];

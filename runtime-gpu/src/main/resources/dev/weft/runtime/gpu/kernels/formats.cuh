@@ -313,8 +313,3 @@ struct Q6_K {
     }
   }
 };
-
-#define WEFT_FORMATS(with) \
-  with(F32, f32) with(F16, f16) with(BF16, bf16) with(Q8_0, q8_0) with(Q4_0, q4_0) \
-  with(Q4_1, q4_1) with(Q5_0, q5_0) with(Q5_1, q5_1) with(Q4_K, q4_k) with(Q5_K, q5_k) \
-  with(Q6_K, q6_k)

@@ -1,0 +1,40 @@
+package dev.weft.runtime.gpu;
+
+import dev.weft.runtime.gpu.cuda.CudaKernel;
+import dev.weft.runtime.gpu.cuda.LaunchGrid;
+import dev.weft.runtime.gpu.cuda.LaunchParameters;
+import dev.weft.runtime.gpu.kernels.KernelUnit;
+import java.lang.foreign.Arena;
+
+/// Submits the kernels of steps to the device's stream, with parameters that are written before.
+final class StepLauncher {
+  private final GpuDevice device;
+  private final LaunchParameters parameters;
+  private boolean first = true;
+
+  /// @param arena for as long as this is used
+  StepLauncher(GpuDevice device, Arena arena) {
+    this.device = device;
+    parameters = new LaunchParameters(arena);
+  }
+
+  /// The next kernel's parameters.
+  LaunchParameters parameters() {
+    return parameters;
+  }
+
+  /// A step begins: its first kernel waits for all that was submitted.
+  void begin() {
+    first = true;
+  }
+
+  void launch(KernelUnit unit, String name, LaunchGrid grid) {
+    CudaKernel kernel = device.kernel(unit, name);
+    if (first || !device.startsEarly()) {
+      kernel.launch(device.stream(), grid, parameters);
+    } else {
+      kernel.launchEarly(device.stream(), grid, parameters);
+    }
+    first = false;
+  }
+}
