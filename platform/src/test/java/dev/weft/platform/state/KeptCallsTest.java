@@ -48,7 +48,7 @@ class KeptCallsTest {
   @Test
   void aRestartForgetsNothing() {
     Database first = database();
-    FunctionStore functions = new FunctionStore(first);
+    FunctionStore functions = new DatabaseFunctionStore(first);
     deploy(functions, REGULAR);
     deploy(functions, DELETED);
     Demand before = new Demand();

@@ -30,7 +30,11 @@ class CachedKernelsTest {
   }
 
   private byte[] compile(String source, String architecture) {
-    return new CachedKernels(directory, () -> nvrtc, source).compile(architecture);
+    return new CachedKernels(directory, () -> nvrtc).compile(unit(source), architecture);
+  }
+
+  private static KernelUnit unit(String source) {
+    return new KernelUnit("made up", List.of(), source);
   }
 
   private List<Path> files() throws IOException {
@@ -74,8 +78,9 @@ class CachedKernelsTest {
   @Test
   void aCacheThatCannotBeWrittenCostsNothingElse() throws IOException {
     Path file = Files.createFile(directory.resolve("a file"));
-    var kernels = new CachedKernels(file, () -> nvrtc, "kernels");
-    assertThat(kernels.compile("sm_90a")).isNotEqualTo(kernels.compile("sm_90a"));
+    var kernels = new CachedKernels(file, () -> nvrtc);
+    byte[] first = kernels.compile(unit("kernels"), "sm_90a");
+    assertThat(kernels.compile(unit("kernels"), "sm_90a")).isNotEqualTo(first);
   }
 
   @Test
