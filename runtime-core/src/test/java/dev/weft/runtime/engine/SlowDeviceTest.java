@@ -89,7 +89,7 @@ class SlowDeviceTest extends DeviceLoopFixture {
   /// What a profile is asked for is renewed after 64 steps, fewer than two rounds of answers.
   private void until(int admitted) throws InterruptedException {
     List<Integer> seen = new ArrayList<>();
-    for (int round = 0; round < 6; round++) {
+    for (int round = 0; round < 12; round++) {
       seen.add(askAtOnce().admitted());
       if (seen.getLast() == admitted) {
         return;
