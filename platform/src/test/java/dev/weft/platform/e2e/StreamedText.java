@@ -11,6 +11,10 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.StreamSupport;
 
 /// Streams as clients read them.
 final class StreamedText {
@@ -19,9 +23,26 @@ final class StreamedText {
   /// The text of a stream that nothing but text and its end may be seen of.
   static String read(HttpClient http, HttpRequest request, Runnable afterFiveFrames)
       throws IOException, InterruptedException {
+    return frames(http, request, afterFiveFrames).stream()
+        .map(frame -> frame.at("/choices/0/delta/content").asText(""))
+        .collect(Collectors.joining());
+  }
+
+  /// The tokens of such a stream, as they were asked for with their log-probabilities.
+  static List<JsonNode> tokens(HttpClient http, HttpRequest request, Runnable afterFiveFrames)
+      throws IOException, InterruptedException {
+    return frames(http, request, afterFiveFrames).stream()
+        .flatMap(frame ->
+            StreamSupport.stream(frame.at("/choices/0/logprobs/content").spliterator(), false))
+        .toList();
+  }
+
+  private static List<JsonNode> frames(
+      HttpClient http, HttpRequest request, Runnable afterFiveFrames)
+      throws IOException, InterruptedException {
     HttpResponse<InputStream> stream =
         http.send(request, HttpResponse.BodyHandlers.ofInputStream());
-    StringBuilder text = new StringBuilder();
+    List<JsonNode> read = new ArrayList<>();
     String last = "";
     String id = "";
     try (var reader =
@@ -39,11 +60,11 @@ final class StreamedText {
           assertThat(frame.has("error")).as(last).isFalse();
           assertThat(id).isIn("", frame.path("id").asText());
           id = frame.path("id").asText();
-          text.append(frame.at("/choices/0/delta/content").asText(""));
+          read.add(frame);
         }
       }
     }
     assertThat(last).isEqualTo("[DONE]");
-    return text.toString();
+    return read;
   }
 }

@@ -1,6 +1,7 @@
 package dev.weft.runtime.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.fail;
 
 import dev.weft.functions.ServiceLevel;
 import dev.weft.functions.instance.PerformanceTable;
@@ -26,7 +27,8 @@ import org.junit.jupiter.api.Timeout;
 /// A device that becomes three times slower than its profile says, and as fast as before again. By
 /// the engine's clock a step takes what the profile says, times [#slowness]; promised are tokens
 /// that 21 sequences get at the device's own speed, and 7 at a third of it, with the margin of a
-/// tenth that decisions keep.
+/// tenth that decisions keep. What was learned is not exact, so that one more or less may be
+/// admitted; whoever is admitted is kept.
 @Timeout(60)
 class SlowDeviceTest extends DeviceLoopFixture {
   private static final int ASKING = 40;
@@ -78,24 +80,23 @@ class SlowDeviceTest extends DeviceLoopFixture {
     Answer unaware = askAtOnce();
     assertThat(unaware.admitted()).as("nothing was seen yet").isEqualTo(AT_FULL_SPEED);
     assertThat(unaware.kept()).isZero();
-    until(AT_A_THIRD);
-    assertThat(askAtOnce()).isEqualTo(new Answer(AT_A_THIRD, AT_A_THIRD));
+    keepsAll(AT_A_THIRD);
 
     slowness = 1;
-    until(AT_FULL_SPEED);
-    assertThat(askAtOnce()).isEqualTo(new Answer(AT_FULL_SPEED, AT_FULL_SPEED));
+    keepsAll(AT_FULL_SPEED);
   }
 
   /// What a profile is asked for is renewed after 64 steps, fewer than two rounds of answers.
-  private void until(int admitted) throws InterruptedException {
-    List<Integer> seen = new ArrayList<>();
+  private void keepsAll(int admitted) throws InterruptedException {
+    List<Answer> seen = new ArrayList<>();
     for (int round = 0; round < 12; round++) {
-      seen.add(askAtOnce().admitted());
-      if (seen.getLast() == admitted) {
+      Answer answer = askAtOnce();
+      seen.add(answer);
+      if (Math.abs(answer.admitted() - admitted) <= 1 && answer.kept() == answer.admitted()) {
         return;
       }
     }
-    assertThat(seen).contains(admitted);
+    fail("not about %d admitted, and all kept: %s", admitted, seen);
   }
 
   /// What became of requests that came at once.
