@@ -3,6 +3,7 @@ package dev.weft.functions.instance;
 import com.fasterxml.jackson.annotation.JsonIgnore;
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Quantization;
+import dev.weft.functions.RevisionId;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +42,20 @@ public record DeviceStatus(
         quantizations,
         capabilities,
         instances);
+  }
+
+  /// The same as if the revision had never been there.
+  public DeviceStatus without(RevisionId revision) {
+    return new DeviceStatus(
+        device,
+        deviceClass,
+        runtimeId,
+        version,
+        phase,
+        memory,
+        quantizations,
+        capabilities,
+        instances.stream().filter(instance -> !instance.revision().equals(revision)).toList());
   }
 
   /// The life of a runtime process.

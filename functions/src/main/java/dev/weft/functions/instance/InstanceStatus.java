@@ -46,6 +46,11 @@ public record InstanceStatus(
     return runningRequests > 0 || waitingRequests > 0;
   }
 
+  /// Whether a load is under way.
+  public boolean loading() {
+    return progress != null;
+  }
+
   /// KV blocks of one instance.
   ///
   /// @param planned blocks promised to admitted sequences

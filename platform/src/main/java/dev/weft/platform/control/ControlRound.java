@@ -4,11 +4,9 @@ import dev.weft.autoscaler.placement.Routing;
 import dev.weft.autoscaler.scaling.Consolidation;
 import dev.weft.autoscaler.scaling.Foresight;
 import dev.weft.autoscaler.scaling.KeepAlive;
-import dev.weft.functions.DurationText;
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
-import dev.weft.functions.Scaling;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
@@ -20,8 +18,6 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
@@ -31,14 +27,15 @@ import org.jspecify.annotations.Nullable;
 
 /// One round of the control loop: from what is deployed, what runs and what is waited for, to the
 /// acts that bring them together. Pure: it reads its arguments and returns a plan with reasons.
-/// Where a revision is loaded is [Routing]'s and [SharedDevices]' decision, what may go is
-/// [KeepAlive]'s and [Consolidation]'s; which of what idles makes room for a load is the runtime's
-/// own.
+/// Whether a revision is loaded is [LoadReasons]' decision, where is [Routing]'s and
+/// [SharedDevices]', what may go is [KeepAlive]'s and [Consolidation]'s; which of what idles makes
+/// room for a load is the runtime's own.
 final class ControlRound {
   private final FunctionDirectory.Snapshot functions;
   private final Fleet.Snapshot fleet;
   private final Wishes wishes;
   private final Instant now;
+  private final LoadReasons reasons;
   private final @Nullable ExclusiveDevices exclusive;
 
   /// @param exclusive whether a device serves one model at a time
@@ -52,6 +49,7 @@ final class ControlRound {
     this.fleet = fleet;
     this.wishes = wishes;
     this.now = now;
+    this.reasons = new LoadReasons(fleet, wishes, exclusive);
     this.exclusive = exclusive ? new ExclusiveDevices(wishes::loadsOn) : null;
   }
 
@@ -143,12 +141,12 @@ final class ControlRound {
     Revision active = function.active();
     List<Fleet.Placed> present =
         fleet.instancesOf(active.id()).stream()
-            .filter(placed -> !drained(placed))
-            .filter(placed -> placed.instance().tier() == Tier.READY || loading(placed.instance()))
+            .filter(placed -> !fleet.drained(placed))
+            .filter(placed -> placed.instance().tier() == Tier.READY || placed.instance().loading())
             .toList();
     Optional<Why> asked =
-        present.isEmpty() ? reasonToLoad(function) : reasonForMore(function, present);
-    Optional<Why> why = asked.isEmpty() && present.isEmpty() ? reasonToForesee(function) : asked;
+        present.isEmpty() ? reasons.first(function) : reasons.another(function, present);
+    Optional<Why> why = asked.isEmpty() && present.isEmpty() ? reasons.ahead(function) : asked;
     if (why.isEmpty() || wishes.underWay(active.id()) || wishes.blocked(active.id())) {
       return Optional.empty();
     }
@@ -165,15 +163,15 @@ final class ControlRound {
             .filter(status -> !wishes.refuses(status.device(), active.id()))
             .filter(status -> present.isEmpty() || status.memory().lasts())
             // For a guess nobody has to go.
-            .filter(
-                status -> asked.isPresent() || status.memory().freeBytes() >= bytes(active.id()))
-            .map(status -> without(active.id(), status))
+            .filter(status ->
+                asked.isPresent() || status.memory().freeBytes() >= fleet.weightBytes(active.id()))
+            .map(status -> status.without(active.id()))
             .toList();
     boolean pinned = present.size() < active.spec().scaling().min();
     Function<DeviceId, Act.Load> load =
         device -> new Act.Load(active, pinned, device, why.get(), null);
     var request = Routing.Request.of(active.id(), active.spec());
-    long bytes = bytes(active.id());
+    long bytes = fleet.weightBytes(active.id());
     if (exclusive != null || bytes == 0) {
       return place(request, devices)
           .map(place -> after(place.leave(), load.apply(place.device()), false));
@@ -197,7 +195,7 @@ final class ControlRound {
       return loadOnto(base, canary, SharedCalls.WHY);
     }
     List<DeviceStatus> devices =
-        fleet.statuses().stream().map(status -> without(canary.id(), status)).toList();
+        fleet.statuses().stream().map(status -> status.without(canary.id())).toList();
     return place(Routing.Request.of(canary.id(), canary.spec()), devices)
         .map(place ->
             after(
@@ -218,55 +216,6 @@ final class ControlRound {
     return Routing.decide(request, devices) instanceof Routing.Loads(var device, _)
         ? Optional.of(new ExclusiveDevices.Place(device, List.of()))
         : Optional.empty();
-  }
-
-  /// One after the other, each on a device of its own. What an adapter needs is its base's.
-  private Optional<Why> reasonForMore(DeployedFunction function, List<Fleet.Placed> present) {
-    Scaling scaling = function.spec().scaling();
-    boolean ready = present.stream().allMatch(placed -> placed.instance().tier() == Tier.READY);
-    if (!ready || present.size() >= scaling.max() || function.spec().adapterOf() != null) {
-      return Optional.empty();
-    }
-    if (present.size() < scaling.min()) {
-      return Optional.of(
-          new Why(
-              "minimum",
-              "its minimum of instances is %d".formatted(scaling.min()),
-              Map.of("instances", (double) present.size(), "minimum", (double) scaling.min())));
-    }
-    Optional<Why> memory = memoryEnds(present);
-    if (memory.isPresent()) {
-      return memory;
-    }
-    return wishes.crowded(function)
-        ? Optional.of(
-            new Why(
-                "crowded",
-                "its %d instances cannot take all requests in time".formatted(present.size()),
-                Map.of("instances", (double) present.size())))
-        : Optional.empty();
-  }
-
-  /// What runs on each of its devices is expected to need more KV memory than there is, and it is
-  /// among what runs.
-  private static Optional<Why> memoryEnds(List<Fleet.Placed> present) {
-    if (present.stream().noneMatch(placed -> placed.instance().busy())
-        || present.stream().anyMatch(placed -> placed.status().memory().lasts())) {
-      return Optional.empty();
-    }
-    double seconds =
-        present.stream()
-                .map(placed -> placed.status().memory().kvLastsMillis())
-                .filter(Objects::nonNull)
-                .mapToLong(Long::longValue)
-                .max()
-                .orElse(0)
-            / 1e3;
-    return Optional.of(
-        new Why(
-            "memory",
-            "KV memory where it runs is expected to last %.1f s".formatted(seconds),
-            Map.of("instances", (double) present.size(), "kvLastsSeconds", seconds)));
   }
 
   /// An adapter goes where its base is, or where that would go; the runtime loads both.
@@ -291,76 +240,18 @@ final class ControlRound {
     return base == null ? null : functions.find(base).map(DeployedFunction::active).orElse(null);
   }
 
-  private Optional<Why> reasonToLoad(DeployedFunction function) {
-    if (wishes.held(function)) {
-      return Optional.of(new Why("held", "requests wait for it"));
-    }
-    if (function.spec().scaling().pinned()) {
-      return Optional.of(
-          new Why(
-              "minimum",
-              "its minimum of instances is more than zero",
-              Map.of("minimum", (double) function.spec().scaling().min())));
-    }
-    if (wishes.wanted(function.active().id())) {
-      return Optional.of(
-          new Why("wanted", "it was asked for, or was there before its runtime ended"));
-    }
-    boolean leaves =
-        fleet.instancesOf(function.active().id()).stream()
-            .anyMatch(placed -> drained(placed) && placed.instance().tier() == Tier.READY);
-    if (leaves) {
-      return Optional.of(new Why("drained", "the device that has it is drained"));
-    }
-    boolean previousServes =
-        fleet.instances().stream()
-            .map(Fleet.Placed::instance)
-            .anyMatch(instance ->
-                instance.revision().function().equals(function.name())
-                    && instance.tier() == Tier.READY);
-    return previousServes
-        ? Optional.of(new Why("replaces", "it replaces a revision that serves"))
-        : Optional.empty();
-  }
-
-  /// Nobody asks for it yet, and somebody soon will. Of what has never been loaded it is not known
-  /// how much room it needs; and a device that is one model's is not taken for a guess.
-  private Optional<Why> reasonToForesee(DeployedFunction function) {
-    Duration ahead = Foresight.toCome(function.spec().scaling());
-    double probability = wishes.soon(function, ahead);
-    if (!Foresight.likely(probability)
-        || exclusive != null
-        || function.spec().adapterOf() != null
-        || bytes(function.active().id()) == 0) {
-      return Optional.empty();
-    }
-    return Optional.of(
-        new Why(
-            "foreseen",
-            "its next call is likely to come within %s".formatted(DurationText.format(ahead)),
-            Map.of("probability", probability)));
-  }
-
-  /// Of its weights, as far as any device knows.
-  private long bytes(RevisionId revision) {
-    return fleet.instancesOf(revision).stream()
-        .mapToLong(placed -> placed.instance().weightBytes())
-        .max()
-        .orElse(0);
-  }
-
   /// Orphans go; the active revision is pinned as it says, and no other is.
   private Optional<Act> release(Fleet.Placed placed) {
     InstanceStatus instance = placed.instance();
     DeviceId device = placed.device().id();
     Optional<DeployedFunction> function = functions.find(instance.revision().function());
-    if (drained(placed) && (instance.tier().atLeast(Tier.DEVICE) || loading(instance))) {
+    if (fleet.drained(placed) && (instance.tier().atLeast(Tier.DEVICE) || instance.loading())) {
       return Optional.of(
           new Act.Unload(
               instance.revision(), device, true, new Why("drained", "its device is drained")));
     }
     if (function.isEmpty()) {
-      return instance.tier().atLeast(Tier.DEVICE) || loading(instance)
+      return instance.tier().atLeast(Tier.DEVICE) || instance.loading()
           ? Optional.of(
               new Act.Unload(
                   instance.revision(),
@@ -384,18 +275,14 @@ final class ControlRound {
   /// when they idle.
   private long rank(Fleet.Placed placed) {
     return fleet.instancesOf(placed.instance().revision()).stream()
-        .filter(other -> other.instance().tier() == Tier.READY && !drained(other))
+        .filter(other -> other.instance().tier() == Tier.READY && !fleet.drained(other))
         .takeWhile(other -> !other.device().id().equals(placed.device().id()))
         .count();
   }
 
-  private boolean drained(Fleet.Placed placed) {
-    return fleet.drained().contains(placed.device().id());
-  }
-
   private List<KeepAlive.Loaded> loaded() {
     return fleet.instances().stream()
-        .filter(placed -> !drained(placed))
+        .filter(placed -> !fleet.drained(placed))
         .flatMap(placed ->
             functions
                 .find(placed.instance().revision().function())
@@ -425,24 +312,5 @@ final class ControlRound {
   /// They go first, each in its own time.
   private static boolean carriesAdapters(InstanceStatus instance) {
     return !instance.adapters().isEmpty();
-  }
-
-  private static boolean loading(InstanceStatus instance) {
-    return instance.progress() != null;
-  }
-
-  private static DeviceStatus without(RevisionId revision, DeviceStatus status) {
-    return new DeviceStatus(
-        status.device(),
-        status.deviceClass(),
-        status.runtimeId(),
-        status.version(),
-        status.phase(),
-        status.memory(),
-        status.quantizations(),
-        status.capabilities(),
-        status.instances().stream()
-            .filter(instance -> !instance.revision().equals(revision))
-            .toList());
   }
 }

@@ -119,6 +119,19 @@ public final class Fleet {
       return placements.of(revision);
     }
 
+    /// The bytes of its weights, as far as any device knows; else 0.
+    public long weightBytes(RevisionId revision) {
+      return instancesOf(revision).stream()
+          .mapToLong(placed -> placed.instance().weightBytes())
+          .max()
+          .orElse(0);
+    }
+
+    /// Whether it is on a device that is drained.
+    public boolean drained(Placed placed) {
+      return drained.contains(placed.device().id());
+    }
+
     public Optional<Device> find(DeviceId id) {
       return Optional.ofNullable(devices.get(id));
     }

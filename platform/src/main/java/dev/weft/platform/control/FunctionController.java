@@ -4,63 +4,44 @@ import dev.weft.functions.Function;
 import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.ControlApi.Inspection;
-import dev.weft.functions.instance.ControlApi.LoadRequest;
 import dev.weft.functions.instance.ControlApi.PrewarmRequest;
-import dev.weft.functions.instance.ControlApi.Rejection;
-import dev.weft.functions.instance.ControlApi.UnloadRequest;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
-import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.Tier;
-import dev.weft.functions.instance.Why;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.control.RuntimeClient.Outcome;
-import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import jakarta.inject.Singleton;
-import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// The control loop: observe, decide, apply. It runs when something changes and at least once a
-/// period, in one virtual thread; [ControlRound] decides, and this applies.
+/// period, in one virtual thread; [ControlRound] decides, and [RuntimeActs] apply it.
 @Singleton
 public final class FunctionController {
   private static final Logger LOG = LoggerFactory.getLogger(FunctionController.class);
-
-  /// What was displaced may keep its memory for some seconds, until who goes on with its streams
-  /// has fetched their keys and values.
-  private static final Duration DISPLACED_FOR = Duration.ofSeconds(15);
 
   private final FunctionDirectory directory;
   private final Fleet fleet;
   private final Demand demand;
   private final LoadTracker loads;
-  private final Decisions decisions;
   private final RuntimeClient client;
   private final WeftConfig.Control config;
-  private final Counter loadCount;
-  private final Counter unloadCount;
+  private final RuntimeActs acts;
   private final Semaphore wake = new Semaphore(0);
   private final Set<RevisionId> wanted = ConcurrentHashMap.newKeySet();
-  private final Map<Leaving, Instant> leaving = new HashMap<>();
   private final Map<DeviceId, Set<RevisionId>> served = new HashMap<>();
-
-  /// For which revisions busy instances were displaced, and when.
-  private final Map<RevisionId, Instant> displaced = new HashMap<>();
 
   private volatile @Nullable Thread loop;
   private volatile boolean stopped;
@@ -79,17 +60,9 @@ public final class FunctionController {
     this.fleet = fleet;
     this.demand = demand;
     this.loads = loads;
-    this.decisions = decisions;
     this.client = client;
     this.config = config.control();
-    this.loadCount =
-        Counter.builder("weft.gateway.loads")
-            .description("Loads that runtimes were asked for")
-            .register(metrics);
-    this.unloadCount =
-        Counter.builder("weft.gateway.unloads")
-            .description("Unloads that runtimes were asked for")
-            .register(metrics);
+    this.acts = new RuntimeActs(loads, decisions, client, config.control().leaveGrace(), metrics);
   }
 
   public void start() {
@@ -206,36 +179,10 @@ public final class FunctionController {
     rememberServed(seen);
     demand.keep(functions.functions().keySet());
     dropGrantedWishes(functions, seen, now);
-    displaced.values().removeIf(at -> now.isAfter(at.plus(DISPLACED_FOR)));
-    List<ControlRound.Act> acts =
-        new ControlRound(
-                functions,
-                seen,
-                new CurrentWishes(
-                    demand, loads, wanted, displaced.keySet(), config.exclusive(), now),
-                config.exclusive(),
-                now)
-            .decide();
-    leaving.keySet().retainAll(leaving(acts));
-    for (ControlRound.Act act : acts) {
-      switch (act) {
-        case ControlRound.Act.Load load -> apply(load, seen, now);
-        case ControlRound.Act.Swap swap -> apply(swap, seen, now);
-        case ControlRound.Act.Pin pin -> apply(pin, seen);
-        case ControlRound.Act.Unload unload -> apply(unload, seen, now);
-      }
-    }
-  }
-
-  /// An instance that has been asked to go.
-  private record Leaving(RevisionId revision, DeviceId device) {}
-
-  private static Set<Leaving> leaving(List<ControlRound.Act> acts) {
-    return acts.stream()
-        .filter(ControlRound.Act.Unload.class::isInstance)
-        .map(ControlRound.Act.Unload.class::cast)
-        .map(unload -> new Leaving(unload.revision(), unload.device()))
-        .collect(Collectors.toSet());
+    var wishes =
+        new CurrentWishes(demand, loads, wanted, acts.displaced(now), config.exclusive(), now);
+    acts.apply(
+        new ControlRound(functions, seen, wishes, config.exclusive(), now).decide(), seen, now);
   }
 
   /// Notes what serves, and wishes back what a device served when its runtime went away.
@@ -267,159 +214,5 @@ public final class FunctionController {
             || loads.failure(revision).map(failed -> failed.blocks(now)).orElse(false)
             || seen.instancesOf(revision).stream()
                 .anyMatch(placed -> placed.instance().tier() == Tier.READY));
-  }
-
-  private void apply(ControlRound.Act.Load load, Fleet.Snapshot seen, Instant now) {
-    RevisionId revision = load.revision().id();
-    Fleet.Device device = seen.find(load.device()).orElseThrow();
-    DeviceStatus status = device.status();
-    RuntimeAddress address = device.address();
-    if (status == null || address == null) {
-      return;
-    }
-    loads.begin(revision, status, others(load, seen), now);
-    try {
-      switch (client.load(address, new LoadRequest(load.revision(), load.pinned(), load.base()))) {
-        case Outcome.Done<InstanceStatus> _ -> {
-          loadCount.increment();
-          decisions.instance(
-              revision.function(), Decisions.Kind.LOADING, load.device(), load.why());
-          LOG.atInfo()
-              .addKeyValue("revision", revision)
-              .addKeyValue("device", load.device())
-              .addKeyValue("reason", load.why().text())
-              .log("loading");
-        }
-        case Outcome.Refused<InstanceStatus>(var rejection) -> {
-          LOG.atInfo()
-              .addKeyValue("revision", revision)
-              .addKeyValue("device", load.device())
-              .addKeyValue("reason", rejection.message())
-              .log("a load was refused");
-          Failure failure = failure(rejection);
-          decisions.instance(
-              revision.function(),
-              Decisions.Kind.LOAD_REFUSED,
-              load.device(),
-              new Why(failure.code(), failure.message()));
-          loads.fail(revision, failure, now);
-        }
-      }
-    } catch (RuntimeUnavailableException e) {
-      loads.abandon(revision);
-      LOG.atWarn()
-          .addKeyValue("revision", revision)
-          .setCause(e)
-          .log("a load could not be asked for");
-    }
-  }
-
-  /// Of which the same load could be asked, now or later; an adapter goes where its base is.
-  private static Set<DeviceId> others(ControlRound.Act.Load load, Fleet.Snapshot seen) {
-    return seen.statuses().stream()
-        .filter(status -> load.base() == null && !status.device().equals(load.device()))
-        .filter(status -> load.revision().spec().devices().contains(status.deviceClass()))
-        .map(DeviceStatus::device)
-        .collect(Collectors.toSet());
-  }
-
-  /// Of those that idled, whoever became busy meanwhile keeps the device, and the next round looks
-  /// for another.
-  private void apply(ControlRound.Act.Swap swap, Fleet.Snapshot seen, Instant now) {
-    RevisionId revision = swap.load().revision().id();
-    RuntimeAddress address = seen.find(swap.load().device()).orElseThrow().address();
-    if (address == null) {
-      return;
-    }
-    if (swap.busy()) {
-      displaced.put(revision, now);
-    }
-    Why why =
-        swap.busy()
-            ? new Why(
-                "displaced",
-                "%s needs the room, and counts for more or is nowhere else".formatted(revision))
-            : new Why("swapped", "it idles, and %s has no device".formatted(revision));
-    for (RevisionId leaves : swap.leave()) {
-      var request = new UnloadRequest(leaves, swap.busy());
-      if (!unload(address, request, swap.load().device(), why)) {
-        return;
-      }
-    }
-    apply(swap.load(), seen, now);
-  }
-
-  private static Failure failure(Rejection rejection) {
-    boolean permanent =
-        switch (rejection.code()) {
-          case NEVER_FITS, UNSUPPORTED -> true;
-          case BUSY, PINNED, NO_MEMORY_NOW, DRAINING, UNKNOWN_INSTANCE -> false;
-        };
-    return new Failure(
-        rejection.code().name().toLowerCase(Locale.ROOT), rejection.message(), permanent);
-  }
-
-  private void apply(ControlRound.Act.Pin pin, Fleet.Snapshot seen) {
-    RuntimeAddress address = seen.find(pin.device()).orElseThrow().address();
-    if (address == null) {
-      return;
-    }
-    try {
-      client.load(address, new LoadRequest(pin.revision(), pin.pinned(), pin.base()));
-    } catch (RuntimeUnavailableException e) {
-      LOG.atWarn()
-          .addKeyValue("revision", pin.revision().id())
-          .setCause(e)
-          .log("an instance could not be pinned or unpinned");
-    }
-  }
-
-  private void apply(ControlRound.Act.Unload unload, Fleet.Snapshot seen, Instant now) {
-    RuntimeAddress address = seen.find(unload.device()).orElseThrow().address();
-    if (address == null) {
-      return;
-    }
-    RevisionId revision = unload.revision();
-    Leaving instance = new Leaving(revision, unload.device());
-    Instant since = leaving.computeIfAbsent(instance, _ -> now);
-    boolean busy =
-        seen.instancesOf(revision).stream()
-            .filter(placed -> placed.device().id().equals(unload.device()))
-            .anyMatch(placed -> placed.instance().busy());
-    boolean force = unload.must() && (!busy || now.isAfter(since.plus(config.leaveGrace())));
-    var request = new UnloadRequest(revision, force);
-    if (unload(address, request, unload.device(), unload.why())) {
-      leaving.remove(instance);
-    }
-  }
-
-  /// Returns whether the instance has gone.
-  private boolean unload(RuntimeAddress address, UnloadRequest request, DeviceId device, Why why) {
-    RevisionId revision = request.revision();
-    try {
-      switch (client.unload(address, request)) {
-        case Outcome.Done<InstanceStatus> _ -> {
-          unloadCount.increment();
-          decisions.instance(revision.function(), Decisions.Kind.UNLOADED, device, why);
-          LOG.atInfo()
-              .addKeyValue("revision", revision)
-              .addKeyValue("device", device)
-              .addKeyValue("reason", why.text())
-              .log("unloaded");
-          return true;
-        }
-        case Outcome.Refused<InstanceStatus>(var rejection) ->
-            LOG.atDebug()
-                .addKeyValue("revision", revision)
-                .addKeyValue("reason", rejection.message())
-                .log("an unload was refused");
-      }
-    } catch (RuntimeUnavailableException e) {
-      LOG.atWarn()
-          .addKeyValue("revision", revision)
-          .setCause(e)
-          .log("an unload could not be asked for");
-    }
-    return false;
   }
 }
