@@ -63,6 +63,7 @@ final class GatewayCall {
   private final Context context;
   private final GatewayRequest request;
   private final boolean streamed;
+  private final CallRecord notes;
   private final ClientAnswer client;
   private final Hold hold;
   private final Attempts attempts = new Attempts();
@@ -82,12 +83,13 @@ final class GatewayCall {
     this.context = context;
     this.request = request;
     streamed = request.head().stream();
+    notes = new CallRecord(shared.decisions(), shared.metrics(), shared.journal(), request);
     client = new ClientAnswer(response);
     hold = new Hold(shared.vertx(), context);
   }
 
   void start() {
-    shared.metrics().begin();
+    notes.began();
     shared.demand().called(request.function().name(), request.arrivedAt());
     client.onClose(this::clientLeft);
     admit();
@@ -120,17 +122,11 @@ final class GatewayCall {
 
   /// A runtime that goes on says what it did about keys and values.
   private void arrived(String what) {
-    decided(Decisions.Kind.MOVED, target, new Why("keys_and_values", what));
-  }
-
-  private void decided(Decisions.Kind kind, @Nullable Target where, Why why) {
-    DeviceId device = where == null ? null : where.device();
-    shared.decisions().request(request.function().name(), request.requestId(), kind, device, why);
-    request.trace().decided(kind, device, why);
+    notes.decided(Decisions.Kind.MOVED, target, new Why("keys_and_values", what));
   }
 
   private void hold(Activator.Waiter waiter) {
-    decided(Decisions.Kind.HELD, null, new Why("no_instance", "no instance is ready"));
+    notes.decided(Decisions.Kind.HELD, null, new Why("no_instance", "no instance is ready"));
     hold.begin(waiter, this::released);
     if (streamed) {
       client.beginStream();
@@ -156,8 +152,7 @@ final class GatewayCall {
 
   private void send(Target chosen) {
     target = chosen;
-    decided(Decisions.Kind.ROUTED, chosen, chosen.why());
-    request.trace().sent(chosen.revision(), chosen.device());
+    notes.sent(chosen);
     shared
         .upstream()
         .open(chosen, request, progress.begun() ? ControlApi.CONTINUE : request.operation().path())
@@ -229,7 +224,7 @@ final class GatewayCall {
     if (finished) {
       return;
     }
-    request.trace().took(answer.getHeader(ControlApi.TIMES_HEADER));
+    notes.took(answer.getHeader(ControlApi.TIMES_HEADER));
     int status = answer.statusCode();
     String code = status < 400 ? null : ErrorCode.read(body);
     switch (Verdict.of(status, code, progress.begun())) {
@@ -256,9 +251,7 @@ final class GatewayCall {
   /// with another instance, and the request is asked about again while it could be in time
   /// somewhere; then it waits for its turn.
   private void notInTime(Target chosen, Why why) {
-    shared.metrics().refuse(why.code());
-    decided(Decisions.Kind.REFUSED, chosen, why);
-    request.trace().left(why);
+    notes.refused(chosen, why);
     Set<DeviceId> refused =
         attempts.refused(chosen.device(), why.values().containsKey(ControlApi.LATE_ALONE));
     Optional<Target> other = shared.activator().elsewhere(request.function(), refused);
@@ -271,7 +264,7 @@ final class GatewayCall {
     Optional<Duration> pause =
         shared.activator().askAgain(request.function(), waited(), attempts.hopeless());
     if (pause.isPresent()) {
-      decided(
+      notes.decided(
           Decisions.Kind.QUEUED,
           null,
           new Why(
@@ -281,7 +274,7 @@ final class GatewayCall {
       return;
     }
     attempts.becomePatient();
-    decided(
+    notes.decided(
         Decisions.Kind.QUEUED,
         null,
         new Why("takes_its_turn", "no device can be in time, so it waits for its turn", refusals));
@@ -295,13 +288,7 @@ final class GatewayCall {
 
   /// A moment later the gateway's snapshot is no longer behind the runtime.
   private void again(Why why) {
-    decided(Decisions.Kind.MOVED, target, why);
-    request.trace().left(why);
-    if (progress.begun()) {
-      shared.metrics().resume();
-    } else {
-      shared.metrics().retry();
-    }
+    notes.again(target, why, progress.begun());
     shared.vertx().setTimer(REFUSED_PAUSE_MILLIS, _ -> context.runOnContext(_ -> retry()));
   }
 
@@ -350,7 +337,7 @@ final class GatewayCall {
       return;
     }
     upstream = null;
-    request.trace().took(progress.times());
+    notes.took(progress.times());
     client.writeSeam(filter.seam());
     Buffer error = progress.error();
     if (progress.done()) {
@@ -412,7 +399,7 @@ final class GatewayCall {
     if (finished) {
       return;
     }
-    decided(
+    notes.decided(
         Decisions.Kind.TURNED_AWAY,
         target,
         new Why(error.code(), error.code() + ": " + error.message()));
@@ -422,32 +409,10 @@ final class GatewayCall {
 
   private void finish(int status, @Nullable String errorCode) {
     finished = true;
-    long now = System.nanoTime();
-    long firstTokenNanos = progress.firstTokenNanos();
     Tokens counted = progress.usage() == null ? tokens : progress.usage();
-    Target last = target;
-    Invocation invocation =
-        new Invocation(
-            request.requestId(),
-            request.function().name(),
-            last == null ? null : last.revision(),
-            last == null ? null : last.device(),
-            request.operation().telemetryName(),
-            status,
-            errorCode,
-            request.key().id(),
-            request.workflow(),
-            request.arrivedAt(),
-            hold.total(),
-            firstTokenNanos == 0
-                ? null
-                : Duration.ofNanos(firstTokenNanos - request.arrivedNanos()),
-            Duration.ofNanos(now - request.arrivedNanos()),
-            counted);
-    // First, since a process that goes down waits for requests that the metrics know as running.
-    shared.journal().record(invocation);
-    shared.metrics().record(invocation);
-    request.trace().ended(invocation);
+    notes.ended(
+        new CallRecord.End(
+            status, errorCode, target, hold.total(), progress.firstTokenNanos(), counted));
   }
 
   private static ApiError unexpected(Throwable failure) {
