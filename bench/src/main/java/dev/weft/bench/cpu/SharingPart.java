@@ -34,6 +34,7 @@ final class SharingPart implements Part {
 
   private static final String BATCH = "sequences running while others wait";
   private static final String SPEED = "decode while others wait, tok/s";
+  private static final String PROMPTS = "rows of prompts a token";
   private static final String STALLS = "stalls for memory, % of step time";
   private static final String BYTES = "bytes a step reads at that batch, MB";
   private static final String ALLOWED = "what these bytes allow, as the split reads, tok/s";
@@ -60,7 +61,12 @@ final class SharingPart implements Part {
   }
 
   /// What was seen while the memory was the limit.
-  private record Seen(double batch, double tokensPerSecond, double stallShare) {}
+  ///
+  /// @param promptRows for each token that was decoded
+  private record Seen(double batch, double tokensPerSecond, double promptRows, double stallShare) {}
+
+  /// What is planned for a function beside its KV memory, and for steps of all functions together.
+  private record Fixed(long functionBytes, long stepBytes) {}
 
   @Override
   public void run(Setting setting, PartRecorder recorder) throws IOException, InterruptedException {
@@ -70,16 +76,16 @@ final class SharingPart implements Part {
                 .formatted(SHAPE.name(), SHARE, PROMPT, OUTPUT, CLIENTS_PER_PLACE * SHARE)
             + " busy one for each function in the runtime. Batch and speed are means over the time"
             + " in which requests waited.");
-    long fixedBytes = fixedBytes(setting);
+    Fixed fixed = fixed(setting);
     recorder.remark(
-        "A function takes %d MiB beside its KV memory of %d MiB."
-            .formatted(fixedBytes >> 20, kvBytes >> 20));
+        "A function takes %d MiB beside its KV memory of %d MiB, and steps compute in %d MiB more."
+            .formatted(fixed.functionBytes() >> 20, kvBytes >> 20, fixed.stepBytes() >> 20));
     for (int round = 0; round < setting.rounds(); round++) {
       double bandwidth = ReadBandwidth.measure(setting.threads(), (long) stepBytes(SHARE));
-      Seen split = burst(setting, 1, fixedBytes + kvBytes);
+      Seen split = burst(setting, 1, fixed, kvBytes);
       record(recorder, label(1), split, split, bandwidth);
       for (int functions : new int[] {2, 4}) {
-        Seen seen = burst(setting, functions, functions * (fixedBytes + kvBytes));
+        Seen seen = burst(setting, functions, fixed, kvBytes);
         record(recorder, label(functions), seen, split, bandwidth);
       }
     }
@@ -96,6 +102,7 @@ final class SharingPart implements Part {
         split.tokensPerSecond() / split.batch() * stepBytes(split.batch()) / bytes;
     recorder.add(label, BATCH, 1, WEFT, seen.batch());
     recorder.add(label, SPEED, 0, WEFT, seen.tokensPerSecond());
+    recorder.add(label, PROMPTS, 2, WEFT, seen.promptRows());
     recorder.add(label, BYTES, 0, WEFT, bytes / 1e6);
     recorder.add(label, ALLOWED, 0, WEFT, allowedSteps * seen.batch());
     recorder.add(label, BANDWIDTH, 0, WEFT, 100 * steps * bytes / 1e9 / bandwidth);
@@ -115,13 +122,15 @@ final class SharingPart implements Part {
     return 2L * 2 * SHAPE.layers() * SHAPE.kvHeads() * SHAPE.headSize();
   }
 
-  /// What a function takes beside KV, as the runtime itself plans it.
-  private static long fixedBytes(Setting setting) throws IOException, InterruptedException {
+  /// As the runtime itself plans it, once a prompt has been computed.
+  private static Fixed fixed(Setting setting) throws IOException, InterruptedException {
     WeftRuntime.Function function = function(setting, 0);
     try (WeftRuntime runtime = runtime(setting, Optional.empty())) {
       runtime.load(function);
+      new LoadGenerator().run(runtime.target(function), new Load(2, 1, PROMPT, 8));
       DeviceStatus.Memory memory = runtime.status().memory();
-      return memory.plannedBytes() - memory.chunks().held() * memory.chunks().bytes();
+      long steps = memory.chunks().activationBytes();
+      return new Fixed(memory.plannedBytes() - memory.chunks().kvBytes() - steps, steps);
     }
   }
 
@@ -141,8 +150,9 @@ final class SharingPart implements Part {
             setting.work().resolve("weft-sharing.log")));
   }
 
-  private static Seen burst(Setting setting, int functions, long memory)
+  private static Seen burst(Setting setting, int functions, Fixed fixed, long kvBytes)
       throws IOException, InterruptedException {
+    long memory = fixed.stepBytes() + functions * (fixed.functionBytes() + kvBytes);
     LoadGenerator generator = new LoadGenerator();
     try (WeftRuntime runtime = runtime(setting, Optional.of(memory))) {
       List<WeftRuntime.Function> all =
@@ -192,9 +202,11 @@ final class SharingPart implements Part {
     Meters last = samples.getLast().meters();
     double seconds = (samples.getLast().nanos() - samples.getFirst().nanos()) / 1e9;
     double steps = grown(first, last, "weft_engine_step_duration_seconds_sum");
+    double tokens = grown(first, last, "weft_engine_step_rows_sum", "kind=\"decode\"");
     return new Seen(
         Spread.of(samples.stream().map(sample -> (double) sample.running()).toList()).median(),
-        grown(first, last, "weft_engine_step_rows_sum", "kind=\"decode\"") / seconds,
+        tokens / seconds,
+        grown(first, last, "weft_engine_step_rows_sum", "kind=\"prefill\"") / tokens,
         grown(first, last, "weft_memory_stall_seconds_sum") / steps);
   }
 
