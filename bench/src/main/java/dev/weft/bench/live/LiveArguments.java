@@ -6,9 +6,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/// The command line: `TRACE [ROUNDS] [--seconds N] [--pace X] [--shorter X] [--cpus SET;SET]
-/// [--results DIR]`, or `--render DIR`, which makes the report of a directory anew. See
-/// `bench/README.md`.
+/// The command line: `TRACE [ROUNDS] [--only PART,...] [--seconds N] [--pace X] [--shorter X]
+/// [--cpus SET;SET] [--results DIR]`, or `--render DIR`, which makes the report of a directory
+/// anew. See `bench/README.md`.
 ///
 /// @param seconds that each replay lasts
 /// @param pace by which calls come faster than they did
@@ -17,6 +17,7 @@ import java.util.Optional;
 record LiveArguments(
     Path trace,
     int rounds,
+    List<String> parts,
     int seconds,
     double pace,
     double shorter,
@@ -30,11 +31,13 @@ record LiveArguments(
   private static final List<String> CPUS = List.of("0", "1");
 
   LiveArguments {
+    parts = List.copyOf(parts);
     cpus = List.copyOf(cpus);
   }
 
   static LiveArguments parse(String[] words) {
     List<String> plain = new ArrayList<>();
+    List<String> parts = LiveBench.PARTS;
     int seconds = SECONDS;
     double pace = PACE;
     double shorter = SHORTER;
@@ -43,6 +46,7 @@ record LiveArguments(
     Optional<Path> render = Optional.empty();
     for (int i = 0; i < words.length; i++) {
       switch (words[i]) {
+        case "--only" -> parts = parts(value(words, ++i));
         case "--seconds" -> seconds = (int) number(value(words, ++i), "[1-9][0-9]{0,3}");
         case "--pace" -> pace = number(value(words, ++i), "[0-9]{1,4}([.][0-9]{1,4})?");
         case "--shorter" -> shorter = number(value(words, ++i), "[0-9]{1,4}([.][0-9]{1,4})?");
@@ -63,7 +67,16 @@ record LiveArguments(
     if (plain.size() > 2) {
       throw new IllegalArgumentException("'%s' is too much".formatted(plain.get(2)));
     }
-    return new LiveArguments(trace, rounds, seconds, pace, shorter, cpus, results, render);
+    return new LiveArguments(trace, rounds, parts, seconds, pace, shorter, cpus, results, render);
+  }
+
+  private static List<String> parts(String names) {
+    List<String> parts = List.of(names.split(",", -1));
+    if (!LiveBench.PARTS.containsAll(parts)) {
+      throw new IllegalArgumentException(
+          "no part '%s'; there are %s".formatted(names, String.join(", ", LiveBench.PARTS)));
+    }
+    return parts;
   }
 
   private static double number(String word, String form) {

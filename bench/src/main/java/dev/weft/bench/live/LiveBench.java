@@ -14,7 +14,11 @@ import java.util.Objects;
 
 /// Measures the live platform beside its simulation; [LiveArguments] says what can be chosen.
 public final class LiveBench {
-  private static final String PART = "live";
+  private static final String LIVE = "live";
+  private static final String SLOW = "slow";
+
+  /// In the order in which they are measured.
+  static final List<String> PARTS = List.of(LIVE, SLOW);
 
   private LiveBench() {}
 
@@ -35,23 +39,30 @@ public final class LiveBench {
     Machine machine = Machine.detect(Runtime.getRuntime().availableProcessors());
     Path directory = arguments.results().orElseGet(() -> BenchRun.directory(machine, "-live"));
     List<LiveFunction> functions = LiveFunction.all(BenchModels.ofEnvironment());
-    LivePart part =
-        new LivePart(
+    Replays replays =
+        new Replays(
             arguments,
             functions,
-            new LivePart.Place(
+            new Replays.Place(
                 Path.of(property("weft.platform")),
                 property("weft.runtime"),
-                Files.createTempDirectory("weft-bench"),
-                directory));
+                Files.createTempDirectory("weft-bench")));
     BenchRun run = new BenchRun(machine, results(directory), about(arguments, functions));
-    run.part(PART, "The live platform and its simulation", part::run);
+    if (arguments.parts().contains(LIVE)) {
+      run.part(
+          LIVE,
+          "The live platform and its simulation",
+          new LivePart(replays, functions, directory)::run);
+    }
+    if (arguments.parts().contains(SLOW)) {
+      run.part(SLOW, "A device that becomes slower", new SlowDevicePart(replays, functions)::run);
+    }
     System.out.println(directory.resolve("results.md"));
     System.exit(run.whole() ? 0 : 1);
   }
 
   private static Results results(Path directory) {
-    return new Results("The live platform, beside its simulation", directory, List.of(PART));
+    return new Results("The live platform, beside its simulation", directory, PARTS);
   }
 
   private static String property(String name) {

@@ -68,4 +68,9 @@ public final class LivePlatform extends PlatformServer {
     }
     return devices;
   }
+
+  /// Has a device's runtime be slower until the result is closed.
+  public Slowdown slowDown(String device, double factor) throws IOException {
+    return new Slowdown(runtimePid(device), factor);
+  }
 }

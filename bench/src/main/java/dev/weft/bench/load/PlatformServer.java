@@ -66,12 +66,20 @@ public abstract sealed class PlatformServer extends BenchServer
     return port("run/runtimes/%s.json".formatted(device));
   }
 
+  final long runtimePid(String device) throws IOException {
+    return announced("run/runtimes/%s.json".formatted(device)).path("pid").asLong();
+  }
+
   final String runtimeSecret(String device) throws IOException {
     return Files.readString(home.resolve("run/runtimes/%s.secret".formatted(device))).strip();
   }
 
   private int port(String file) throws IOException {
-    return JSON.readTree(home.resolve(file).toFile()).path("port").asInt();
+    return announced(file).path("port").asInt();
+  }
+
+  private JsonNode announced(String file) throws IOException {
+    return JSON.readTree(home.resolve(file).toFile());
   }
 
   final String key() throws IOException {

@@ -34,6 +34,7 @@ class LiveArgumentsTest {
     LiveArguments arguments = parse("");
     assertThat(arguments.trace()).hasToString(trace);
     assertThat(arguments.rounds()).isEqualTo(3);
+    assertThat(arguments.parts()).containsExactly("live", "slow");
     assertThat(arguments.cpus()).containsExactly("0", "1");
     assertThat(arguments.render()).isEmpty();
   }
@@ -41,8 +42,9 @@ class LiveArgumentsTest {
   @Test
   void everythingCanBeChosen() {
     LiveArguments arguments =
-        parse("5 --seconds 30 --pace 1.5 --shorter 4 --cpus 0-3;4-7 --results /tmp/r");
+        parse("5 --only slow --seconds 30 --pace 1.5 --shorter 4 --cpus 0-3;4-7 --results /tmp/r");
     assertThat(arguments.rounds()).isEqualTo(5);
+    assertThat(arguments.parts()).containsExactly("slow");
     assertThat(arguments.seconds()).isEqualTo(30);
     assertThat(arguments.pace()).isEqualTo(1.5);
     assertThat(arguments.shorter()).isEqualTo(4);
@@ -57,7 +59,17 @@ class LiveArgumentsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"0", "many", "2 3", "--seconds 0", "--pace 0", "--pace fast", "--cpus"})
+  @ValueSource(
+      strings = {
+        "0",
+        "many",
+        "2 3",
+        "--only fast",
+        "--seconds 0",
+        "--pace 0",
+        "--pace fast",
+        "--cpus"
+      })
   void whatMakesNoSenseIsRefused(String line) {
     assertThatThrownBy(() -> parse(line)).isInstanceOf(IllegalArgumentException.class);
   }
