@@ -79,6 +79,18 @@ affinity:
 {{- end }}
 {{- end -}}
 
+{{/* The address of the external database. */}}
+{{- define "weft.databaseUrl" -}}
+{{- with .Values.externalDatabase -}}
+{{- $tls := ternary (dict "sslmode" "verify-full" "sslrootcert" "/etc/weft/database-ca/ca.crt") dict (ne .caSecret "") -}}
+{{- $parameters := list -}}
+{{- range $name, $value := merge (deepCopy .parameters) $tls -}}
+{{- $parameters = append $parameters (printf "%s=%s" $name (toString $value | urlquery)) -}}
+{{- end -}}
+jdbc:postgresql://{{ .host }}:{{ .port }}/{{ .database }}{{ with $parameters }}?{{ join "&" . }}{{ end }}
+{{- end -}}
+{{- end -}}
+
 {{/* What gateways and controllers have in common. */}}
 {{- define "weft.platformEnv" -}}
 - {name: WEFT_HOME, value: /var/lib/weft}

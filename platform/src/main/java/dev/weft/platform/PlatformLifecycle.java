@@ -77,7 +77,7 @@ public final class PlatformLifecycle {
     this.calls = calls;
   }
 
-  /// The database has been migrated by now, and HTTP is not yet open.
+  /// HTTP is not yet open.
   void onStart(@Observes StartupEvent event) {
     new WeftHome(config.home()).prepare();
     if (!config.role().controller()) {
@@ -116,6 +116,8 @@ public final class PlatformLifecycle {
     activator.close();
     controller.stop();
     follower.stop();
+    // Before another controller may lead, and read it.
+    calls.close();
     operator.stop();
     try {
       if (config.role().controller() && !config.cluster().enabled()) {
@@ -130,7 +132,6 @@ public final class PlatformLifecycle {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    calls.close();
     journal.close();
     traces.close();
     try {

@@ -61,7 +61,7 @@ public final class PlatformMain implements QuarkusApplication {
         fail(EXIT_ALREADY_UP, alreadyUp(home));
       }
       requireFreePort();
-      if (role() == Role.GATEWAY) {
+      if (role() == Role.GATEWAY || externalDatabase()) {
         System.setProperty("quarkus.datasource.active", "false");
       }
       Quarkus.run(PlatformMain.class, PlatformMain::exit, arguments);
@@ -132,6 +132,18 @@ public final class PlatformMain implements QuarkusApplication {
           fail(EXIT_FAILED, "'%s' is not a role: it is all, gateway or controller".formatted(role));
           return Role.ALL;
         });
+  }
+
+  /// Whether the state is in PostgreSQL; what address that is is not repeated, it may hold a
+  /// secret.
+  private static boolean externalDatabase() {
+    String url = setting("weft.database.url", "WEFT_DATABASE_URL", "");
+    if (!url.isEmpty() && !url.startsWith("jdbc:postgresql:")) {
+      fail(
+          EXIT_FAILED,
+          "weft.database.url is not of PostgreSQL: write it as jdbc:postgresql://HOST:PORT/NAME");
+    }
+    return !url.isEmpty();
   }
 
   private static String setting(String property, String variable, String otherwise) {

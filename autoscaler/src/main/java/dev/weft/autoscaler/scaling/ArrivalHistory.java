@@ -42,14 +42,22 @@ public final class ArrivalHistory {
 
   /// One that goes on from what was kept.
   public ArrivalHistory(State kept) {
-    lastAt = kept.lastAt();
-    for (int i = 0; i < kept.gaps().size(); i++) {
-      gaps[i] = kept.gaps().get(i);
+    continues(kept);
+  }
+
+  /// Puts what was known of earlier calls before those that have come since. The gap between the
+  /// two is not known.
+  public void continues(State earlier) {
+    // What a gap of then counts now, by how many have come since.
+    double faded = 1 - total * (1 - MEMORY);
+    for (int i = 0; i < earlier.gaps().size(); i++) {
+      gaps[i] += earlier.gaps().get(i) * faded;
     }
     for (int i = CLASSES - 1; i >= 0; i--) {
       from[i] = from[i + 1] + gaps[i];
     }
     total = from[0];
+    lastAt = Math.max(lastAt, earlier.lastAt());
   }
 
   /// What is known now.

@@ -40,6 +40,31 @@ class ArrivalHistoryTest {
     }
   }
 
+  /// As if the earlier calls had come to it as well, but for the gap between the two.
+  @Property
+  void whatWasKnownEarlierCountsBeforeWhatCameSince(
+      @ForAll @IntRange(min = 1, max = 30) int earlier, @ForAll @IntRange(max = 30) int later) {
+    ArrivalHistory before = new ArrivalHistory();
+    for (int i = 0; i < earlier; i++) {
+      before.arrived(SECOND * i);
+    }
+    ArrivalHistory.State known = before.state();
+    ArrivalHistory since = new ArrivalHistory();
+    long begin = 1_000 * SECOND;
+    for (int i = 0; i < later; i++) {
+      since.arrived(begin + 60 * SECOND * i);
+    }
+    since.continues(known);
+    double gapsOfThen = known.gaps().stream().mapToDouble(Double::doubleValue).sum();
+    double gapsSince = Math.max(0, later - 1);
+    double sum = since.state().gaps().stream().mapToDouble(Double::doubleValue).sum();
+    double expected =
+        gapsOfThen * Math.pow(0.98, gapsSince) + (1 - Math.pow(0.98, gapsSince)) / (1 - 0.98);
+    assertThat(sum).isCloseTo(expected, within(1e-9));
+    long last = later == 0 ? SECOND * (earlier - 1) : begin + 60 * SECOND * (later - 1);
+    assertThat(since.state().lastAt()).isEqualTo(last);
+  }
+
   @Test
   void aFunctionThatIsCalledEveryMinuteIsCalledWithinTheNext() {
     for (int i = 0; i < 10; i++) {

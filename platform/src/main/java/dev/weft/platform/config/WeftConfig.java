@@ -48,6 +48,9 @@ public interface WeftConfig {
   /// What is remembered of finished invocations.
   Invocations invocations();
 
+  /// The PostgreSQL that state is kept in, in place of the embedded database.
+  Database database();
+
   /// The Kubernetes cluster that the process is part of.
   Cluster cluster();
 
@@ -192,6 +195,20 @@ public interface WeftConfig {
     /// Age at which a row goes.
     @WithDefault("30d")
     Duration maxAge();
+  }
+
+  /// The PostgreSQL that state is kept in, in place of the embedded database.
+  interface Database {
+    /// Its address, such as `jdbc:postgresql://db:5432/weft`; without one the embedded database is
+    /// used.
+    Optional<String> url();
+
+    /// Who the platform is there.
+    @WithDefault("weft")
+    String username();
+
+    /// A file with the password, read for each connection.
+    Optional<Path> passwordFile();
   }
 
   /// The Kubernetes cluster that the process is part of.

@@ -148,12 +148,14 @@ public final class Demand {
     return known;
   }
 
-  /// Goes on from what was known before a restart.
+  /// Goes on from what was known before a restart. Calls that came since count as well.
   void restore(Map<FunctionName, Calls> known) {
-    known.forEach((function, calls) ->
-        arrivals.putIfAbsent(
-            function,
-            new ArrivalHistory(new ArrivalHistory.State(calls.lastNanos(), calls.gaps()))));
+    known.forEach((function, calls) -> {
+      ArrivalHistory history = arrivals.computeIfAbsent(function, _ -> new ArrivalHistory());
+      synchronized (history) {
+        history.continues(new ArrivalHistory.State(calls.lastNanos(), calls.gaps()));
+      }
+    });
   }
 
   /// The functions that were called, here or at other gateways, since this was asked last.

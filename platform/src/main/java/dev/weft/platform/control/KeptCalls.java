@@ -1,16 +1,24 @@
 package dev.weft.platform.control;
 
+import dev.weft.functions.FunctionName;
 import jakarta.inject.Singleton;
 import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Has what [Demand] knows of the times between calls survive a restart: finds it at the start, and
 /// keeps it once a minute and at the end. A process that is killed loses the last minute's calls.
+/// What cannot be read or written is tried again a minute later, and nothing is written before what
+/// there was has been read.
 ///
 /// It has a thread of its own, which nobody interrupts: a database whose thread is interrupted
 /// while it writes is closed.
@@ -18,35 +26,64 @@ import org.slf4j.LoggerFactory;
 public final class KeptCalls {
   private static final Logger LOG = LoggerFactory.getLogger(KeptCalls.class);
   private static final Duration PERIOD = Duration.ofMinutes(1);
+
+  /// So long the first round of control waits for what was known; it does without if it must.
+  private static final Duration FIRST_READ = Duration.ofSeconds(2);
+
   private static final Duration LAST_WRITE = Duration.ofSeconds(5);
 
   private final Demand demand;
   private final CallsStore store;
+  private final FunctionDirectory functions;
+
+  /// Functions that were called since it was last written when. For the thread alone, as is
+  /// `restored`.
+  private final Set<FunctionName> unwritten = new HashSet<>();
+
+  private boolean restored;
   private @Nullable ScheduledExecutorService writer;
 
-  public KeptCalls(Demand demand, CallsStore store) {
+  public KeptCalls(Demand demand, CallsStore store, FunctionDirectory functions) {
     this.demand = demand;
     this.store = store;
+    this.functions = functions;
   }
 
   public void open() {
-    demand.restore(store.all());
     ScheduledExecutorService opened =
         Executors.newSingleThreadScheduledExecutor(
             Thread.ofPlatform().name("weft-kept-calls").daemon().factory());
+    writer = opened;
+    Future<?> first = opened.submit(this::keep);
     var _ =
         opened.scheduleWithFixedDelay(
             this::keep, PERIOD.toMillis(), PERIOD.toMillis(), TimeUnit.MILLISECONDS);
-    writer = opened;
+    try {
+      first.get(FIRST_READ.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (TimeoutException e) {
+      LOG.atWarn().log("when functions were called is not known yet");
+    } catch (ExecutionException e) {
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /// Keeps what came since the last time.
-  private void keep() {
+  void keep() {
     try {
-      store.keep(demand.calls(demand.takeArrived()));
+      if (!restored) {
+        demand.restore(store.of(functions.snapshot().functions().keySet()));
+        restored = true;
+      }
+      unwritten.addAll(demand.takeArrived());
+      store.keep(demand.calls(unwritten));
+      unwritten.clear();
     } catch (RuntimeException e) {
-      // Else it would never be tried again. What was not kept is when its function is called next.
-      LOG.atError().setCause(e).log("when functions were called could not be kept");
+      // Else it would never be tried again.
+      LOG.atError()
+          .addKeyValue("reason", e.getMessage())
+          .log("when functions were called could not be kept");
     }
   }
 

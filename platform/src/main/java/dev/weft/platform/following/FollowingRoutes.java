@@ -15,6 +15,7 @@ import dev.weft.platform.http.ApiException;
 import dev.weft.platform.http.BlockingHandler;
 import dev.weft.platform.http.BlockingHandler.Reply;
 import dev.weft.platform.http.ChangeFeed;
+import dev.weft.platform.state.DatabaseException;
 import dev.weft.platform.state.InvocationJournal;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.ext.web.Router;
@@ -121,8 +122,11 @@ public final class FollowingRoutes {
   }
 
   private static ApiError error(RuntimeException failure) {
-    return failure instanceof ApiException known
-        ? known.error()
-        : ApiError.broken(500, "internal_error", "the call failed; the log says why");
+    return switch (failure) {
+      case ApiException known -> known.error();
+      case DatabaseException database when database.away() ->
+          ApiError.databaseAway(String.valueOf(database.getMessage()));
+      default -> ApiError.broken(500, "internal_error", "the call failed; the log says why");
+    };
   }
 }

@@ -83,6 +83,11 @@ public record ApiError(
     return new ApiError(503, "server_error", code, null, message, retryAfter, null);
   }
 
+  /// What was asked needs the database.
+  public static ApiError databaseAway(String message) {
+    return unavailable("database_unavailable", message, Duration.ofSeconds(2));
+  }
+
   /// Something broke on our side, or in the runtime.
   public static ApiError broken(int status, String code, String message) {
     return new ApiError(status, "server_error", code, null, message, null, null);

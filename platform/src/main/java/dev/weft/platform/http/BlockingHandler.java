@@ -66,7 +66,8 @@ public record BlockingHandler(Body body, Errors errors) implements Handler<Routi
           .send(context.response());
     } catch (RuntimeException e) {
       ApiError error = errors.of(e);
-      if (error.status() >= 500) {
+      // What is worth trying again has been said by whoever is away, and is asked for often.
+      if (error.status() >= 500 && error.retryAfter() == null) {
         LOG.atError()
             .addKeyValue("path", context.request().path())
             .setCause(e)

@@ -31,6 +31,7 @@ import dev.weft.platform.management.ManagementApi.KeyRequest;
 import dev.weft.platform.management.ManagementApi.PrewarmRequest;
 import dev.weft.platform.management.ManagementApi.RevisionList;
 import dev.weft.platform.management.ManagementApi.RollbackRequest;
+import dev.weft.platform.state.DatabaseException;
 import dev.weft.platform.state.FunctionStore;
 import dev.weft.platform.state.InvocationJournal;
 import dev.weft.platform.telemetry.Invocation;
@@ -345,6 +346,8 @@ public final class ManagementRoutes {
       case RuntimeUnavailableException away ->
           ApiError.unavailable(
               "runtime_unavailable", String.valueOf(away.getMessage()), Duration.ofSeconds(2));
+      case DatabaseException database when database.away() ->
+          ApiError.databaseAway(String.valueOf(database.getMessage()));
       default -> ApiError.broken(500, "internal_error", "the call failed; the log says why");
     };
   }

@@ -7,9 +7,13 @@ import dev.weft.functions.FunctionName;
 import dev.weft.platform.control.Calls;
 import dev.weft.platform.control.CallsStore;
 import jakarta.inject.Singleton;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Collectors;
 
 /// When functions are called, on disk: a row for each function.
@@ -24,24 +28,24 @@ public final class CallsTable implements CallsStore {
   }
 
   @Override
-  public Map<FunctionName, Calls> all() {
+  public Map<FunctionName, Calls> of(Set<FunctionName> functions) {
     return database.inTransaction(connection -> {
-      // Of those that have been deleted nobody asks any more.
-      update(
-          connection,
-          """
-          DELETE FROM function_calls WHERE function_name NOT IN
-            (SELECT name FROM function WHERE active_number IS NOT NULL)
-          """);
-      return query(
+      Map<FunctionName, Calls> kept = new HashMap<>();
+      query(
               connection,
               "SELECT function_name, last_nanos, gaps FROM function_calls",
               row ->
                   Map.entry(
                       new FunctionName(row.getString(1)),
                       new Calls(row.getLong(2), read(row.getString(3)))))
-          .stream()
-          .collect(Collectors.toUnmodifiableMap(Map.Entry::getKey, Map.Entry::getValue));
+          .forEach(entry -> kept.put(entry.getKey(), entry.getValue()));
+      for (FunctionName name : Set.copyOf(kept.keySet())) {
+        if (!functions.contains(name)) {
+          update(connection, "DELETE FROM function_calls WHERE function_name = ?", name.value());
+          kept.remove(name);
+        }
+      }
+      return Map.copyOf(kept);
     });
   }
 
@@ -53,18 +57,30 @@ public final class CallsTable implements CallsStore {
     var _ =
         database.inTransaction(connection -> {
           for (Map.Entry<FunctionName, Calls> each : calls.entrySet()) {
-            update(
-                connection,
-                """
-                MERGE INTO function_calls (function_name, last_nanos, gaps) KEY (function_name)
-                VALUES (?, ?, ?)
-                """,
-                each.getKey().value(),
-                each.getValue().lastNanos(),
-                write(each.getValue().gaps()));
+            keep(connection, each.getKey(), each.getValue());
           }
           return calls.size();
         });
+  }
+
+  private static void keep(Connection connection, FunctionName function, Calls calls)
+      throws SQLException {
+    String gaps = write(calls.gaps());
+    int changed =
+        update(
+            connection,
+            "UPDATE function_calls SET last_nanos = ?, gaps = ? WHERE function_name = ?",
+            calls.lastNanos(),
+            gaps,
+            function.value());
+    if (changed == 0) {
+      update(
+          connection,
+          "INSERT INTO function_calls (function_name, last_nanos, gaps) VALUES (?, ?, ?)",
+          function.value(),
+          calls.lastNanos(),
+          gaps);
+    }
   }
 
   private static String write(List<Double> gaps) {

@@ -21,6 +21,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,14 +46,18 @@ public final class DatabaseFunctionStore implements FunctionStore {
 
   @Override
   public List<DeployedFunction> all() {
-    return database.inTransaction(connection ->
-        query(
-                connection,
-                "SELECT name FROM function WHERE active_number IS NOT NULL ORDER BY name",
-                row -> new FunctionName(row.getString(1)))
-            .stream()
-            .map(name -> unchecked(() -> find(connection, name)).orElseThrow())
-            .toList());
+    return database.inTransaction(connection -> {
+      List<FunctionName> names =
+          query(
+              connection,
+              "SELECT name FROM function WHERE active_number IS NOT NULL ORDER BY name",
+              row -> new FunctionName(row.getString(1)));
+      List<DeployedFunction> functions = new ArrayList<>();
+      for (FunctionName name : names) {
+        functions.add(find(connection, name).orElseThrow());
+      }
+      return List.copyOf(functions);
+    });
   }
 
   @Override
@@ -125,22 +130,27 @@ public final class DatabaseFunctionStore implements FunctionStore {
   /// Inserts a function, or brings a deleted one back with its revision numbers going on.
   private void insertFunction(Connection connection, Function declared, Instant now)
       throws SQLException {
-    update(
-        connection,
-        """
-        MERGE INTO function f USING (VALUES (CAST(? AS VARCHAR))) d(name) ON f.name = d.name
-        WHEN MATCHED THEN UPDATE SET labels = ?, created_at = ?, updated_at = ?
-        WHEN NOT MATCHED THEN
-          INSERT (name, labels, last_number, active_number, created_at, updated_at)
-          VALUES (d.name, ?, 0, NULL, ?, ?)
-        """,
-        declared.name().value(),
-        write(declared.metadata().labels()),
-        utc(now),
-        utc(now),
-        write(declared.metadata().labels()),
-        utc(now),
-        utc(now));
+    String labels = write(declared.metadata().labels());
+    int changed =
+        update(
+            connection,
+            "UPDATE function SET labels = ?, created_at = ?, updated_at = ? WHERE name = ?",
+            labels,
+            utc(now),
+            utc(now),
+            declared.name().value());
+    if (changed == 0) {
+      update(
+          connection,
+          """
+          INSERT INTO function (name, labels, last_number, active_number, created_at, updated_at)
+          VALUES (?, ?, 0, NULL, ?, ?)
+          """,
+          declared.name().value(),
+          labels,
+          utc(now),
+          utc(now));
+    }
     addRevision(connection, declared, now);
   }
 
@@ -222,20 +232,6 @@ public final class DatabaseFunctionStore implements FunctionStore {
       return json.readValue(text, LABELS);
     } catch (JsonProcessingException e) {
       throw new IllegalStateException("the database holds unreadable labels", e);
-    }
-  }
-
-  /// A query inside a stream.
-  @FunctionalInterface
-  private interface Query<T> {
-    T run() throws SQLException;
-  }
-
-  private static <T> T unchecked(Query<T> query) {
-    try {
-      return query.run();
-    } catch (SQLException e) {
-      throw new DatabaseException("the database refused: " + e.getMessage(), e);
     }
   }
 }

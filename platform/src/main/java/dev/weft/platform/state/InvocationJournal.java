@@ -34,15 +34,16 @@ import org.slf4j.LoggerFactory;
 
 /// Remembers finished invocations, written behind: callers put them in a bounded queue, and a
 /// virtual thread writes what has gathered in a tenth of a second, one transaction a batch, so that
-/// what a request costs here is a row and not a commit. Who reads has them written first. When the
-/// queue is full, an invocation is counted as lost rather than held up. Rows beyond the configured
-/// number and age go.
+/// what a request costs here is a row and not a commit. Who reads has them written first. While the
+/// database is away they wait in the queue. When it is full, an invocation is counted as lost
+/// rather than held up. Rows beyond the configured number and age go.
 @Singleton
 @Typed(InvocationJournal.class)
 public final class InvocationJournal implements InvocationSink {
   static final int QUEUE_CAPACITY = 10_000;
   static final int BATCH_SIZE = 500;
   private static final Duration GATHER = Duration.ofMillis(100);
+  private static final Duration AGAIN = Duration.ofSeconds(1);
 
   /// Much longer than a gateway goes on sending one that was taken and not answered.
   private static final Duration BATCHES_KEPT = Duration.ofDays(30);
@@ -55,6 +56,10 @@ public final class InvocationJournal implements InvocationSink {
   private final Counter lost;
   private final BlockingQueue<Invocation> queue = new ArrayBlockingQueue<>(QUEUE_CAPACITY);
   private final ReentrantLock writing = new ReentrantLock();
+
+  /// Taken out of the queue and not written; for who holds `writing`.
+  private final List<Invocation> taken = new ArrayList<>();
+
   private final CountDownLatch closed = new CountDownLatch(1);
   private @Nullable Thread writer;
 
@@ -131,41 +136,47 @@ public final class InvocationJournal implements InvocationSink {
 
   private void writeUntilClosed() {
     Instant pruned = Instant.EPOCH;
+    Duration pause = GATHER;
     boolean last = false;
     while (!last) {
       try {
-        last = closed.await(GATHER.toMillis(), TimeUnit.MILLISECONDS);
+        last = closed.await(pause.toMillis(), TimeUnit.MILLISECONDS);
+        pause = AGAIN;
         writeQueued();
         if (Instant.now().isAfter(pruned.plus(PRUNE_EVERY))) {
-          prune(Instant.now());
           pruned = Instant.now();
+          prune(pruned);
         }
+        pause = GATHER;
       } catch (DatabaseException e) {
         // The outermost loop of this thread: a full disk must not end the recording for good.
-        LOG.atError().setCause(e).log("invocations could not be written");
+        // That it is away has been said.
+        if (!e.away()) {
+          LOG.atError().setCause(e).log("invocations could not be written");
+        }
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
       }
     }
+    lost.increment(queue.size() + taken.size());
   }
 
   /// Writes all that is queued. When it returns, whoever took something out before has written it.
   private void writeQueued() {
     writing.lock();
     try {
-      List<Invocation> batch = new ArrayList<>();
-      while (queue.drainTo(batch, BATCH_SIZE) > 0) {
-        boolean written = false;
+      while (!taken.isEmpty() || queue.drainTo(taken, BATCH_SIZE) > 0) {
         try {
-          write(batch);
-          written = true;
-        } finally {
-          if (!written) {
-            lost.increment(batch.size());
+          write(taken);
+        } catch (DatabaseException e) {
+          if (!e.away()) {
+            lost.increment(taken.size());
+            taken.clear();
           }
+          throw e;
         }
-        batch.clear();
+        taken.clear();
       }
     } finally {
       writing.unlock();

@@ -1,4 +1,6 @@
-/// The platform's database: functions and their revisions, keys, and finished invocations.
+/// The platform's database: functions and their revisions, keys, finished invocations, and when
+/// functions are called. It is embedded (H2) or a PostgreSQL elsewhere: each has migrations of its
+/// own, and all else is SQL that both understand.
 ///
 /// It is the only package that speaks SQL. Every change is one transaction, on disk before the call
 /// returns; invocations alone are written behind, in batches. Reads happen at start: from then on

@@ -15,6 +15,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -129,6 +130,30 @@ final class HelmChartTest {
   }
 
   @Test
+  void anExternalDatabaseIsTheControllersAlone() throws IOException {
+    List<JsonNode> objects = rendered(ApiServer.CHART.resolve("values/postgresql.yaml"));
+    assertThat(find(objects, "Deployment", "weft-controller").orElseThrow().toString())
+        .contains(
+            "jdbc:postgresql://weft-db-rw:5432/app?"
+                + "sslmode=verify-full&sslrootcert=%2Fetc%2Fweft%2Fdatabase-ca%2Fca.crt",
+            "weft-db-app", "weft-db-ca");
+    assertThat(find(objects, "Deployment", "weft-gateway").orElseThrow().toString())
+        .doesNotContain("weft-db");
+    assertThat(
+            find(objects, "NetworkPolicy", "weft-controller")
+                .orElseThrow()
+                .at("/spec/egress/2")
+                .toString())
+        .contains("5432", "cnpg.io/cluster");
+    assertThat(HelmChart.template()).doesNotContain("WEFT_DATABASE", "5432");
+    HelmChart.Printed refused =
+        HelmChart.helm(
+            "template", "weft", ApiServer.CHART.toString(), "--set", "externalDatabase.host=db");
+    assertThat(refused.exit()).isNotZero();
+    assertThat(refused.out()).contains("existingSecret");
+  }
+
+  @Test
   void toggledObjectsAreThereWhenAskedFor() throws IOException {
     List<JsonNode> objects = rendered(ApiServer.CHART.resolve("values/high-availability.yaml"));
     assertThat(find(objects, "HorizontalPodAutoscaler", "weft-gateway")).isPresent();
@@ -172,6 +197,21 @@ final class HelmChartTest {
             "kubectl get secret -n models mine-access -o jsonpath='{.data.api-key}'",
             "service/mine 8080:80",
             "http://127.0.0.1:8080/v1/chat/completions");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "gateway.replicas=1 | and lost with its pod",
+        "controller.persistence.enabled=true | in a volume; it is for one",
+        "externalDatabase.host=db,externalDatabase.existingSecret=s | are in PostgreSQL at db.",
+      })
+  void notesTellWhereInvocationsAre(String values, String told) {
+    HelmChart.Printed printed =
+        HelmChart.helm(
+            "install", "mine", ApiServer.CHART.toString(), "--dry-run=client", "--set", values);
+    assertThat(printed.out()).contains(told);
   }
 
   /// The README's table has a row for every value, or for what it is part of, and for nothing else.

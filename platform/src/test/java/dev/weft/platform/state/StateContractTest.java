@@ -2,6 +2,7 @@ package dev.weft.platform.state;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.weft.functions.Function;
 import dev.weft.functions.FunctionName;
@@ -11,7 +12,11 @@ import dev.weft.functions.ModelSource;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.platform.config.WeftConfig;
+import dev.weft.platform.control.Calls;
+import dev.weft.platform.control.Demand;
 import dev.weft.platform.control.DeployedFunction;
+import dev.weft.platform.control.FunctionDirectory;
+import dev.weft.platform.control.KeptCalls;
 import dev.weft.platform.keys.ApiKey;
 import dev.weft.platform.keys.Scope;
 import dev.weft.platform.keys.Secret;
@@ -27,40 +32,40 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.IntStream;
-import org.flywaydb.core.Flyway;
-import org.h2.jdbcx.JdbcDataSource;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// The database on a real file: what was committed is found by the next process.
-class StateTest {
-  private static final Instant NOW = Instant.parse("2026-05-01T10:00:00Z");
-  private static final FunctionName NAME = new FunctionName("f");
+/// What holds in each database: what was committed is found by the next process.
+abstract class StateContractTest {
+  static final Instant NOW = Instant.parse("2026-05-01T10:00:00Z");
+  static final FunctionName NAME = new FunctionName("f");
+  private static final FunctionName DELETED = new FunctionName("deleted");
+  private static final Duration MINUTE = Duration.ofMinutes(1);
 
   @TempDir Path directory;
 
+  private final SimpleMeterRegistry metrics = new SimpleMeterRegistry();
   private Database database;
 
+  /// This test's database as a process finds it that has just been started.
+  abstract Database open();
+
   @BeforeEach
-  void open() {
-    database = new Database(migrated());
+  final void begin() {
+    database = open();
   }
 
-  private JdbcDataSource migrated() {
-    JdbcDataSource source = new JdbcDataSource();
-    source.setURL("jdbc:h2:file:%s/weft;WRITE_DELAY=0".formatted(directory));
-    source.setUser("weft");
-    source.setPassword("");
-    Flyway.configure().dataSource(source).load().migrate();
-    return source;
+  private static Function function(FunctionName name, String source) {
+    return Function.of(
+        name, FunctionSpec.of(new Model(null, List.of(ModelSource.of("file:///" + source)), null)));
   }
 
   private static Function function(String source) {
-    return Function.of(
-        NAME, FunctionSpec.of(new Model(null, List.of(ModelSource.of("file:///" + source)), null)));
+    return function(NAME, source);
   }
 
   @Test
@@ -74,8 +79,7 @@ class StateTest {
     new DatabaseKeyStore(database).insert(hash, key);
     new DatabaseKeyStore(database).insert(Secret.hash("other"), wide);
 
-    // H2 closes the file with the last connection, so this reads it anew.
-    Database again = new Database(migrated());
+    Database again = open();
     assertThat(new DatabaseFunctionStore(again).all()).containsExactly(before);
     assertThat(new DatabaseKeyStore(again).all().values()).containsExactly(key, wide);
     assertThat(new DatabaseKeyStore(again).all().get(hash)).isEqualTo(key);
@@ -113,7 +117,32 @@ class StateTest {
     assertThat(names).isEmpty();
   }
 
-  private InvocationJournal journal(int maxRows) {
+  @Test
+  void aDeletedFunctionComesBackWithItsNumbersGoingOn() {
+    FunctionStore store = new DatabaseFunctionStore(database);
+    store.deploy(function("a"), NOW);
+    assertThat(store.deploy(function("a"), NOW).change()).isEqualTo(FunctionStore.Change.UNCHANGED);
+    assertThat(store.delete(NAME, NOW)).isTrue();
+    assertThat(store.delete(NAME, NOW)).isFalse();
+    assertThat(store.all()).isEmpty();
+    FunctionStore.Deployment again = store.deploy(function("a"), NOW.plusSeconds(1));
+    assertThat(again.change()).isEqualTo(FunctionStore.Change.CREATED);
+    assertThat(again.function().active().id()).isEqualTo(new RevisionId(NAME, 2));
+    assertThat(again.function().createdAt()).isEqualTo(NOW.plusSeconds(1));
+  }
+
+  @Test
+  void whatTheDatabaseRefusesIsNotThatItIsAway() {
+    assertThatExceptionOfType(DatabaseException.class)
+        .isThrownBy(() ->
+            database.inTransaction(
+                connection -> Database.update(connection, "INSERT INTO no_such_table VALUES (1)")))
+        .withMessageContaining("the database refused")
+        .matches(e -> !e.away());
+    assertThat(new DatabaseKeyStore(database).all()).as("it can be used as before").isEmpty();
+  }
+
+  final InvocationJournal journal(int maxRows) {
     WeftConfig config =
         new SmallRyeConfigBuilder()
             .addDiscoveredConverters()
@@ -131,10 +160,14 @@ class StateTest {
                     100))
             .build()
             .getConfigMapping(WeftConfig.class);
-    return new InvocationJournal(database, config, new SimpleMeterRegistry());
+    return new InvocationJournal(database, config, metrics);
   }
 
-  private static Invocation invocation(int index, Instant at) {
+  final double lost() {
+    return metrics.get("weft.invocations.lost").counter().count();
+  }
+
+  static Invocation invocation(int index, Instant at) {
     return new Invocation(
         "req_" + index,
         NAME,
@@ -209,5 +242,50 @@ class StateTest {
     }
     journal.close();
     assertThat(journal.recent(NAME, 100)).hasSize(20);
+    assertThat(lost()).isZero();
+  }
+
+  /// What a process does that knows these functions.
+  private static KeptCalls kept(Demand demand, Database database, FunctionStore functions) {
+    FunctionDirectory directory = new FunctionDirectory();
+    directory.publish(functions.all());
+    return new KeptCalls(demand, new CallsTable(database), directory);
+  }
+
+  @Test
+  void whenFunctionsWereCalledIsKnownToTheNextProcess() {
+    FunctionStore functions = new DatabaseFunctionStore(database);
+    functions.deploy(function(NAME, "a"), NOW);
+    functions.deploy(function(DELETED, "a"), NOW);
+    Demand before = new Demand();
+    KeptCalls kept = kept(before, database, functions);
+    kept.open();
+    Instant now = NOW;
+    for (int i = 0; i < 6; i++) {
+      now = now.plus(MINUTE);
+      before.called(NAME, now);
+      before.called(DELETED, now);
+    }
+    kept.close();
+    functions.delete(DELETED, now);
+
+    Database second = open();
+    Demand after = new Demand();
+    KeptCalls found = kept(after, second, new DatabaseFunctionStore(second));
+    found.open();
+    for (Duration ahead : List.of(Duration.ofSeconds(55), MINUTE, Duration.ofSeconds(100))) {
+      assertThat(after.soon(NAME, ahead, now))
+          .isCloseTo(before.soon(NAME, ahead, now), within(1e-9));
+    }
+    assertThat(after.soon(NAME, MINUTE.multipliedBy(2), now)).isEqualTo(1);
+    assertThat(after.soon(DELETED, MINUTE.multipliedBy(2), now)).isZero();
+
+    after.called(NAME, now.plus(MINUTE));
+    found.close();
+    Map<FunctionName, Calls> all = new CallsTable(open()).of(Set.of(NAME, DELETED));
+    assertThat(all.keySet()).containsExactly(NAME);
+    assertThat(Objects.requireNonNull(all.get(NAME)).lastNanos())
+        .as("what came since is kept as well")
+        .isEqualTo(Duration.between(Instant.EPOCH, now.plus(MINUTE)).toNanos());
   }
 }
