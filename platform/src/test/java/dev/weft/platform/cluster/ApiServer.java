@@ -63,9 +63,7 @@ public final class ApiServer implements AutoCloseable {
     Path binary = BINARIES.resolve(name);
     Assumptions.assumeTrue(
         Files.isExecutable(binary),
-        () ->
-            "%s is not there: a cluster's binaries are made by './weft cluster up'"
-                .formatted(binary));
+        () -> "%s is not there: 'helm/cluster/build %s' makes it".formatted(binary, name));
     return binary;
   }
 

@@ -113,6 +113,43 @@ final class HelmChartTest {
         .doesNotContain("kind: CustomResourceDefinition");
   }
 
+  /// What the chart makes of single values is said in its own tests, which users of charts know.
+  @Test
+  void itsUnitTestsPass() {
+    HelmChart.Printed printed = HelmChart.run("helm-unittest", ApiServer.CHART.toString());
+    assertThat(printed.exit()).as(printed.out()).isZero();
+    assertThat(printed.out()).containsPattern("Tests:\\s+[1-9]\\d* passed");
+  }
+
+  @Test
+  void theReadmeIsWhatHelmDocsMakes() throws IOException {
+    HelmChart.Printed printed =
+        HelmChart.run(
+            "helm-docs",
+            "--chart-search-root=" + ApiServer.CHART,
+            "--log-level=error",
+            "--dry-run");
+    assertThat(printed.exit()).as(printed.out()).isZero();
+    assertThat(printed.out().strip())
+        .isEqualTo(Files.readString(ApiServer.CHART.resolve("README.md")).strip());
+  }
+
+  @ParameterizedTest
+  @MethodSource("valueSets")
+  void whatHelmTestRunsIsThereInEverySet(Path values) throws IOException {
+    HelmChart.Printed printed =
+        HelmChart.helm(
+            "template",
+            "weft",
+            ApiServer.CHART.toString(),
+            "--show-only",
+            "templates/tests/gateway-test.yaml",
+            "--values",
+            values.toString());
+    JsonNode pod = find(objects(printed.out()), "Pod", "weft-test").orElseThrow();
+    assertThat(pod.at("/metadata/annotations").path("helm.sh/hook").asText()).isEqualTo("test");
+  }
+
   @Test
   void ownSecretsAreNotMade() throws IOException {
     List<JsonNode> objects = rendered(ApiServer.CHART.resolve("values/own-secrets.yaml"));
