@@ -67,6 +67,17 @@ public final class ApiServer implements AutoCloseable {
     return binary;
   }
 
+  /// Definitions of the Gateway API's; without them the test is skipped.
+  static List<Path> definitions() throws IOException {
+    Path directory = BINARIES.resolveSibling("definitions");
+    Assumptions.assumeTrue(
+        Files.isDirectory(directory),
+        () -> "%s is not there: 'helm/cluster/definitions' makes it".formatted(directory));
+    try (Stream<Path> files = Files.list(directory)) {
+      return files.sorted().toList();
+    }
+  }
+
   /// Starts one.
   ///
   /// @param users who may log in beside the administrator, with the token `NAME-token`
