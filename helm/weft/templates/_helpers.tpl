@@ -115,11 +115,14 @@ startupProbe:
   httpGet: {path: /health, port: http}
   periodSeconds: 2
   failureThreshold: 60
+# A gateway that knows nothing yet is not ready.
 readinessProbe:
-  httpGet: {path: /health, port: http}
-  periodSeconds: 5
+  httpGet: {path: /q/health/ready, port: http}
+  periodSeconds: 2
+  timeoutSeconds: 2
 livenessProbe:
   httpGet: {path: /health, port: http}
   periodSeconds: 10
+  timeoutSeconds: 5
   failureThreshold: 3
 {{- end -}}

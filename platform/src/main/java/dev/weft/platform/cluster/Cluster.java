@@ -8,6 +8,9 @@ import dev.weft.functions.Json;
 import dev.weft.platform.config.WeftConfig;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
+import io.fabric8.kubernetes.api.model.OwnerReference;
+import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
+import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
@@ -40,6 +43,9 @@ public final class Cluster {
   static final String FUNCTION_LABEL = "weft.dev/function";
 
   static final String MANAGED_BY = "app.kubernetes.io/managed-by";
+
+  /// The Secret with the keys' hashes; the chart makes it.
+  static final String KEYS = "keys";
 
   private final WeftConfig.Cluster config;
   private final Supplier<KubernetesClient> opener;
@@ -97,6 +103,29 @@ public final class Cluster {
   /// The name of an object of this installation.
   String named(String suffix) {
     return config.name() + "-" + suffix;
+  }
+
+  /// The Secret that the chart makes and the controller writes to; throws [IllegalStateException]
+  /// when it is not there.
+  Secret keys() {
+    Secret secret = client().secrets().inNamespace(namespace()).withName(named(KEYS)).get();
+    if (secret == null) {
+      throw new IllegalStateException(
+          "there is no Secret %s in the namespace %s; the chart makes it"
+              .formatted(named(KEYS), namespace()));
+    }
+    return secret;
+  }
+
+  /// Makes an object go when the installation does: it belongs to what the chart has made.
+  OwnerReference installation() {
+    Secret owner = keys();
+    return new OwnerReferenceBuilder()
+        .withApiVersion(owner.getApiVersion())
+        .withKind(owner.getKind())
+        .withName(owner.getMetadata().getName())
+        .withUid(owner.getMetadata().getUid())
+        .build();
   }
 
   /// The kinds of objects that are Weft's own.

@@ -34,7 +34,6 @@ import org.jspecify.annotations.Nullable;
 public final class KubernetesKeyStore implements KeyStore {
   static final String API_KEY = "key_api";
   static final String GATEWAY_KEY = "key_gateway";
-  private static final String SUFFIX = "keys";
 
   private final Cluster cluster;
   private final ObjectMapper json = Json.mapper();
@@ -78,21 +77,8 @@ public final class KubernetesKeyStore implements KeyStore {
   }
 
   private List<Kept> kept() {
-    io.fabric8.kubernetes.api.model.Secret secret =
-        cluster
-            .client()
-            .secrets()
-            .inNamespace(cluster.namespace())
-            .withName(cluster.named(SUFFIX))
-            .get();
-    if (secret == null) {
-      throw new IllegalStateException(
-          "there is no Secret %s in the namespace %s; the chart makes it"
-              .formatted(cluster.named(SUFFIX), cluster.namespace()));
-    }
-    return secret.getData() == null
-        ? List.of()
-        : secret.getData().values().stream().map(this::read).toList();
+    Map<String, String> data = cluster.keys().getData();
+    return data == null ? List.of() : data.values().stream().map(this::read).toList();
   }
 
   private Kept read(String data) {
@@ -100,7 +86,7 @@ public final class KubernetesKeyStore implements KeyStore {
       return json.readValue(Base64.getDecoder().decode(data), Kept.class);
     } catch (java.io.IOException e) {
       throw new IllegalStateException(
-          "the Secret %s holds an unreadable key".formatted(cluster.named(SUFFIX)), e);
+          "the Secret %s holds an unreadable key".formatted(cluster.named(Cluster.KEYS)), e);
     }
   }
 
@@ -139,7 +125,7 @@ public final class KubernetesKeyStore implements KeyStore {
         .client()
         .secrets()
         .inNamespace(cluster.namespace())
-        .withName(cluster.named(SUFFIX))
+        .withName(cluster.named(Cluster.KEYS))
         .patch(
             context, new String(bytes(withNulls, Map.of("data", change)), StandardCharsets.UTF_8));
   }

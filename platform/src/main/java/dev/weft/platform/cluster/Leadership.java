@@ -1,5 +1,7 @@
 package dev.weft.platform.cluster;
 
+import io.fabric8.kubernetes.api.model.ObjectMeta;
+import io.fabric8.kubernetes.api.model.ObjectMetaBuilder;
 import io.fabric8.kubernetes.client.extended.leaderelection.LeaderCallbacks;
 import io.fabric8.kubernetes.client.extended.leaderelection.LeaderElectionConfigBuilder;
 import io.fabric8.kubernetes.client.extended.leaderelection.LeaderElector;
@@ -47,7 +49,7 @@ final class Leadership {
             cluster.client(),
             new LeaderElectionConfigBuilder()
                 .withName("weft")
-                .withLock(new LeaseLock(cluster.namespace(), cluster.named("controller"), identity))
+                .withLock(new LeaseLock(lease(), identity))
                 .withLeaseDuration(lease)
                 .withRenewDeadline(lease.multipliedBy(2).dividedBy(3))
                 .withRetryPeriod(lease.dividedBy(8))
@@ -60,6 +62,14 @@ final class Leadership {
                 .build(),
             threads);
     election = elector.start();
+  }
+
+  private ObjectMeta lease() {
+    return new ObjectMetaBuilder()
+        .withNamespace(cluster.namespace())
+        .withName(cluster.named("controller"))
+        .withOwnerReferences(cluster.installation())
+        .build();
   }
 
   private void led(Runnable lead) {

@@ -41,6 +41,7 @@ final class PoolOperator {
   private final Cluster cluster;
   private final Fleet fleet;
   private final ObjectEvents events;
+  private final ValuesPools values;
   private final ObjectMapper json = Json.mapper();
 
   /// By the pool's uid: what its workload was made from, and the generation that it then had.
@@ -55,14 +56,17 @@ final class PoolOperator {
     this.cluster = cluster;
     this.fleet = fleet;
     this.events = new ObjectEvents(cluster);
+    this.values = new ValuesPools(cluster);
   }
 
   void start() {
+    values.start();
     thread = Thread.ofVirtual().name("pool-operator").start(this::run);
   }
 
   void stop() {
     stopped = true;
+    values.stop();
     Thread running = thread;
     if (running != null) {
       running.interrupt();
@@ -87,6 +91,7 @@ final class PoolOperator {
   /// One look at all pools.
   void look() {
     List<GenericKubernetesResource> pools = cluster.objects(Kind.POOL).list().getItems();
+    values.look(pools);
     applied
         .keySet()
         .retainAll(

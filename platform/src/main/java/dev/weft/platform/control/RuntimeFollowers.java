@@ -26,6 +26,7 @@ public final class RuntimeFollowers {
   private final RuntimeClient client;
   private final Fleet fleet;
   private final Map<DeviceId, RuntimeAddress> addresses = new ConcurrentHashMap<>();
+  private volatile boolean told;
 
   public RuntimeFollowers(RuntimeClient client, Fleet fleet) {
     this.client = client;
@@ -35,11 +36,17 @@ public final class RuntimeFollowers {
   /// Follows these runtimes, and goes on following those that are not named: a controller that has
   /// just started knows of none yet.
   public synchronized void follow(Map<DeviceId, RuntimeAddress> runtimes) {
+    told = true;
     runtimes.forEach((device, address) -> {
       if (!address.equals(addresses.put(device, address))) {
         Thread.ofVirtual().name("follower-" + device).start(() -> run(device, address));
       }
     });
+  }
+
+  /// Whether anybody has said yet which runtimes there are.
+  public boolean told() {
+    return told;
   }
 
   /// Follows these runtimes and no others: devices that are not named are gone for good.

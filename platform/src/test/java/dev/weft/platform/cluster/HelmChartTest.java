@@ -166,6 +166,19 @@ final class HelmChartTest {
     assertThat(gateway.toString()).contains("gateway-key").doesNotContain("api-key");
   }
 
+  /// The release that brings a kind cannot have objects of it: helm would find no such kind.
+  @ParameterizedTest
+  @MethodSource("valueSets")
+  void poolsAreForTheControllerToMake(Path values) throws IOException {
+    List<JsonNode> objects = rendered(values);
+    assertThat(objects).noneMatch(each -> each.path("apiVersion").asText().startsWith("weft.dev"));
+    JsonNode pools = find(objects, "ConfigMap", "weft-pools").orElseThrow().path("data");
+    assertThat(pools).isNotEmpty();
+    for (JsonNode pool : pools) {
+      assertThat(YAML.readTree(pool.asText()).path("device").asText()).isIn("cpu", "gpu");
+    }
+  }
+
   @Test
   void anExternalDatabaseIsTheControllersAlone() throws IOException {
     List<JsonNode> objects = rendered(ApiServer.CHART.resolve("values/postgresql.yaml"));

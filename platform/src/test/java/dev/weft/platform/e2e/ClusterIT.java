@@ -91,6 +91,7 @@ final class ClusterIT {
                 "cluster.runtime-secret-file", directory.resolve("secret").toString()),
             Map.of("kubeconfig", server.kubeconfig(ACCOUNT + "gateway").toString()));
     runtime = runtime();
+    await(() -> caller().get("/q/health/ready").status() == 200);
   }
 
   @AfterAll
@@ -439,15 +440,47 @@ final class ClusterIT {
     GenericKubernetesResource pool =
         admin.genericKubernetesResources("weft.dev/v1alpha1", "DevicePool").withName("cpu").get();
     assertThat(pool).isNotNull();
-    await(() ->
-        object("/apis/weft.dev/v1alpha1/namespaces/default/devicepools/cpu")
-            .at("/status/conditions/0/reason")
-            .asText()
-            .equals("AllReady"));
+    await(() -> pool("cpu").at("/status/conditions/0/reason").asText().equals("AllReady"));
   }
 
   @Test
   @Order(10)
+  void poolsOfTheValuesAreMadeAndDeletedAndThoseThatWereScaledStaySo() {
+    values("pools.more.device=cpu", "pools.more.workload=deployment");
+    await(() -> pool("more").at("/spec/workload").asText().equals("deployment"));
+    ApiServer.apply(
+        admin,
+        """
+        apiVersion: weft.dev/v1alpha1
+        kind: DevicePool
+        metadata: {name: more}
+        spec: {device: cpu, replicas: 3}
+        """);
+    values("pools.more.device=cpu", "pools.more.workload=deployment", "pools.other.device=cpu");
+    await(() -> pool("other").path("spec").isObject());
+    assertThat(pool("more").at("/spec/replicas").asInt()).isEqualTo(3);
+    values("pools.more.device=cpu", "pools.more.workload=deployment", "pools.more.replicas=2");
+    await(() -> pool("other").isEmpty() && pool("more").at("/spec/replicas").asInt() == 2);
+    values();
+    await(() -> pool("more").isEmpty());
+    assertThat(pool("cpu").at("/metadata/ownerReferences/0/name").asText()).isEqualTo("weft-keys");
+  }
+
+  /// Has the values say something else of pools.
+  private static void values(String... settings) {
+    List<String> options = new ArrayList<>(List.of("--show-only", "templates/pools.yaml"));
+    for (String setting : settings) {
+      options.addAll(List.of("--set", setting));
+    }
+    ApiServer.apply(admin, HelmChart.template(options.toArray(String[]::new)));
+  }
+
+  private static JsonNode pool(String name) {
+    return object("/apis/weft.dev/v1alpha1/namespaces/default/devicepools/" + name);
+  }
+
+  @Test
+  @Order(11)
   void callsGoOnWithoutTheApiserverAndWhatComesAfterIsSeen() throws Exception {
     await(() -> call("mine") == 200);
     server.restart(() -> {
@@ -460,7 +493,7 @@ final class ClusterIT {
   }
 
   @Test
-  @Order(11)
+  @Order(12)
   void anotherControllerLeadsWhenTheFirstIsKilled() throws Exception {
     try (PlatformProcess second = controller("two", freePort())) {
       assertThat(client(second.port()).get("/api/v1/functions").status()).isEqualTo(503);
@@ -476,14 +509,17 @@ final class ClusterIT {
 
   /// Nobody asked for what the chart's Roles do not grant, and gateways for nothing else.
   @Test
-  @Order(12)
+  @Order(13)
   void rolesGrantWhatIsAskedForAndGatewaysAskForNothingElse() throws IOException {
     assertThat(server.asked(ACCOUNT + "controller"))
         .containsKeys(
             "patch functions",
             "patch functions/status",
             "create functionrevisions",
+            "patch devicepools",
+            "delete devicepools",
             "patch devicepools/status",
+            "watch configmaps",
             "watch endpointslices",
             "patch secrets",
             "create events",
