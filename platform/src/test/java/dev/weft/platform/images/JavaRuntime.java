@@ -22,6 +22,7 @@ record JavaRuntime(Path directory, String vendor, String version) {
           "java.management",
           "java.naming",
           "java.net.http",
+          "java.rmi",
           "java.security.jgss",
           "java.security.sasl",
           "java.sql",
