@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MappingIterator;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import dev.weft.functions.Json;
 import dev.weft.functions.cluster.DevicePoolSpec;
 import dev.weft.platform.cluster.model.RuntimeWorkload;
 import io.fabric8.kubernetes.api.model.ContainerPort;
@@ -130,7 +131,10 @@ final class InferencePoolIT {
                     Optional.empty(),
                     OptionalLong.empty()),
                 "cpu",
-                YAML.readValue("{device: cpu, workload: deployment}", DevicePoolSpec.class),
+                Json.mapper()
+                    .readValue(
+                        "{\"device\": \"cpu\", \"workload\": \"deployment\"}",
+                        DevicePoolSpec.class),
                 new OwnerReference());
     Map<String, String> labels = made.getSpec().getTemplate().getMetadata().getLabels();
     pool()

@@ -176,17 +176,13 @@ final class RolesIT {
     try (PlatformProcess fresh = gateway("fresh")) {
       assertUnknown(caller(fresh).post(CHAT, chat("known", "words 4")));
       assertThat(caller(fresh).get("/health").status()).isEqualTo(200);
+      assertThat(caller(fresh).get("/q/health/ready").status()).isEqualTo(503);
       controller.again();
       await(() -> call(fresh).status() == 200);
+      assertThat(caller(fresh).get("/q/health/ready").status()).isEqualTo(200);
       await(() -> caller(fresh).post(CHAT, chat("nobody", "x")).status() == 404);
       await(() -> caller(one).post(CHAT, chat("nobody", "x")).status() == 404);
     }
-    System.err.println(
-        "MESH "
-            + recorded()
-            + " "
-            + answered
-            + manager().get("/api/v1/functions/known/invocations?limit=5").body());
     await(() -> recorded() == answered);
   }
 
