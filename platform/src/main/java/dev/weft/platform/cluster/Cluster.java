@@ -128,6 +128,17 @@ public final class Cluster {
         .build();
   }
 
+  /// Makes an object go when the one of a kind of Weft's does that it was made for.
+  static OwnerReference madeFor(Kind kind, String name, String uid) {
+    return new OwnerReferenceBuilder()
+        .withApiVersion(Function.API_VERSION)
+        .withKind(kind.word())
+        .withName(name)
+        .withUid(uid)
+        .withController(true)
+        .build();
+  }
+
   /// The kinds of objects that are Weft's own.
   enum Kind {
     FUNCTION("Function"),
@@ -181,13 +192,23 @@ public final class Cluster {
 
   /// Changes members of a pod of this installation; `null` takes one away.
   void mergePod(String name, Map<String, Object> change) {
+    merge(
+        client().pods().inNamespace(namespace()).withName(name),
+        PatchContext.of(PatchType.JSON_MERGE),
+        change);
+  }
+
+  /// The same of the Secret with the keys' hashes.
+  void mergeKeys(Map<String, Object> change) {
+    PatchContext context = PatchContext.of(PatchType.JSON_MERGE);
+    context.setFieldManager(OPERATOR);
+    merge(client().secrets().inNamespace(namespace()).withName(named(KEYS)), context, change);
+  }
+
+  private static void merge(Resource<?> object, PatchContext context, Map<String, Object> change) {
     try {
-      client()
-          .pods()
-          .inNamespace(namespace())
-          .withName(name)
-          .patch(
-              PatchContext.of(PatchType.JSON_MERGE), new ObjectMapper().writeValueAsString(change));
+      // Not the contract's mapper, which leaves out what is `null`.
+      object.patch(context, new ObjectMapper().writeValueAsString(change));
     } catch (JsonProcessingException e) {
       throw new AssertionError("a map can be written", e);
     }

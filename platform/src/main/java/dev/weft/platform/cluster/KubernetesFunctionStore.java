@@ -17,7 +17,6 @@ import dev.weft.platform.control.DeployedFunction;
 import dev.weft.platform.state.FunctionStore;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceBuilder;
-import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import jakarta.enterprise.inject.Typed;
@@ -276,14 +275,7 @@ public final class KubernetesFunctionStore implements FunctionStore {
             .withName(revision.id().toString())
             .addToLabels(Cluster.FUNCTION_LABEL, owner.name().value())
             .addToLabels(Cluster.MANAGED_BY, "weft")
-            .addToOwnerReferences(
-                new OwnerReferenceBuilder()
-                    .withApiVersion(Function.API_VERSION)
-                    .withKind(Function.KIND)
-                    .withName(owner.name().value())
-                    .withUid(owner.uid())
-                    .withController(true)
-                    .build())
+            .addToOwnerReferences(Cluster.madeFor(Kind.FUNCTION, owner.name().value(), owner.uid()))
             .endMetadata()
             .addToAdditionalProperties("spec", spec)
             .build();

@@ -8,11 +8,8 @@ import dev.weft.platform.keys.ApiKey;
 import dev.weft.platform.keys.Scope;
 import dev.weft.platform.keys.Secret;
 import dev.weft.platform.state.KeyStore;
-import io.fabric8.kubernetes.client.dsl.base.PatchContext;
-import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import jakarta.enterprise.inject.Typed;
 import jakarta.inject.Singleton;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Base64;
@@ -118,23 +115,6 @@ public final class KubernetesKeyStore implements KeyStore {
   private void patch(String member, @Nullable String data) {
     Map<String, Object> change = new HashMap<>();
     change.put(member, data);
-    PatchContext context = PatchContext.of(PatchType.JSON_MERGE);
-    context.setFieldManager(Cluster.OPERATOR);
-    ObjectMapper withNulls = new ObjectMapper();
-    cluster
-        .client()
-        .secrets()
-        .inNamespace(cluster.namespace())
-        .withName(cluster.named(Cluster.KEYS))
-        .patch(
-            context, new String(bytes(withNulls, Map.of("data", change)), StandardCharsets.UTF_8));
-  }
-
-  private static byte[] bytes(ObjectMapper mapper, Object value) {
-    try {
-      return mapper.writeValueAsBytes(value);
-    } catch (JsonProcessingException e) {
-      throw new AssertionError("a map can be written", e);
-    }
+    cluster.mergeKeys(Map.of("data", change));
   }
 }

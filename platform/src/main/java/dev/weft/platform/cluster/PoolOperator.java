@@ -3,7 +3,6 @@ package dev.weft.platform.cluster;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.weft.functions.DeviceClass;
-import dev.weft.functions.Function;
 import dev.weft.functions.Json;
 import dev.weft.functions.cluster.Condition;
 import dev.weft.functions.cluster.DevicePoolSpec;
@@ -16,8 +15,6 @@ import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.control.Fleet;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.HasMetadata;
-import io.fabric8.kubernetes.api.model.OwnerReference;
-import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
 import io.fabric8.kubernetes.api.model.apps.DaemonSet;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -130,7 +127,12 @@ final class PoolOperator {
         && last.equals(new Applied(generation, found.getMetadata().getGeneration()))) {
       return found;
     }
-    HasMetadata wanted = RuntimeWorkload.of(installation, name, spec, owner(pool));
+    HasMetadata wanted =
+        RuntimeWorkload.of(
+            installation,
+            name,
+            spec,
+            Cluster.madeFor(Kind.POOL, name, pool.getMetadata().getUid()));
     PatchContext context = PatchContext.of(PatchType.SERVER_SIDE_APPLY);
     context.setFieldManager(Cluster.OPERATOR);
     context.setForce(true);
@@ -146,16 +148,6 @@ final class PoolOperator {
     return spec.byNumber()
         ? apps.deployments().inNamespace(cluster.namespace()).withName(name).get()
         : apps.daemonSets().inNamespace(cluster.namespace()).withName(name).get();
-  }
-
-  private static OwnerReference owner(GenericKubernetesResource pool) {
-    return new OwnerReferenceBuilder()
-        .withApiVersion(Function.API_VERSION)
-        .withKind(Kind.POOL.word())
-        .withName(pool.getMetadata().getName())
-        .withUid(pool.getMetadata().getUid())
-        .withController(true)
-        .build();
   }
 
   private Installation installation(DeviceClass device) {
