@@ -127,7 +127,7 @@ public final class Routing {
 
   private static Optional<Outcome> loading(Request request, List<DeviceStatus> devices) {
     return instances(request, devices)
-        .filter(warm -> warm.instance().progress() != null)
+        .filter(warm -> warm.instance().loading())
         .min(BY_ID)
         .map(warm -> new Joins(warm.device(), "a load is under way"));
   }

@@ -29,7 +29,7 @@ final class LoadWatch {
   synchronized void saw(DeviceStatus status, long nanos) {
     for (InstanceStatus instance : status.instances()) {
       Where where = new Where(status.device(), instance.revision().function());
-      if (instance.progress() != null) {
+      if (instance.loading()) {
         underWay.putIfAbsent(where, nanos);
       } else {
         Long begin = underWay.remove(where);

@@ -50,12 +50,12 @@ final class ExclusiveDevices {
 
   private static List<InstanceStatus> held(DeviceStatus status) {
     return status.instances().stream()
-        .filter(instance -> instance.tier().atLeast(Tier.DEVICE) || instance.progress() != null)
+        .filter(instance -> instance.tier().atLeast(Tier.DEVICE) || instance.loading())
         .toList();
   }
 
   private static boolean mayGo(InstanceStatus instance) {
-    return instance.progress() == null && !instance.busy() && !instance.pinned();
+    return !instance.loading() && !instance.busy() && !instance.pinned();
   }
 
   /// Of the instance that was used last; an empty device comes before all others.

@@ -192,7 +192,7 @@ public final class LoadTracker {
     if (instance != null && instance.tier() == Tier.READY) {
       attempts.remove(revision);
       succeeded(revision);
-    } else if (instance != null && instance.progress() != null) {
+    } else if (instance != null && instance.loading()) {
       return;
     } else if (failure != null) {
       fail(revision, failure, now);

@@ -19,9 +19,9 @@ final class SharedCalls {
   static boolean wantsLoad(DeployedFunction function, Revision canary, Fleet.Snapshot fleet) {
     boolean present =
         fleet.instancesOf(canary.id()).stream()
-            .filter(placed -> !fleet.drained().contains(placed.device().id()))
+            .filter(placed -> !fleet.drained(placed))
             .map(Fleet.Placed::instance)
-            .anyMatch(instance -> instance.tier() == Tier.READY || instance.progress() != null);
+            .anyMatch(instance -> instance.tier() == Tier.READY || instance.loading());
     return !present
         && fleet.instancesOf(function.active().id()).stream()
             .anyMatch(placed -> placed.instance().tier() == Tier.READY);

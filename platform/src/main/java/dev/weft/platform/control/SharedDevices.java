@@ -46,13 +46,13 @@ record SharedDevices(FunctionDirectory.Snapshot functions, Fleet.Snapshot fleet)
         status.device(),
         status.memory().freeBytes(),
         status.instances().stream()
-            .filter(instance -> instance.tier().atLeast(Tier.DEVICE) || instance.progress() != null)
+            .filter(instance -> instance.tier().atLeast(Tier.DEVICE) || instance.loading())
             .map(instance -> neighbour(instance, status))
             .toList());
   }
 
   private Room.Neighbour neighbour(InstanceStatus instance, DeviceStatus status) {
-    boolean kept = instance.pinned() || instance.progress() != null;
+    boolean kept = instance.pinned() || instance.loading();
     boolean busy = instance.busy() || !instance.adapters().isEmpty();
     return new Room.Neighbour(
         instance.revision(),
@@ -70,7 +70,7 @@ record SharedDevices(FunctionDirectory.Snapshot functions, Fleet.Snapshot fleet)
   private boolean elsewhere(InstanceStatus instance, DeviceStatus status) {
     return fleet.instancesOf(instance.revision()).stream()
         .filter(placed -> !placed.device().id().equals(status.device()))
-        .filter(placed -> !fleet.drained().contains(placed.device().id()))
+        .filter(placed -> !fleet.drained(placed))
         .anyMatch(placed -> placed.instance().tier() == Tier.READY);
   }
 }

@@ -53,7 +53,7 @@ public final class FunctionConditions {
     }
 
     private boolean loading() {
-      return placed.stream().map(Fleet.Placed::instance).anyMatch(each -> each.progress() != null);
+      return placed.stream().map(Fleet.Placed::instance).anyMatch(InstanceStatus::loading);
     }
   }
 
@@ -187,6 +187,6 @@ public final class FunctionConditions {
 
   /// Whether a device still holds, or is about to hold, something of a function.
   public static boolean held(InstanceStatus instance) {
-    return instance.tier().atLeast(Tier.DEVICE) || instance.progress() != null;
+    return instance.tier().atLeast(Tier.DEVICE) || instance.loading();
   }
 }
