@@ -100,15 +100,9 @@ final class LivePart {
   private Figures live(Trace calls, boolean exclusive) throws IOException, InterruptedException {
     try (LivePlatform platform = replays.start(exclusive)) {
       Target target = platform.target();
-      List<DeviceControl> devices = platform.devices();
-      replays.warmUp(target, devices);
-      LoadWatch watch = new LoadWatch();
-      for (DeviceControl device : devices) {
-        device.watch(status -> watch.saw(status, System.nanoTime()));
-      }
-      List<Replay.Outcome> outcomes = replays.replay(platform, target, watch, calls);
-      devices.forEach(DeviceControl::close);
-      return Figures.live(outcomes, watch.loads());
+      replays.warmUp(platform, target);
+      Replays.Watched watched = replays.watched(platform, target, calls);
+      return Figures.live(watched.outcomes(), watched.loads());
     }
   }
 }

@@ -84,16 +84,36 @@ final class Replays {
     return outcomes;
   }
 
+  /// What became of calls, and how many loads there were meanwhile.
+  record Watched(List<Replay.Outcome> outcomes, int loads) {}
+
+  /// Replays while devices are watched for the cold starts that callers wait for.
+  Watched watched(LivePlatform platform, Target target, Trace calls)
+      throws IOException, InterruptedException {
+    LoadWatch watch = new LoadWatch();
+    List<DeviceControl> devices = platform.devices();
+    try {
+      for (DeviceControl device : devices) {
+        device.watch(status -> watch.saw(status, System.nanoTime()));
+      }
+      return new Watched(replay(platform, target, watch, calls), watch.loads());
+    } finally {
+      devices.forEach(DeviceControl::close);
+    }
+  }
+
   /// Calls every function, so that what is measured are not the virtual machines' first steps, and
   /// empties the devices.
-  void warmUp(Target target, List<DeviceControl> devices) throws IOException, InterruptedException {
+  void warmUp(LivePlatform platform, Target target) throws IOException, InterruptedException {
     for (LiveFunction function : functions) {
       for (int i = 0; i < 2; i++) {
         Completion.whole(of(target, function), prompts.next(WARM_UP_PROMPT), WARM_UP_TOKENS);
       }
     }
-    for (DeviceControl device : devices) {
-      device.unloadAll();
+    for (DeviceControl device : platform.devices()) {
+      try (device) {
+        device.unloadAll();
+      }
     }
   }
 

@@ -56,7 +56,7 @@ final class SlowDevicePart {
         }
         List<DeviceControl> devices = platform.devices();
         DeviceControl slow = devices.getLast();
-        replays.warmUp(target, devices);
+        replays.warmUp(platform, target);
         Round round = new Round(platform, target, slow, recorder);
         replays.replay(platform, target, new LoadWatch(), rehearsal);
         round.replay(FAST, calls);
@@ -95,11 +95,7 @@ final class SlowDevicePart {
     }
 
     void replay(String label, Trace calls) throws IOException, InterruptedException {
-      LoadWatch watch = new LoadWatch();
-      for (DeviceControl device : platform.devices()) {
-        device.watch(status -> watch.saw(status, System.nanoTime()));
-      }
-      List<Replay.Outcome> outcomes = replays.replay(platform, target, watch, calls);
+      List<Replay.Outcome> outcomes = replays.watched(platform, target, calls).outcomes();
       double begun = outcomes.stream().filter(SlowDevicePart::begun).count();
       double met = outcomes.stream().filter(outcome -> outcome.met(true)).count();
       recorder.add(label, MET, 0, WEFT, 100 * met / outcomes.size());
