@@ -5,10 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.URI;
 import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -126,13 +123,7 @@ final class AdapterIT {
     String body =
         "{\"model\":\"%s\",\"prompt\":\"%s\",\"max_tokens\":24,\"temperature\":0%s}"
             .formatted(model, prompt, more);
-    HttpRequest request =
-        HttpRequest.newBuilder(URI.create(weft.baseUrl() + "/v1/completions"))
-            .header("Authorization", "Bearer " + weft.key())
-            .header("Content-Type", "application/json")
-            .POST(BodyPublishers.ofString(body))
-            .build();
-    return http.sendAsync(request, BodyHandlers.ofString())
+    return http.sendAsync(weft.post("/v1/completions", body), BodyHandlers.ofString())
         .thenApply(response -> {
           assertThat(response.statusCode()).as(response.body()).isEqualTo(200);
           return Installation.parse(response.body());

@@ -3,7 +3,6 @@ package dev.weft.platform.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -141,7 +140,7 @@ final class DevicesIT {
         """);
     WEFT.succeed("deploy", "-f", manifest.toString(), "--wait");
     String from = WEFT.json("describe", "kept").at("/status/instances/0/device").asText();
-    HttpRequest story = chat("kept", 500, true);
+    HttpRequest story = WEFT.story("kept", 500, true);
     String whole = StreamedText.read(HTTP, story, () -> {});
 
     String moved = StreamedText.read(HTTP, story, () -> WEFT.succeed("drain", from));
@@ -219,11 +218,7 @@ final class DevicesIT {
   private static HttpRequest completion(String function, String prompt) {
     String body =
         "{\"model\":\"%s\",\"prompt\":\"%s\",\"max_tokens\":8}".formatted(function, prompt);
-    return HttpRequest.newBuilder(URI.create(WEFT.baseUrl() + "/v1/completions"))
-        .header("Authorization", "Bearer " + WEFT.key())
-        .header("Content-Type", "application/json")
-        .POST(HttpRequest.BodyPublishers.ofString(body))
-        .build();
+    return WEFT.post("/v1/completions", body);
   }
 
   private static List<Integer> statusesWhile(AtomicBoolean goesOn) {
@@ -236,20 +231,6 @@ final class DevicesIT {
   }
 
   private static HttpRequest chat(int maxTokens, boolean stream) {
-    return chat("moved", maxTokens, stream);
-  }
-
-  private static HttpRequest chat(String function, int maxTokens, boolean stream) {
-    String body =
-        """
-        {"model":"%s","temperature":0,"max_tokens":%d,"stream":%s,"ignore_eos":true,
-         "messages":[{"role":"user","content":"Tell a very long story."}]}\
-        """
-            .formatted(function, maxTokens, stream);
-    return HttpRequest.newBuilder(URI.create(WEFT.baseUrl() + "/v1/chat/completions"))
-        .header("Authorization", "Bearer " + WEFT.key())
-        .header("Content-Type", "application/json")
-        .POST(HttpRequest.BodyPublishers.ofString(body))
-        .build();
+    return WEFT.story("moved", maxTokens, stream);
   }
 }

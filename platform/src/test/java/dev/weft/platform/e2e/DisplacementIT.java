@@ -3,9 +3,7 @@ package dev.weft.platform.e2e;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.net.URI;
 import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -94,25 +92,11 @@ final class DisplacementIT {
   }
 
   private static String story(Runnable afterFiveFrames) throws IOException, InterruptedException {
-    return StreamedText.read(HTTP, chat("running", 400, true), afterFiveFrames);
+    return StreamedText.read(HTTP, WEFT.story("running", 400, true), afterFiveFrames);
   }
 
   private static CompletableFuture<Integer> ask(String function) {
-    return HTTP.sendAsync(chat(function, 8, false), HttpResponse.BodyHandlers.ofString())
+    return HTTP.sendAsync(WEFT.story(function, 8, false), HttpResponse.BodyHandlers.ofString())
         .thenApply(HttpResponse::statusCode);
-  }
-
-  private static HttpRequest chat(String function, int maxTokens, boolean stream) {
-    String body =
-        """
-        {"model":"%s","temperature":0,"max_tokens":%d,"stream":%s,"ignore_eos":true,
-         "messages":[{"role":"user","content":"Tell a very long story."}]}\
-        """
-            .formatted(function, maxTokens, stream);
-    return HttpRequest.newBuilder(URI.create(WEFT.baseUrl() + "/v1/chat/completions"))
-        .header("Authorization", "Bearer " + WEFT.key())
-        .header("Content-Type", "application/json")
-        .POST(HttpRequest.BodyPublishers.ofString(body))
-        .build();
   }
 }

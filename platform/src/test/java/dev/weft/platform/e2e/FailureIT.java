@@ -137,11 +137,7 @@ final class FailureIT {
   }
 
   private static HttpRequest post(String body) {
-    return HttpRequest.newBuilder(URI.create(WEFT.baseUrl() + "/v1/chat/completions"))
-        .header("Authorization", "Bearer " + WEFT.key())
-        .header("Content-Type", "application/json")
-        .POST(HttpRequest.BodyPublishers.ofString(body))
-        .build();
+    return WEFT.post("/v1/chat/completions", body);
   }
 
   private static String content(HttpResponse<String> response) {

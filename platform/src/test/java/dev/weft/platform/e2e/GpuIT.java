@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.io.IOException;
-import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -113,32 +112,14 @@ final class GpuIT {
     WEFT.succeed("deploy", "-f", manifest.toString(), "--wait");
   }
 
-  private static HttpRequest chat(String function, int maxTokens) {
-    String body =
-        """
-        {"model":"%s","temperature":0,"max_tokens":%d,"stream":true,"ignore_eos":true,
-         "messages":[{"role":"user","content":"Tell a very long story."}]}\
-        """
-            .formatted(function, maxTokens);
-    return request("/v1/chat/completions", body);
-  }
-
-  private static HttpRequest request(String path, String body) {
-    return HttpRequest.newBuilder(URI.create(WEFT.baseUrl() + path))
-        .header("Authorization", "Bearer " + WEFT.key())
-        .header("Content-Type", "application/json")
-        .POST(HttpRequest.BodyPublishers.ofString(body))
-        .build();
-  }
-
   private static String read(String function, int maxTokens, Runnable afterFiveFrames)
       throws IOException, InterruptedException {
-    return StreamedText.read(HTTP, chat(function, maxTokens), afterFiveFrames);
+    return StreamedText.read(HTTP, WEFT.story(function, maxTokens, true), afterFiveFrames);
   }
 
   /// At once, and not by a command, which takes longer than some streams.
   private static void drain(String device) {
-    HttpRequest request = request("/api/v1/devices/%s/drain".formatted(device), "{}");
+    HttpRequest request = WEFT.post("/api/v1/devices/%s/drain".formatted(device), "{}");
     assertThat(HTTP.sendAsync(request, HttpResponse.BodyHandlers.ofString()).join().statusCode())
         .isEqualTo(202);
   }
@@ -200,7 +181,7 @@ final class GpuIT {
          "messages":[{"role":"user","content":"Tell a very long story."}]}\
         """
             .formatted(MOVING_TOKENS);
-    return StreamedText.tokens(HTTP, request("/v1/chat/completions", body), afterFiveFrames);
+    return StreamedText.tokens(HTTP, WEFT.post("/v1/chat/completions", body), afterFiveFrames);
   }
 
   /// As many tokens, and the same ones until two were as good as equally likely; what follows then

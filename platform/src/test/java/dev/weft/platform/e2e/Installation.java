@@ -4,6 +4,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
+import java.net.http.HttpRequest;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -142,6 +144,26 @@ final class Installation implements AutoCloseable {
     } catch (IOException e) {
       throw new AssertionError("not JSON: " + text, e);
     }
+  }
+
+  /// A request with the installation's own key.
+  HttpRequest post(String path, String body) {
+    return HttpRequest.newBuilder(URI.create(baseUrl() + path))
+        .header("Authorization", "Bearer " + key())
+        .header("Content-Type", "application/json")
+        .POST(HttpRequest.BodyPublishers.ofString(body))
+        .build();
+  }
+
+  /// A chat that goes on for as many tokens as it may have.
+  HttpRequest story(String function, int maxTokens, boolean stream) {
+    String body =
+        """
+        {"model":"%s","temperature":0,"max_tokens":%d,"stream":%s,"ignore_eos":true,
+         "messages":[{"role":"user","content":"Tell a very long story."}]}\
+        """
+            .formatted(function, maxTokens, stream);
+    return post("/v1/chat/completions", body);
   }
 
   static String read(Path file) {
