@@ -25,6 +25,12 @@ final class PrefillPace {
 
   private static final int GROWTH = 4;
 
+  /// So many times the longest step beside readers is still within what they are promised.
+  private static final int BORNE = 2;
+
+  /// Fewer rows cost what reading the weights costs, which says nothing of a row.
+  private static final int TELLING_ROWS = FIRST_ROWS / 4;
+
   /// A row's context from which on it is far from the beginning.
   private static final int FAR = 1_024;
 
@@ -77,8 +83,9 @@ final class PrefillPace {
   /// @param longest that those bear who feel a pause, by a sequence that continues here or in
   ///   another instance of the device; or [#NOBODY_READS]
   StepBudget next(long longest, int batch, long contextTokens) {
-    double left = longest - decodeNanos(batch, contextTokens);
-    double nanos = Math.max(0, Math.min((double) ALONE_NANOS, left));
+    double decodeNanos = decodeNanos(batch, contextTokens);
+    double nanos = Math.max(0, Math.min((double) ALONE_NANOS, longest - decodeNanos));
+    double mostNanos = Math.max(nanos, BORNE * (double) longest - decodeNanos);
     int rows = (int) Math.min(maxRows, (long) GROWTH * mostRows);
     if (!near.known && !far.known) {
       return StepBudget.ofRows(rows);
@@ -86,7 +93,7 @@ final class PrefillPace {
     double contextNanos = contextNanos();
     Mean nearest = near.known ? near : far;
     double rowNanos = Math.max(0, nearest.rowNanos - contextNanos * nearest.context);
-    return new StepBudget(rows, nanos, rowNanos, contextNanos);
+    return new StepBudget(rows, nanos, mostNanos, rowNanos, contextNanos);
   }
 
   /// What so many tokens of a prompt are expected to cost; 0 as long as nothing was measured.
@@ -124,8 +131,7 @@ final class PrefillPace {
     }
     if (rows == 0) {
       unmeasuredNanos += (unmeasuredNanos == 0 ? 1 : 0.2) * (nanos - unmeasuredNanos);
-    } else if (rows >= Math.min(FIRST_ROWS, maxRows) / 2) {
-      // Fewer rows cost what reading the weights costs, which says nothing of a row.
+    } else if (rows >= Math.min(TELLING_ROWS, maxRows)) {
       mostRows = Math.max(mostRows, rows);
       double rowNanos = Math.max(0, nanos - decodeNanos(batch, batchContext)) / rows;
       (context / rows < FAR ? near : far).add(context / rows, rowNanos);

@@ -11,9 +11,11 @@ import java.util.stream.IntStream;
 /// prompt does not wait behind a long one. Where rows cost as much as fewer, what is left of a
 /// multiple of them is filled up, or given back if it is little.
 final class PrefillShares {
-  /// Rows of the oldest prompt in every step, whatever they cost: fewer would read the weights for
-  /// next to nothing.
+  /// Rows of the oldest prompt in every step: fewer would read the weights for next to nothing.
   static final int LEAST_ROWS = 8;
+
+  /// Rows that it has even where those take longer than readers bear, so that it ends.
+  private static final int FEWEST_ROWS = 2;
 
   private static final int OLDEST_SHARE = 4;
 
@@ -98,8 +100,9 @@ final class PrefillShares {
 
   private int oldest(Sequence sequence) {
     int share = take(sequence, 0, Math.ceilDiv(rows, OLDEST_SHARE), nanos / OLDEST_SHARE);
-    // The least that it gets costs what it costs.
-    return share + take(sequence, share, LEAST_ROWS - share, Double.POSITIVE_INFINITY);
+    double left = Math.max(0, budget.mostNanos() - budget.cost(sequence.computed(), share));
+    int least = share + take(sequence, share, LEAST_ROWS - share, left);
+    return least + take(sequence, least, FEWEST_ROWS - least, Double.POSITIVE_INFINITY);
   }
 
   private int take(Sequence sequence, int already, int mostRows, double mostNanos) {

@@ -4,18 +4,26 @@ package dev.weft.runtime.scheduling;
 /// before it that a row attends to.
 ///
 /// @param rows the most rows
-/// @param nanos the time that the rows of prompts may take
-public record StepBudget(int rows, double nanos, double rowNanos, double contextNanos) {
+/// @param nanos the time that the rows of prompts should take
+/// @param mostNanos the time that the oldest prompt's least rows may take, where `nanos` is not
+///   enough for them
+public record StepBudget(
+    int rows, double nanos, double mostNanos, double rowNanos, double contextNanos) {
   public StepBudget {
-    if (rows < 0 || !(nanos >= 0) || !(rowNanos >= 0) || !(contextNanos >= 0)) {
+    if (rows < 0
+        || !(nanos >= 0)
+        || !(mostNanos >= nanos)
+        || !(rowNanos >= 0)
+        || !(contextNanos >= 0)) {
       throw new IllegalArgumentException(
-          "%d rows in %s ns at %s and %s".formatted(rows, nanos, rowNanos, contextNanos));
+          "%d rows in %s to %s ns at %s and %s"
+              .formatted(rows, nanos, mostNanos, rowNanos, contextNanos));
     }
   }
 
   /// A budget of rows alone.
   public static StepBudget ofRows(int rows) {
-    return new StepBudget(rows, 0, 0, 0);
+    return new StepBudget(rows, 0, Double.POSITIVE_INFINITY, 0, 0);
   }
 
   /// What `count` rows cost, the first of which is at `position`.

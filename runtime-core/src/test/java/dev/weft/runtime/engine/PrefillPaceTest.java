@@ -59,9 +59,9 @@ class PrefillPaceTest {
     assertThat(PrefillPace.longestBeside(promise(300))).isEqualTo(120 * MILLI);
     assertThat(rows(next(PrefillPace.longestBeside(promise(300))))).isBetween(54, 60);
     assertThat(rows(next(PrefillPace.longestBeside(promise(40))))).isBetween(6, 8);
-    assertThat(next(PrefillPace.longestBeside(promise(10_000))))
+    assertThat(next(PrefillPace.longestBeside(promise(10_000))).nanos())
         .as("no longer than a step that nobody reads beside")
-        .isEqualTo(next(PrefillPace.NOBODY_READS));
+        .isEqualTo(next(PrefillPace.NOBODY_READS).nanos());
   }
 
   private StepBudget next(long longest) {
@@ -74,6 +74,18 @@ class PrefillPaceTest {
 
   private static int rows(StepBudget budget) {
     return budget.rowsWithin(budget.nanos(), 0, budget.rows());
+  }
+
+  @Test
+  void whereReadersAloneTakeTheTimeSomeIsLeftOfWhatTheyArePromised() {
+    chunks(false, 4, position -> 20 * MILLI);
+    decodeNanos = OptionalLong.of(BESIDE + 20 * MILLI);
+
+    StepBudget budget = next(BESIDE);
+    assertThat(budget.nanos()).isZero();
+    assertThat(budget.mostNanos()).isEqualTo((double) (BESIDE - 20 * MILLI));
+    decodeNanos = OptionalLong.of(3 * BESIDE);
+    assertThat(next(BESIDE).mostNanos()).isZero();
   }
 
   @Test

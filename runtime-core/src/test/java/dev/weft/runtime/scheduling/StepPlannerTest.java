@@ -249,16 +249,28 @@ class StepPlannerTest {
     planner.add(near);
 
     // A row costs 1 and twice that behind 1,000 tokens.
-    var parts = apply(planner.plan(new StepBudget(500, 240, 1, 0.001)));
+    var parts = apply(planner.plan(new StepBudget(500, 240, 240, 1, 0.001)));
 
     assertThat(parts.stream().filter(p -> p.sequence() == near).findFirst().orElseThrow().count())
         .isEqualTo(150);
     assertThat(parts.stream().filter(p -> p.sequence() == far).findFirst().orElseThrow().count())
         .as("a quarter of the time, and what is left of it")
         .isBetween(36, 40);
-    assertThat(apply(planner.plan(new StepBudget(500, 0, 1, 0.001))))
+    assertThat(apply(planner.plan(new StepBudget(500, 0, 100, 1, 0.001))))
         .as("the oldest always gets on")
         .contains(new Part(far, parts.getFirst().from() + parts.getFirst().count(), 8));
+  }
+
+  @Test
+  void theOldestGetsNoMoreThanReadersBearButGetsOn() {
+    var planner = planner(400, 500, 4, 0);
+    planner.add(sequence(300, 310));
+
+    assertThat(promptRows(planner, new StepBudget(500, 0, 5.5, 1, 0))).isEqualTo(5);
+    assertThat(promptRows(planner, new StepBudget(500, 0, 0, 1, 0))).isEqualTo(2);
+    assertThat(promptRows(planner, new StepBudget(500, 4, 6, 1, 0)))
+        .as("its share counts")
+        .isEqualTo(6);
   }
 
   @Test
@@ -288,7 +300,11 @@ class StepPlannerTest {
 
   /// Of the next step, with time for so many rows.
   private static int promptRows(StepPlanner planner, int rows) {
-    return planner.plan(new StepBudget(500, rows, 1, 0)).parts().stream()
+    return promptRows(planner, new StepBudget(500, rows, 100, 1, 0));
+  }
+
+  private static int promptRows(StepPlanner planner, StepBudget budget) {
+    return planner.plan(budget).parts().stream()
         .filter(part -> !part.decodes())
         .mapToInt(Part::count)
         .sum();
