@@ -10,6 +10,7 @@ import java.util.function.IntFunction;
 /// @param priorities the priority of each
 /// @param devices pools follow from their classes
 /// @param promises when tokens of each are due
+/// @param callers what they do when their first token is late
 public record Scenario(
     Trace trace,
     IntFunction<ModelSpec> models,
@@ -18,6 +19,7 @@ public record Scenario(
     Kind policy,
     Mechanisms mechanisms,
     IntFunction<TokenTarget> promises,
+    Callers callers,
     List<Fault> faults) {
   public Scenario {
     devices = List.copyOf(devices);
@@ -34,20 +36,37 @@ public record Scenario(
         policy,
         Mechanisms.ALL,
         _ -> TokenTarget.byPromptLength(),
+        Callers.STAY,
         List.of());
   }
 
   public Scenario with(Mechanisms mechanisms) {
-    return new Scenario(trace, models, priorities, devices, policy, mechanisms, promises, faults);
+    return new Scenario(
+        trace, models, priorities, devices, policy, mechanisms, promises, callers, faults);
   }
 
   public Scenario with(List<Fault> faults) {
-    return new Scenario(trace, models, priorities, devices, policy, mechanisms, promises, faults);
+    return new Scenario(
+        trace, models, priorities, devices, policy, mechanisms, promises, callers, faults);
+  }
+
+  public Scenario with(Callers callers) {
+    return new Scenario(
+        trace, models, priorities, devices, policy, mechanisms, promises, callers, faults);
   }
 
   /// The same with other priorities and promises.
   public Scenario with(IntFunction<Integer> priorities, IntFunction<TokenTarget> promises) {
-    return new Scenario(trace, models, priorities, devices, policy, mechanisms, promises, faults);
+    return new Scenario(
+        trace, models, priorities, devices, policy, mechanisms, promises, callers, faults);
+  }
+
+  /// What callers do whose first token has not come when it was promised.
+  public enum Callers {
+    /// They wait for it once they have a place.
+    STAY,
+    /// They hang up, wherever they wait.
+    HANG_UP
   }
 
   /// Who decides.
@@ -56,8 +75,8 @@ public record Scenario(
     LLM_MESH,
     /// A device for an instance, a fixed number of requests at once (as ServerlessLLM does).
     EXCLUSIVE,
-    /// The same, but an instance stays until its device is wanted: the one that idled longest goes
-    /// at once when another function is called.
+    /// The same as the platform does it that is told to: an instance stays until its device is
+    /// wanted, when the one that idled longest goes at once, and steps go by headroom.
     EXCLUSIVE_SWAP,
     /// The same with every device cut into two halves of memory and time.
     STATIC_HALF

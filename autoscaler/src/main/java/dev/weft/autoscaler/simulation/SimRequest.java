@@ -48,6 +48,11 @@ final class SimRequest implements InstanceLoad.Prompt {
         : function.target.nextDeadline(firstAt, produced);
   }
 
+  /// When its first token was promised to be there.
+  long promisedAt() {
+    return function.promise.firstDeadline(arrivedAt, promptTokens, excusedNanos);
+  }
+
   @Override
   public boolean lost(long now) {
     return firstAt < 0 && deadline() < now;

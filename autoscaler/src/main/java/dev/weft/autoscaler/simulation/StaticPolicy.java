@@ -144,8 +144,9 @@ final class StaticPolicy implements Policy {
     paused = pauses;
   }
 
+  /// The platform's own runtimes serve what it swaps.
   @Override
   public boolean byHeadroom() {
-    return false;
+    return kind == Kind.EXCLUSIVE_SWAP;
   }
 }

@@ -4,6 +4,7 @@ import dev.weft.autoscaler.memory.MemoryProtocol;
 import dev.weft.autoscaler.memory.MemoryProtocol.Action;
 import dev.weft.autoscaler.memory.MemoryProtocol.Planned;
 import dev.weft.autoscaler.simulation.Mechanisms.Mechanism;
+import dev.weft.autoscaler.simulation.Scenario.Callers;
 import dev.weft.autoscaler.simulation.SimInstance.State;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -54,6 +55,9 @@ final class World {
   void arrived(SimRequest request) {
     request.function.shares.arrived(request.function.number);
     request.function.arrivals.arrived(now());
+    if (scenario.callers() == Callers.HANG_UP) {
+      watch(request);
+    }
     if (!placed(request)) {
       hold(request);
     }
@@ -107,10 +111,44 @@ final class World {
   }
 
   private void drop(SimRequest request) {
+    request.placingNanos += now() - request.since;
+    gaveUp(request);
+  }
+
+  private void gaveUp(SimRequest request) {
     request.dropped = true;
     recorder.decided(Decision.GIVEN_UP);
-    request.placingNanos += now() - request.since;
     recorder.ended(request, now());
+  }
+
+  /// Its caller hangs up when the first token should have come, which a cold start may put off.
+  private void watch(SimRequest request) {
+    events.at(
+        request.promisedAt(),
+        () -> {
+          if (request.dropped || request.firstAt != Served.NEVER) {
+            return;
+          }
+          if (now() < request.promisedAt()) {
+            watch(request);
+          } else if (pending.remove(request)) {
+            drop(request);
+          } else {
+            hangUp(request);
+          }
+        });
+  }
+
+  private void hangUp(SimRequest request) {
+    for (SimInstance instance : request.function.instances) {
+      if (instance.prompts.contains(request)) {
+        instance.remove(request);
+        request.queuedNanos += now() - request.since;
+        gaveUp(request);
+        left(instance);
+        return;
+      }
+    }
   }
 
   /// A new instance with memory for `tokens`, which begins to load when there is room.

@@ -7,6 +7,7 @@ import dev.weft.autoscaler.simulation.Fault.ControllerPauses;
 import dev.weft.autoscaler.simulation.Fault.DeviceDies;
 import dev.weft.autoscaler.simulation.Fault.DeviceSlows;
 import dev.weft.autoscaler.simulation.Mechanisms.Mechanism;
+import dev.weft.autoscaler.simulation.Scenario.Callers;
 import dev.weft.autoscaler.simulation.Scenario.Kind;
 import dev.weft.autoscaler.simulation.SimulationResult.FunctionShare;
 import java.util.ArrayList;
@@ -42,6 +43,25 @@ class SimulationTest {
     SimulationResult once = Simulation.run(scenario, new Random(3));
     assertThat(Simulation.run(scenario, new Random(3))).isEqualTo(once);
     sound(once, scenario);
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void whoeverHangsUpIsNotServedLate(Kind policy) {
+    Scenario scenario = scenario(1_500, policy).with(Callers.HANG_UP);
+    SimulationResult result = Simulation.run(scenario, new Random(3));
+    sound(result, scenario);
+    assertThat(result.firstLate()).isZero();
+    assertThat(result.dropped()).isPositive();
+  }
+
+  @Test
+  void whoeverHangsUpLeavesTheDeviceToOthers() {
+    Scenario stay = scenario(1_500, Kind.EXCLUSIVE_SWAP);
+    SimulationResult late = Simulation.run(stay, new Random(3));
+    SimulationResult left = Simulation.run(stay.with(Callers.HANG_UP), new Random(3));
+    assertThat(late.firstLate()).isPositive();
+    assertThat(left.sloMet()).isGreaterThan(late.sloMet());
   }
 
   @Test

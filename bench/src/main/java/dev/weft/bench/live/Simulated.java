@@ -64,6 +64,7 @@ final class Simulated {
         policy,
         Mechanisms.ALL,
         _ -> LiveFunction.PROMISE,
+        Scenario.Callers.HANG_UP,
         List.of());
   }
 

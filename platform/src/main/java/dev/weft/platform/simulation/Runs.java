@@ -46,6 +46,7 @@ public final class Runs {
             one.policy(),
             mechanisms,
             one.promises(),
+            one.callers(),
             List.of());
     requireRoom(models, devices);
     return new Run(
