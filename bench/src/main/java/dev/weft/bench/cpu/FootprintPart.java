@@ -61,7 +61,7 @@ final class FootprintPart implements Part {
       throws IOException, InterruptedException {
     ProcessHandle process = servers.server(subject).process();
     double allBefore = ProcessUse.seconds(process);
-    double computingBefore = computing(process.pid());
+    double computingBefore = ProcessUse.computingSeconds(process.pid());
     generator.run(target, new Load(CLIENTS, 1, 128, OUTPUT));
     double tokens = CLIENTS * OUTPUT;
     double all = ProcessUse.seconds(process) - allBefore;
@@ -69,7 +69,7 @@ final class FootprintPart implements Part {
     Resident resident = ProcessUse.resident(process.pid());
     recorder.add(shape.name(), "resident, MiB", 0, subject, resident.total() / MIB);
     if (servers.server(subject) instanceof WeftRuntime runtime) {
-      double machine = all - (computing(process.pid()) - computingBefore);
+      double machine = all - (ProcessUse.computingSeconds(process.pid()) - computingBefore);
       recorder.add(
           shape.name(),
           "of that outside the device's threads, ms a token",
@@ -92,15 +92,6 @@ final class FootprintPart implements Part {
     recorder.add(shape.name(), "weights, MiB", 0, subject, weights);
     recorder.add(shape.name(), "KV, MiB", 0, subject, resident.shared() / MIB);
     recorder.add(shape.name(), "beside the model, MiB", 0, subject, beside);
-  }
-
-  /// Seconds of the threads that compute: the device's own and its team.
-  private static double computing(long pid) throws IOException {
-    return ProcessUse.threadSeconds(pid).entrySet().stream()
-        .filter(thread ->
-            thread.getKey().startsWith("weft-device") || thread.getKey().startsWith("weft-cpu"))
-        .mapToDouble(Map.Entry::getValue)
-        .sum();
   }
 
   private static void judge(PartRecorder recorder, ModelShape shape, String subject) {

@@ -43,6 +43,14 @@ final class Comparison {
     recorder.add(ROUNDS, "failed otherwise", 0, subject, figures.failed());
     recorder.add(ROUNDS, "first token, p50, ms", 0, subject, figures.firstTokenMillis());
     recorder.add(ROUNDS, "loads", 0, subject, figures.loads());
+    recorder.add(ROUNDS, "devices compute, s", 1, subject, figures.computingSeconds());
+  }
+
+  /// Takes what else used processors in a round.
+  void add(String subject, ProcessorTime time) {
+    recorder.add(ROUNDS, "processor time, runtimes beside it, s", 1, subject, time.runtimes());
+    recorder.add(ROUNDS, "processor time, platform, s", 1, subject, time.platform());
+    recorder.add(ROUNDS, "processor time, callers, s", 1, subject, time.callers());
   }
 
   /// Holds the figures of all rounds to the bar.

@@ -11,6 +11,7 @@ import java.util.function.ToDoubleFunction;
 ///   least, in percent
 /// @param gaveUp requests that had no first token when it was due
 /// @param failed requests that failed in any other way
+/// @param computingSeconds of all devices
 record Figures(
     double met,
     double metWithoutColdStarts,
@@ -18,9 +19,11 @@ record Figures(
     double gaveUp,
     double failed,
     double firstTokenMillis,
-    double loads) {
+    double loads,
+    double computingSeconds) {
 
-  static Figures live(List<Replay.Outcome> outcomes, int loads) {
+  static Figures live(Replays.Watched watched) {
+    List<Replay.Outcome> outcomes = watched.outcomes();
     List<Double> firsts =
         outcomes.stream()
             .filter(outcome -> outcome.served().firstAt() >= 0)
@@ -33,7 +36,8 @@ record Figures(
         outcomes.stream().filter(Replay.Outcome::hungUp).count(),
         outcomes.stream().filter(outcome -> outcome.error() != null).count(),
         firsts.isEmpty() ? 0 : Spread.percentileOf(firsts, 0.5),
-        loads);
+        watched.loads(),
+        watched.time().devices());
   }
 
   private static double worstFunction(List<Replay.Outcome> outcomes) {
@@ -59,7 +63,8 @@ record Figures(
         median(results, SimulationResult::dropped),
         median(results, SimulationResult::unfinished),
         1e3 * median(results, SimulationResult::ttftP50Seconds),
-        median(results, SimulationResult::loads));
+        median(results, SimulationResult::loads),
+        median(results, SimulationResult::busySeconds));
   }
 
   private static double median(

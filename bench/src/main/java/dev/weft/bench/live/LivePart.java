@@ -27,33 +27,42 @@ final class LivePart {
   private final List<LiveFunction> functions;
   private final Path results;
   private final Map<String, Revision> revisions = new LinkedHashMap<>();
+  private final Measuring measuring;
+
+  /// What is known of each device, and what was when.
+  private final List<Measured> known = new ArrayList<>();
+
+  private final Map<String, List<Measured>> profiles = new LinkedHashMap<>();
 
   /// @param results for what is recorded beside the report
   LivePart(Replays replays, List<LiveFunction> functions, Path results) {
     this.replays = replays;
     this.functions = functions;
     this.results = results;
+    measuring = new Measuring(functions, revisions);
   }
 
   void run(PartRecorder recorder) throws IOException, InterruptedException {
     recorder.remark(
         "Met is who got the first token within half a second (later by the cold start that it"
             + " waited for) and the others within 0.25 s each on average: one definition for real"
-            + " and simulated requests. Platform and callers share the devices' processors.");
+            + " and simulated requests. Before each replay another stretch is replayed on the"
+            + " same platform, which is not counted.");
     List<Trace> rounds = replays.rounds();
-    List<Measured> measured = measure(rounds.removeLast());
-    Simulated simulated = new Simulated(functions, measured, Replays.MEMORY_BYTES);
+    Trace rehearsal = rounds.removeLast();
+    measure();
     Comparison comparison = new Comparison(recorder);
     for (int round = 0; round < rounds.size(); round++) {
       Trace calls = rounds.get(round);
       int requests = calls.calls().size();
       for (boolean exclusive : round % 2 == 0 ? List.of(true, false) : List.of(false, true)) {
-        comparison.add(
-            round,
-            requests,
-            exclusive ? Comparison.LIVE_EXCLUSIVE : Comparison.LIVE_MESH,
-            live(calls, exclusive));
+        String subject = exclusive ? Comparison.LIVE_EXCLUSIVE : Comparison.LIVE_MESH;
+        Replays.Watched watched = live(calls, rehearsal, exclusive);
+        comparison.add(round, requests, subject, Figures.live(watched));
+        comparison.add(subject, watched.time());
       }
+      record("round " + (round + 1));
+      Simulated simulated = new Simulated(functions, List.copyOf(known), Replays.MEMORY_BYTES);
       comparison.add(
           round,
           requests,
@@ -68,41 +77,47 @@ final class LivePart {
     comparison.find();
   }
 
-  /// Deploys the functions and has each device measure its steps while nobody calls. Then another
-  /// stretch of the trace is replayed: with callers, a platform and a neighbour on the same
-  /// processors steps take longer, and profiles follow what they see.
-  private List<Measured> measure(Trace rehearsal) throws IOException, InterruptedException {
-    List<Measured> idle = new ArrayList<>();
-    List<Measured> rehearsed = new ArrayList<>();
-    Measuring measuring = new Measuring(functions, revisions);
+  /// Deploys the functions and has each device measure its steps while nobody calls.
+  private void measure() throws IOException, InterruptedException {
     try (LivePlatform platform = replays.start(false)) {
-      Target target = platform.target();
+      platform.target();
       for (LiveFunction function : functions) {
         revisions.put(function.name(), platform.deploy(function.name(), function.manifest()));
       }
-      List<DeviceControl> devices = platform.devices();
-      for (DeviceControl device : devices) {
-        idle.add(measuring.of(device));
-      }
-      replays.replay(platform, target, new LoadWatch(), rehearsal);
-      for (int i = 0; i < devices.size(); i++) {
-        rehearsed.add(measuring.after(devices.get(i), idle.get(i)));
-        devices.get(i).unloadAll();
-        devices.get(i).close();
+      for (DeviceControl device : platform.devices()) {
+        try (device) {
+          known.add(measuring.of(device));
+        }
       }
     }
-    Files.createDirectories(results);
-    JSON.writeValue(
-        results.resolve("profiles.json").toFile(), Map.of("idle", idle, "rehearsed", rehearsed));
-    return rehearsed;
+    record("idle");
   }
 
-  private Figures live(Trace calls, boolean exclusive) throws IOException, InterruptedException {
+  private Replays.Watched live(Trace calls, Trace rehearsal, boolean exclusive)
+      throws IOException, InterruptedException {
     try (LivePlatform platform = replays.start(exclusive)) {
       Target target = platform.target();
-      replays.warmUp(platform, target);
-      Replays.Watched watched = replays.watched(platform, target, calls);
-      return Figures.live(watched.outcomes(), watched.loads());
+      replays.warmUp(platform, target, rehearsal);
+      learn(platform);
+      Replays.empty(platform);
+      return replays.watched(platform, target, calls);
     }
+  }
+
+  /// With callers, a platform and a neighbour on the same machine steps take longer or shorter than
+  /// alone, and profiles follow what they see.
+  private void learn(LivePlatform platform) throws IOException, InterruptedException {
+    List<DeviceControl> devices = platform.devices();
+    for (int i = 0; i < devices.size(); i++) {
+      try (DeviceControl device = devices.get(i)) {
+        known.set(i, measuring.after(device, known.get(i)));
+      }
+    }
+  }
+
+  private void record(String when) throws IOException {
+    profiles.put(when, List.copyOf(known));
+    Files.createDirectories(results);
+    JSON.writeValue(results.resolve("profiles.json").toFile(), profiles);
   }
 }

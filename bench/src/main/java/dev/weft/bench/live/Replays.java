@@ -84,8 +84,8 @@ final class Replays {
     return outcomes;
   }
 
-  /// What became of calls, and how many loads there were meanwhile.
-  record Watched(List<Replay.Outcome> outcomes, int loads) {}
+  /// What became of calls, and meanwhile: how many loads there were, and processor time.
+  record Watched(List<Replay.Outcome> outcomes, int loads, ProcessorTime time) {}
 
   /// Replays while devices are watched for the cold starts that callers wait for.
   Watched watched(LivePlatform platform, Target target, Trace calls)
@@ -96,20 +96,28 @@ final class Replays {
       for (DeviceControl device : devices) {
         device.watch(status -> watch.saw(status, System.nanoTime()));
       }
-      return new Watched(replay(platform, target, watch, calls), watch.loads());
+      ProcessorTime before = ProcessorTime.of(platform);
+      List<Replay.Outcome> outcomes = replay(platform, target, watch, calls);
+      return new Watched(outcomes, watch.loads(), ProcessorTime.of(platform).since(before));
     } finally {
       devices.forEach(DeviceControl::close);
     }
   }
 
-  /// Calls every function, so that what is measured are not the virtual machines' first steps, and
-  /// empties the devices.
-  void warmUp(LivePlatform platform, Target target) throws IOException, InterruptedException {
+  /// Calls every function and replays a stretch, so that what is measured are not the virtual
+  /// machines' first minutes, in which they compile on the processors that serve.
+  void warmUp(LivePlatform platform, Target target, Trace rehearsal)
+      throws IOException, InterruptedException {
     for (LiveFunction function : functions) {
       for (int i = 0; i < 2; i++) {
         Completion.whole(of(target, function), prompts.next(WARM_UP_PROMPT), WARM_UP_TOKENS);
       }
     }
+    watched(platform, target, rehearsal);
+  }
+
+  /// Empties the devices.
+  static void empty(LivePlatform platform) throws IOException, InterruptedException {
     for (DeviceControl device : platform.devices()) {
       try (device) {
         device.unloadAll();

@@ -56,9 +56,9 @@ final class SlowDevicePart {
         }
         List<DeviceControl> devices = platform.devices();
         DeviceControl slow = devices.getLast();
-        replays.warmUp(platform, target);
+        replays.warmUp(platform, target, rehearsal);
+        Replays.empty(platform);
         Round round = new Round(platform, target, slow, recorder);
-        replays.replay(platform, target, new LoadWatch(), rehearsal);
         round.replay(FAST, calls);
         try (Slowdown _ = platform.slowDown(slow.name(), SLOWER)) {
           round.replay(SLOW_AT_FIRST, calls);

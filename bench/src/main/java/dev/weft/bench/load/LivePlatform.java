@@ -63,10 +63,23 @@ public final class LivePlatform extends PlatformServer {
   public List<DeviceControl> devices() throws IOException {
     List<DeviceControl> devices = new ArrayList<>();
     for (int i = 0; i < options.cpus().size(); i++) {
-      String name = "cpu-" + i;
+      String name = device(i);
       devices.add(new DeviceControl(name, runtimePort(name), runtimeSecret(name)));
     }
     return devices;
+  }
+
+  /// The runtimes' processes.
+  public List<ProcessHandle> runtimes() throws IOException {
+    List<ProcessHandle> runtimes = new ArrayList<>();
+    for (int i = 0; i < options.cpus().size(); i++) {
+      runtimes.add(ProcessHandle.of(runtimePid(device(i))).orElseThrow());
+    }
+    return runtimes;
+  }
+
+  private static String device(int number) {
+    return "cpu-" + number;
   }
 
   /// Has a device's runtime be slower until the result is closed.

@@ -51,6 +51,15 @@ public final class ProcessUse {
     return seconds;
   }
 
+  /// Seconds of a Weft runtime's threads that compute: the devices' own and their teams.
+  public static double computingSeconds(long pid) throws IOException {
+    return threadSeconds(pid).entrySet().stream()
+        .filter(thread ->
+            thread.getKey().startsWith("weft-device") || thread.getKey().startsWith("weft-cpu"))
+        .mapToDouble(Map.Entry::getValue)
+        .sum();
+  }
+
   /// Seconds of processor that the whole process has taken, ended threads included.
   public static double seconds(ProcessHandle process) {
     return process.info().totalCpuDuration().orElseThrow().toNanos() / 1e9;

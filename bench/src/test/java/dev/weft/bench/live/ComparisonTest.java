@@ -20,7 +20,7 @@ class ComparisonTest {
   }
 
   private static Figures figures(double met) {
-    return new Figures(met, met, 50, 0, 0, 100, 3);
+    return new Figures(met, met, 50, 0, 0, 100, 3, 20);
   }
 
   private Finding finding(String key) {

@@ -124,7 +124,7 @@ class ReplayTest {
     Replay.Outcome shorter = run(List.of("/answers"), 3).getFirst();
     assertThat(shorter.error()).contains("2 tokens instead of 3");
     assertThat(shorter.met(true)).isFalse();
-    Figures figures = Figures.live(outcomes, 0);
+    Figures figures = Figures.live(new Replays.Watched(outcomes, 0, new ProcessorTime(0, 0, 0, 0)));
     assertThat(figures.failed()).isEqualTo(1);
     assertThat(figures.met()).isZero();
   }
