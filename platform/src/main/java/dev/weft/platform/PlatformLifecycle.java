@@ -9,11 +9,13 @@ import dev.weft.platform.control.RuntimeSupervision;
 import dev.weft.platform.following.ControllerFollower;
 import dev.weft.platform.following.InvocationSpool;
 import dev.weft.platform.gateway.activator.Activator;
+import dev.weft.platform.http.Farewell;
 import dev.weft.platform.management.FunctionService;
 import dev.weft.platform.management.KeyService;
 import dev.weft.platform.state.InvocationJournal;
 import dev.weft.platform.telemetry.GatewayMetrics;
 import dev.weft.platform.telemetry.Traces;
+import io.quarkus.runtime.ShutdownDelayInitiatedEvent;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 import jakarta.enterprise.event.Observes;
@@ -30,8 +32,12 @@ public final class PlatformLifecycle {
   /// How long answers may be on their way once the runtimes have ended.
   private static final Duration LAST_BYTES = Duration.ofSeconds(2);
 
-  /// How long a gateway, which ends no runtime, lets its requests run.
-  private static final Duration RUNNING_REQUESTS = Duration.ofSeconds(25);
+  /// How long a gateway, which ends no runtime, lets its requests run. In a cluster its pod has 60
+  /// s, and some have passed when it is told.
+  private static final Duration RUNNING_REQUESTS = Duration.ofSeconds(45);
+
+  /// How long nobody must have called for a gateway to be sure that callers have gone elsewhere.
+  private static final Duration QUIET = Duration.ofSeconds(3);
 
   private final WeftConfig config;
   private final OperatorRole operator;
@@ -43,6 +49,7 @@ public final class PlatformLifecycle {
   private final ControllerFollower follower;
   private final InvocationSpool spool;
   private final Activator activator;
+  private final Farewell farewell;
   private final GatewayMetrics metrics;
   private final Traces traces;
   private final KeptCalls calls;
@@ -59,6 +66,7 @@ public final class PlatformLifecycle {
       ControllerFollower follower,
       InvocationSpool spool,
       Activator activator,
+      Farewell farewell,
       GatewayMetrics metrics,
       Traces traces,
       KeptCalls calls) {
@@ -72,6 +80,7 @@ public final class PlatformLifecycle {
     this.follower = follower;
     this.spool = spool;
     this.activator = activator;
+    this.farewell = farewell;
     this.metrics = metrics;
     this.traces = traces;
     this.calls = calls;
@@ -102,29 +111,39 @@ public final class PlatformLifecycle {
     controller.start();
   }
 
+  /// The process was told to end. HTTP closes when this returns and what it answers is answered.
+  void onFarewell(@Observes ShutdownDelayInitiatedEvent event) {
+    drain();
+  }
+
+  /// Who could not start comes here alone.
   void onStop(@Observes ShutdownEvent event) {
     drain();
   }
 
-  /// Turns new requests away, lets what runs finish and ends the runtimes. HTTP must still be open,
-  /// so the process calls this before it begins to stop. A second call waits for the first.
-  synchronized void drain() {
+  /// Turns new requests away, lets what runs finish and ends the runtimes. A second call waits for
+  /// the first.
+  private synchronized void drain() {
     if (drained) {
       return;
     }
     drained = true;
-    activator.close();
-    controller.stop();
-    follower.stop();
-    // Before another controller may lead, and read it.
-    calls.close();
-    operator.stop();
+    farewell.begin();
     try {
+      if (!config.role().controller() && config.cluster().enabled()) {
+        serveLastCalls();
+      }
+      activator.close();
+      controller.stop();
+      follower.stop();
+      // Before another controller may lead, and read it.
+      calls.close();
+      operator.stop();
       if (config.role().controller() && !config.cluster().enabled()) {
         runtimes.stop();
       }
-      Instant giveUp =
-          Instant.now().plus(config.role().controller() ? LAST_BYTES : RUNNING_REQUESTS);
+      boolean served = config.role().controller() || config.cluster().enabled();
+      Instant giveUp = Instant.now().plus(served ? LAST_BYTES : RUNNING_REQUESTS);
       while (metrics.activeRequests() > 0 && Instant.now().isBefore(giveUp)) {
         Thread.sleep(10);
       }
@@ -138,6 +157,16 @@ public final class PlatformLifecycle {
       Files.deleteIfExists(new WeftHome(config.home()).platformFile());
     } catch (IOException e) {
       throw new UncheckedIOException("run/platform.json cannot be deleted", e);
+    }
+  }
+
+  /// Other gateways take this one's place, and callers with open connections learn that by its
+  /// answers: for as long as they come, they are served.
+  private void serveLastCalls() throws InterruptedException {
+    Instant giveUp = Instant.now().plus(RUNNING_REQUESTS);
+    while ((metrics.activeRequests() > 0 || farewell.quiet().compareTo(QUIET) < 0)
+        && Instant.now().isBefore(giveUp)) {
+      Thread.sleep(10);
     }
   }
 }

@@ -39,12 +39,10 @@ public final class PlatformMain implements QuarkusApplication {
 
   private final HttpServer server;
   private final BuildVersion build;
-  private final PlatformLifecycle lifecycle;
 
-  public PlatformMain(HttpServer server, BuildVersion build, PlatformLifecycle lifecycle) {
+  public PlatformMain(HttpServer server, BuildVersion build) {
     this.server = server;
     this.build = build;
-    this.lifecycle = lifecycle;
   }
 
   /// What `run/platform.json` says.
@@ -81,7 +79,6 @@ public final class PlatformMain implements QuarkusApplication {
             role());
     WeftHome.writePrivately(home.platformFile(), JSON.writeValueAsString(announcement));
     Quarkus.waitForExit();
-    lifecycle.drain();
     return 0;
   }
 
@@ -153,7 +150,11 @@ public final class PlatformMain implements QuarkusApplication {
 
   private static void exit(Integer code, @Nullable Throwable failure) {
     if (failure != null) {
-      System.err.println("weft: the platform could not start: " + failure.getMessage());
+      Throwable cause = failure;
+      while (cause.getCause() != null) {
+        cause = cause.getCause();
+      }
+      System.err.println("weft: the platform could not start: " + cause);
     }
     System.exit(code);
   }

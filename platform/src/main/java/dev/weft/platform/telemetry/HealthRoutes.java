@@ -5,6 +5,7 @@ import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.control.FunctionController;
 import dev.weft.platform.control.FunctionDirectory;
 import dev.weft.platform.control.RuntimeFollowers;
+import dev.weft.platform.http.Farewell;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import jakarta.enterprise.event.Observes;
@@ -18,7 +19,8 @@ import java.time.Instant;
 /// is away: the gateway serves what it knows. A controller that waits to lead is well too.
 ///
 /// A gateway that has just started is not ready: until it has heard from its controller once, and
-/// in a cluster has looked for runtimes, it would turn everybody away.
+/// in a cluster has looked for runtimes, it would turn everybody away. Who has been told to end is
+/// ready no longer.
 @Singleton
 public final class HealthRoutes {
   /// Longer than one round that waits for a runtime to inspect or unload.
@@ -29,17 +31,20 @@ public final class HealthRoutes {
   private final FunctionController controller;
   private final FunctionDirectory directory;
   private final RuntimeFollowers runtimes;
+  private final Farewell farewell;
 
   public HealthRoutes(
       WeftConfig config,
       FunctionController controller,
       FunctionDirectory directory,
-      RuntimeFollowers runtimes) {
+      RuntimeFollowers runtimes,
+      Farewell farewell) {
     this.role = config.role();
     this.inCluster = config.cluster().enabled();
     this.controller = controller;
     this.directory = directory;
     this.runtimes = runtimes;
+    this.farewell = farewell;
   }
 
   void register(@Observes Router router) {
@@ -49,7 +54,8 @@ public final class HealthRoutes {
     }
     router
         .get("/q/health/ready")
-        .handler(context -> answer(context, "what is deployed is known", turns() && knows()));
+        .handler(context ->
+            answer(context, "what is deployed is known", turns() && knows() && !farewell.begun()));
   }
 
   private boolean turns() {

@@ -2,6 +2,7 @@ package dev.weft.platform.e2e;
 
 import static dev.weft.platform.stub.PlatformClient.await;
 import static dev.weft.platform.stub.PlatformClient.chat;
+import static dev.weft.platform.stub.PlatformClient.chatStream;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -21,11 +22,13 @@ import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice;
 import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSliceBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.ServerSocket;
 import java.net.SocketException;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -34,6 +37,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
@@ -528,6 +532,27 @@ final class ClusterIT {
     assertThat(server.asked(ACCOUNT + "gateway"))
         .containsOnlyKeys("list endpointslices", "watch endpointslices")
         .doesNotContainValue(true);
+  }
+
+  /// Others take its place, and callers learn by its answers that they are to come to those.
+  @Test
+  @Order(14)
+  void aGatewayThatEndsServesWhoComesAndEndsWhatItStreams() throws IOException {
+    PlatformClient caller = caller();
+    HttpResponse<InputStream> stream = caller.open(CHAT, chatStream("mine", "words 30 every 100"));
+    CompletableFuture<Void> end = CompletableFuture.runAsync(gateway::close);
+    await(() -> caller.get("/q/health/ready").status() == 503);
+    for (int i = 0; i < 20; i++) {
+      Reply reply = caller.post(CHAT, chat("mine", "words 2"));
+      assertThat(reply.status()).as(reply.body()).isEqualTo(200);
+      assertThat(reply.raw().headers().allValues("connection")).containsExactly("close");
+    }
+    try (InputStream body = stream.body()) {
+      assertThat(new String(body.readAllBytes(), StandardCharsets.UTF_8))
+          .contains("w29")
+          .contains("data: [DONE]");
+    }
+    end.join();
   }
 
   private static List<String> leaders() {
