@@ -79,7 +79,7 @@ final class ReferenceEncoder implements EncoderExecutable {
 
   @Override
   public List<float[]> forward(List<int[]> texts) {
-    texts.forEach(this::check);
+    texts.forEach(text -> TextBatch.requireWithin(spec, text));
     int[] firstRow = new int[texts.size() + 1];
     for (int text = 0; text < texts.size(); text++) {
       firstRow[text + 1] = firstRow[text] + texts.get(text).length;
@@ -105,20 +105,6 @@ final class ReferenceEncoder implements EncoderExecutable {
       vectors.add(pool(states, firstRow[text], firstRow[text + 1]));
     }
     return vectors;
-  }
-
-  private void check(int[] text) {
-    if (text.length == 0 || text.length > spec.contextLength()) {
-      throw new IllegalArgumentException(
-          "a text has %d tokens; 1 to %d are possible"
-              .formatted(text.length, spec.contextLength()));
-    }
-    for (int token : text) {
-      if (token < 0 || token >= spec.vocabularySize()) {
-        throw new IllegalArgumentException(
-            "token %d is outside the vocabulary of %d".formatted(token, spec.vocabularySize()));
-      }
-    }
   }
 
   private float[] embed(int token, int position) {

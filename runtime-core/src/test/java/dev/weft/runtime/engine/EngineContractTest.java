@@ -20,7 +20,6 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -340,7 +339,6 @@ public abstract class EngineContractTest extends EngineFixture {
   }
 
   private DecoderInstance adapted(DecoderInstance base, String name, long seed, int mostWaiting) {
-    Assumptions.assumeTrue(runsAdapters(), "the backend runs no adapters");
     return base.adapt(revision(name), RandomAdapters.all(spec(), 8, DType.BF16, seed), mostWaiting);
   }
 

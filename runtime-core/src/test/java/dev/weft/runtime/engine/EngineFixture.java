@@ -26,7 +26,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
 import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.io.TempDir;
 
 /// Engines with a small random model on some backend, and what they told.
@@ -53,7 +52,8 @@ public abstract class EngineFixture {
   /// Rows take long on it, and nothing else any time: swapping pays.
   final LongSupplier timed = withoutDisk(time::get);
 
-  LongSupplier clock = System::nanoTime;
+  /// What steps and service levels are measured by.
+  protected LongSupplier clock = System::nanoTime;
 
   @TempDir protected Path directory;
 
@@ -68,16 +68,6 @@ public abstract class EngineFixture {
 
   protected Quantization quantization() {
     return Quantization.NONE;
-  }
-
-  /// Tests that need one are skipped where a backend runs none.
-  protected boolean runsEncoders() {
-    return true;
-  }
-
-  /// As [#runsEncoders].
-  protected boolean runsAdapters() {
-    return true;
   }
 
   @AfterEach
@@ -184,7 +174,6 @@ public abstract class EngineFixture {
   }
 
   Engine.EncoderInstance encoder(DeviceLoop engine) {
-    Assumptions.assumeTrue(runsEncoders(), "the backend runs no encoders");
     var model = ModelFiles.open(TinyModels.bert(directory, 7).writeSafetensors());
     open.addFirst(model);
     var options = new CompileOptions(quantization(), 64, 0, 256, 8);

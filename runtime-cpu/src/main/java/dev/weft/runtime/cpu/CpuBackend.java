@@ -8,6 +8,7 @@ import dev.weft.runtime.backend.DecoderMemory;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.KvType;
+import dev.weft.runtime.backend.TextBatch;
 import dev.weft.runtime.backend.UnsupportedModelException;
 import dev.weft.runtime.cpu.memory.MemoryFile;
 import dev.weft.runtime.cpu.packed.PackedCache;
@@ -112,7 +113,7 @@ public final class CpuBackend implements Backend {
                           TensorNames.TOKEN_EMBEDDING,
                           TensorNames.POSITION_EMBEDDING,
                           TensorNames.TOKEN_TYPES)),
-              scratchSizes(encoder, options).of(NativeEncoder.maxRows(encoder, options)),
+              scratchSizes(encoder, options).of(TextBatch.mostRows(encoder, options)),
               KvLayout.NONE);
     };
   }
@@ -127,7 +128,7 @@ public final class CpuBackend implements Backend {
 
   private ScratchSizes scratchSizes(EncoderSpec spec, CompileOptions options) {
     return new ScratchSizes(
-        NativeEncoder.maxRows(spec, options),
+        TextBatch.mostRows(spec, options),
         rows -> NativeEncoder.scratchBytes(device, spec, options, rows));
   }
 

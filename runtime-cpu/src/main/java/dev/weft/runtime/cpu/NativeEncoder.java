@@ -1,6 +1,7 @@
 package dev.weft.runtime.cpu;
 
 import dev.weft.runtime.backend.Backend.CompileOptions;
+import dev.weft.runtime.backend.TextBatch;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.TensorNames;
 import dev.weft.runtime.tensor.Shape;
@@ -47,7 +48,7 @@ final class NativeEncoder implements AutoCloseable {
       Tensor types = types(weights, packed, hidden);
       MemorySegment config =
           new StructWriter(scratch, CONFIG_FIELDS)
-              .integers(shape(spec, options, maxRows(spec, options)))
+              .integers(shape(spec, options, TextBatch.mostRows(spec, options)))
               .real(spec.normEpsilon())
               .address(packed.borrow(tokens))
               .address(packed.borrow(positions))
@@ -88,11 +89,6 @@ final class NativeEncoder implements AutoCloseable {
               .done();
       return device.library().encoderBytes(device.address(), config);
     }
-  }
-
-  /// Rows of one pass: at least one text of any length fits.
-  static int maxRows(EncoderSpec spec, CompileOptions options) {
-    return Math.max(options.maxBatchTokens(), spec.contextLength());
   }
 
   private static long[] shape(EncoderSpec spec, CompileOptions options, int rows) {

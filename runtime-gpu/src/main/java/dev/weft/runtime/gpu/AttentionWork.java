@@ -30,8 +30,12 @@ final class AttentionWork {
 
   /// Tokens of a tile.
   static int tileTokens(DecoderSpec spec) {
-    int heads = Math.min(FRAGMENT_ROWS, spec.headCount() / spec.kvHeadCount());
-    return TILE_WARPS * FRAGMENT_ROWS / heads;
+    return tileTokens(spec.headCount() / spec.kvHeadCount());
+  }
+
+  /// Tokens of a tile where so many query heads share a KV head.
+  static int tileTokens(int heads) {
+    return TILE_WARPS * FRAGMENT_ROWS / Math.min(FRAGMENT_ROWS, heads);
   }
 
   /// Units of so many tokens that have a warp each and are merged afterwards, rounded up a little

@@ -1,11 +1,12 @@
 package dev.weft.runtime.gpu;
 
+import dev.weft.runtime.gpu.AdapterKernels.Group;
+import dev.weft.runtime.gpu.AdapterKernels.Sums;
 import dev.weft.runtime.gpu.GpuMatrix.Projection;
 import dev.weft.runtime.gpu.cuda.LaunchGrid;
 import dev.weft.runtime.gpu.cuda.LaunchParameters;
 import dev.weft.runtime.gpu.kernels.KernelUnit;
 import dev.weft.runtime.model.DecoderSpec;
-import dev.weft.runtime.tensor.DType;
 import java.lang.foreign.Arena;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -13,12 +14,12 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /// Submits a decoder's step to the device's stream, kernel after kernel, waiting for none. What it
-/// submits depends on the numbers of rows and tiles and on nothing else: what the rows are lies in
-/// tables.
+/// submits depends on the numbers of rows, tiles and runs of adapters, and on nothing else: what
+/// the rows are lies in tables.
 final class DecoderKernels {
   // As in rows.cuh, decoder.cuh and attention.cuh.
   private static final int WARP = 32;
-  private static final int ROW_THREADS = 256;
+  static final int ROW_THREADS = 256;
   private static final int NORM_THREADS = 512;
   private static final int ROTATE_THREADS = 128;
   private static final int LARGEST_THREADS = 1024;
@@ -27,16 +28,20 @@ final class DecoderKernels {
   private static final int MERGE_THREADS = 128;
 
   /// Powers in a softmax are of two: exp(x) is 2 to the x times this.
-  private static final double LOG2_E = 1 / Math.log(2);
+  static final double LOG2_E = 1 / Math.log(2);
 
   private final DecoderSpec spec;
   private final GpuWeights weights;
-  private final GpuKvLayout kv;
   private final StepTables tables;
+  private final CacheTables cache;
   private final StepLauncher launcher;
   private final Products products;
+  private final AdapterKernels adapters;
   private final KernelUnit attentionUnit;
   private final int paddedHeadSize;
+
+  /// Runs of rows with adapters of the step that is submitted.
+  private int adapterRuns;
 
   /// @param arena for as long as this is used
   DecoderKernels(
@@ -48,10 +53,11 @@ final class DecoderKernels {
       Arena arena) {
     this.spec = spec;
     this.weights = weights;
-    this.kv = kv;
     this.tables = tables;
+    cache = tables.cache(spec, kv.layerBytes());
     launcher = new StepLauncher(device, arena);
     products = new Products(launcher, device.runsWide(), device.multiprocessors());
+    adapters = new AdapterKernels(spec, launcher, tables.runs());
     paddedHeadSize = KernelUnit.paddedHeadSize(spec.headSize());
     attentionUnit = KernelUnit.attention(paddedHeadSize);
     device.load(units(device));
@@ -59,29 +65,29 @@ final class DecoderKernels {
 
   private Set<KernelUnit> units(GpuDevice device) {
     Set<KernelUnit> units = new LinkedHashSet<>(List.of(KernelUnit.STEP, attentionUnit));
-    Stream.concat(
-            Stream.of(weights.embedding(), weights.output()),
-            weights.layers().stream()
-                .flatMap(layer ->
-                    Stream.of(
-                        layer.queryKeyValue(),
-                        layer.attentionOutput(),
-                        layer.gateUp(),
-                        layer.down()))
-                .flatMap(projection -> projection.parts().stream()))
-        .map(matrix -> KernelUnit.weights(matrix.type()))
-        .forEach(units::add);
-    if (device.runsWide() && units.contains(KernelUnit.weights(DType.BF16))) {
-      units.addAll(KernelUnit.wide());
-    }
+    units.addAll(
+        Products.units(
+            Stream.concat(
+                Stream.of(weights.embedding(), weights.output()),
+                weights.layers().stream()
+                    .flatMap(layer ->
+                        Stream.of(
+                            layer.queryKeyValue(),
+                            layer.attentionOutput(),
+                            layer.gateUp(),
+                            layer.down()))
+                    .flatMap(projection -> projection.parts().stream())),
+            device.runsWide()));
     return units;
   }
 
   /// Everything up to the last layer, whose feed-forward part is not yet added to the rows.
   ///
   /// @param at where the scratch lies
-  void layers(ScratchLayout scratch, long at) {
+  /// @param runs of rows with adapters
+  void layers(ScratchLayout scratch, long at, int runs) {
     int rows = scratch.rows();
+    adapterRuns = runs;
     launcher.begin();
     embed(at + scratch.residual(), rows);
     parameters().start().address(tables.positions()).address(weights.frequencies());
@@ -89,7 +95,7 @@ final class DecoderKernels {
     launch("angles", LaunchGrid.of(rows, ROW_THREADS));
     for (int layer = 0; layer < weights.layers().size(); layer++) {
       attention(layer, scratch, at);
-      feedForward(weights.layers().get(layer), scratch, at);
+      feedForward(layer, scratch, at);
     }
   }
 
@@ -114,20 +120,24 @@ final class DecoderKernels {
         layer.queryKeyValue());
     Projection queryKeyValue = layer.queryKeyValue();
     products.multiply(queryKeyValue, normalized(scratch, at), at + scratch.queryKeyValue(), true);
+    int queryKeyValueSlices = queryKeyValue.rounded() ? scratch.queryKeyValueSlices() : 1;
+    long queryKeyValueStride = (long) rows * queryKeyValue.outputs();
+    adapt(
+        index,
+        Group.QUERY_KEY_VALUE,
+        at + scratch.normalized(),
+        new Sums(at + scratch.queryKeyValue(), queryKeyValueSlices, queryKeyValueStride));
 
     int heads = spec.headCount() + 2 * spec.kvHeadCount();
     parameters().start();
-    slices(
-        at + scratch.queryKeyValue(),
-        queryKeyValue.rounded() ? scratch.queryKeyValueSlices() : 1,
-        (long) rows * queryKeyValue.outputs());
+    KernelStructs.slices(
+        parameters(), at + scratch.queryKeyValue(), queryKeyValueSlices, queryKeyValueStride);
     parameters().address(at + scratch.queries());
-    cache(index).address(at + scratch.turns()).integer(spec.headCount());
+    cache.add(parameters(), index).address(at + scratch.turns()).integer(spec.headCount());
     parameters().integer(spec.rope().dimensions() / 2);
     parameters().integer(spec.rope().interleaved() ? 1 : 0);
     parameters().real((float) (LOG2_E / Math.sqrt(spec.headSize())));
-    launch(
-        "rotate", LaunchGrid.of(rows, Math.ceilDiv(heads * WARP, ROTATE_THREADS), ROTATE_THREADS));
+    launch("rotate", rotateGrid(rows, heads));
 
     attend(index, scratch, at);
     Projection output = layer.attentionOutput();
@@ -136,6 +146,29 @@ final class DecoderKernels {
         new Products.Rows(at + scratch.attended(), at + scratch.roundedAttended(), rows),
         at + scratch.added(),
         true);
+    adapt(
+        index,
+        Group.ATTENTION_OUTPUT,
+        at + scratch.attended(),
+        added(scratch, at, attentionSlices(layer, scratch)));
+  }
+
+  /// Adds what rows' adapters change of a group's products.
+  ///
+  /// @param x what was multiplied, in float32
+  private void adapt(int layer, Group group, long x, Sums sums) {
+    if (adapterRuns > 0) {
+      adapters.add(adapterRuns, layer, group, x, sums);
+    }
+  }
+
+  private Sums added(ScratchLayout scratch, long at, int slices) {
+    return new Sums(at + scratch.added(), slices, (long) scratch.rows() * spec.hiddenSize());
+  }
+
+  /// @param heads of queries, keys and values of a row
+  static LaunchGrid rotateGrid(int rows, int heads) {
+    return LaunchGrid.of(rows, Math.ceilDiv(heads * WARP, ROTATE_THREADS), ROTATE_THREADS);
   }
 
   private static int attentionSlices(GpuWeights.Layer layer, ScratchLayout scratch) {
@@ -158,9 +191,7 @@ final class DecoderKernels {
     if (tiles > 0) {
       attentionOf(index, scratch, at, consumer);
       launcher.launch(
-          attentionUnit,
-          "attend_tile_" + paddedHeadSize,
-          new LaunchGrid(tiles, blocks, 1, TILE_THREADS, 4 * unitBytes()));
+          attentionUnit, "attend_tile_" + paddedHeadSize, tileGrid(tiles, blocks, paddedHeadSize));
     }
     int singles = scratch.singles();
     if (singles > 0) {
@@ -176,7 +207,7 @@ final class DecoderKernels {
               Math.max(1, units),
               singles,
               WARP,
-              (together(scratch) ? 2 : 1) * unitBytes()));
+              (together(scratch) ? 2 : 1) * unitBytes(paddedHeadSize)));
       if (units > 0) {
         attentionOf(index, scratch, at, consumer);
         launcher.launch(
@@ -185,12 +216,17 @@ final class DecoderKernels {
     }
   }
 
+  /// Of tiles of rows: keys and values of two units are in shared memory.
+  static LaunchGrid tileGrid(int tiles, int heads, int paddedHeadSize) {
+    return new LaunchGrid(tiles, heads, 1, TILE_THREADS, 4 * unitBytes(paddedHeadSize));
+  }
+
   private boolean together(ScratchLayout scratch) {
     return AttentionWork.together(spec, scratch.singles(), scratch.units());
   }
 
   /// Keys or values of a unit in shared memory, a row a token.
-  private int unitBytes() {
+  private static int unitBytes(int paddedHeadSize) {
     return ScratchLayout.UNIT_TOKENS * (paddedHeadSize * Short.BYTES + UNIT_PADDING);
   }
 
@@ -199,38 +235,21 @@ final class DecoderKernels {
         .start()
         .struct()
         .addLong(at + scratch.queries())
-        .addLong(consumer.exact() ? at + scratch.attended() : 0)
+        .addLong(exact(consumer) ? at + scratch.attended() : 0)
         .addLong(consumer.rounded() ? at + scratch.roundedAttended() : 0)
         .addLong(tables.singles())
         .addLong(tables.tiles())
         .addLong(scratch.units() > 0 ? at + scratch.partials() : 0)
+        .addLong(0)
         .addInt(spec.headCount())
         .addInt(spec.slidingWindow())
         .addInt(scratch.units())
         .addInt(together(scratch) ? 1 : 0);
-    cache(index);
+    cache.add(parameters(), index);
   }
 
-  private LaunchParameters cache(int layer) {
-    return parameters()
-        .struct()
-        .addLong(tables.positions())
-        .addLong(tables.sequences())
-        .addLong(tables.firstBlocks())
-        .addLong(tables.blocks())
-        .addLong(kv.layerBytes())
-        .addInt(layer)
-        .addInt(spec.kvHeadCount())
-        .addInt(spec.headSize())
-        .addInt(kv.layout().blockTokens())
-        .addInt((int) Math.ceilDiv(1L << 32, (long) kv.layout().blockTokens()));
-  }
-
-  private void slices(long sums, int count, long stride) {
-    parameters().struct().addLong(sums).addInt(count).addLong(stride);
-  }
-
-  private void feedForward(GpuWeights.Layer layer, ScratchLayout scratch, long at) {
+  private void feedForward(int index, ScratchLayout scratch, long at) {
+    GpuWeights.Layer layer = weights.layers().get(index);
     int rows = scratch.rows();
     int wide = spec.intermediateSize();
     boolean gelu = spec.activation() == DecoderSpec.Activation.GELU_TANH;
@@ -238,13 +257,15 @@ final class DecoderKernels {
         scratch, at, attentionSlices(layer, scratch), layer.feedForwardNorm(), layer.gateUp());
     Products.Rows normalized = normalized(scratch, at);
     List<GpuMatrix> parts = layer.gateUp().parts();
-    if (parts.size() == 1 && layer.gateUp().rounded() && !layer.down().exact()) {
+    // Activated where they are multiplied or afterwards, the bits are the same.
+    if (parts.size() == 1 && layer.gateUp().rounded() && !exact(layer.down())) {
       products.multiplyActivated(
           parts.getFirst(), normalized, at + scratch.roundedActivated(), gelu);
     } else {
       products.multiply(layer.gateUp(), normalized, at + scratch.gateUp(), false);
+      adapt(index, Group.GATE_UP, at + scratch.normalized(), new Sums(at + scratch.gateUp(), 1, 0));
       parameters().start();
-      slices(at + scratch.gateUp(), 1, 0);
+      KernelStructs.slices(parameters(), at + scratch.gateUp(), 1, 0);
       activations(layer.down(), at + scratch.activated(), at + scratch.roundedActivated());
       parameters().integer(wide).integer(gelu ? 1 : 0);
       launch("activate", LaunchGrid.of(rows, Math.ceilDiv(wide, ROW_THREADS), ROW_THREADS));
@@ -254,13 +275,21 @@ final class DecoderKernels {
         new Products.Rows(at + scratch.activated(), at + scratch.roundedActivated(), rows),
         at + scratch.added(),
         true);
+    adapt(
+        index,
+        Group.DOWN,
+        at + scratch.activated(),
+        added(scratch, at, feedForwardSlices(layer, scratch)));
+  }
+
+  /// Whether rows are wanted in float32: by a matrix, or by adapters.
+  private boolean exact(Projection consumer) {
+    return consumer.exact() || adapterRuns > 0;
   }
 
   private void activations(Projection consumer, long exact, long rounded) {
-    parameters()
-        .struct()
-        .addLong(consumer.exact() ? exact : 0)
-        .addLong(consumer.rounded() ? rounded : 0);
+    KernelStructs.activations(
+        parameters(), exact(consumer) ? exact : 0, consumer.rounded() ? rounded : 0);
   }
 
   /// The logits of the rows that need them, and of each the largest.
@@ -270,7 +299,8 @@ final class DecoderKernels {
     int rows = scratch.logitRows();
     var output = new Projection(List.of(weights.output()));
     parameters().start().address(at + scratch.residual());
-    slices(
+    KernelStructs.slices(
+        parameters(),
         at + scratch.added(),
         feedForwardSlices(weights.layers().getLast(), scratch),
         (long) scratch.rows() * spec.hiddenSize());
@@ -294,7 +324,8 @@ final class DecoderKernels {
   private void normalize(
       ScratchLayout scratch, long at, int slices, long weight, Projection consumer) {
     parameters().start().address(at + scratch.residual());
-    slices(at + scratch.added(), slices, (long) scratch.rows() * spec.hiddenSize());
+    KernelStructs.slices(
+        parameters(), at + scratch.added(), slices, (long) scratch.rows() * spec.hiddenSize());
     parameters().address(0).address(weight);
     activations(consumer, at + scratch.normalized(), at + scratch.roundedNormalized());
     parameters().integer(spec.hiddenSize()).real((float) spec.normEpsilon());

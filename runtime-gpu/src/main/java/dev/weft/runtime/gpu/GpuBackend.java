@@ -7,11 +7,11 @@ import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.DecoderMemory;
 import dev.weft.runtime.backend.EncoderExecutable;
 import dev.weft.runtime.backend.HostTier;
+import dev.weft.runtime.backend.KvLayout;
+import dev.weft.runtime.backend.TextBatch;
 import dev.weft.runtime.backend.UnsupportedModelException;
 import dev.weft.runtime.gpu.cuda.CudaDriver;
 import dev.weft.runtime.gpu.cuda.CudaException;
-import dev.weft.runtime.gpu.cuda.CudaStream;
-import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.gpu.kernels.KernelCompiler;
 import dev.weft.runtime.gpu.kernels.KernelUnit;
 import dev.weft.runtime.gpu.memory.CudaChunkMemory;
@@ -25,19 +25,16 @@ import dev.weft.runtime.weights.SourceFile;
 import dev.weft.runtime.weights.Weights;
 import java.util.EnumSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
-import java.util.function.Supplier;
-import org.jspecify.annotations.Nullable;
 
-/// Runs decoders on one NVIDIA GPU, with kernels of its own.
+/// Runs decoders and encoders on one NVIDIA GPU, with kernels of its own.
 ///
 /// Weights keep their files' bit width and are decoded where they are multiplied: those of float32
-/// with float32, all others as bfloat16 with activations in bfloat16, summed in float32; KV is
-/// float16. **A row's result does not depend on its batch or its chunk**: every sum has one order,
-/// whatever runs beside it.
+/// with float32, all others as bfloat16 with activations in bfloat16, summed in float32; keys and
+/// values are float16. **A row's result does not depend on its batch or its chunk**: every sum has
+/// one order, whatever runs beside it, and whatever adapters its neighbours have.
 public final class GpuBackend implements Backend {
   private static final Set<Quantization> QUANTIZATIONS =
       Set.copyOf(EnumSet.of(Quantization.NONE, Quantization.AUTO));
@@ -48,8 +45,12 @@ public final class GpuBackend implements Backend {
   /// `NORM_FOURS` of `decoder.cuh` times its threads.
   private static final int MOST_HIDDEN_SIZE = 16_384;
 
+  /// `STATE_FOURS` of `encoder.cuh` times its threads.
+  private static final int MOST_STATE_SIZE = 8_192;
+
   private final GpuDevice device;
   private final HostImages images;
+  private final WeightLoader loader;
 
   /// All that were opened, closed ones among them.
   private final List<CudaChunkMemory> memories = new CopyOnWriteArrayList<>();
@@ -73,6 +74,9 @@ public final class GpuBackend implements Backend {
       HostMemoryLimit memory) {
     device = new GpuDevice(driver, index, compiler, onLost);
     images = new HostImages(device.context(), memory.bytes(), memory.slabBytes());
+    loader =
+        new WeightLoader(
+            device, images, () -> memories.stream().mapToLong(CudaChunkMemory::trim).sum());
   }
 
   @Override
@@ -96,21 +100,48 @@ public final class GpuBackend implements Backend {
       case DecoderSpec decoder -> {
         requireSupported(decoder, options);
         yield new Footprint(
-            weightBytes(decoder, weights),
+            WeightLoader.bytes(weights, model(spec)),
             GpuDecoder.scratchBytes(decoder, options, options.maxBatchTokens()),
             GpuKvLayout.of(decoder).layout());
       }
-      case EncoderSpec _ -> throw noEncoders();
+      case EncoderSpec encoder -> {
+        requireSupported(encoder, options);
+        yield new Footprint(
+            WeightLoader.bytes(weights, model(spec)),
+            EncoderScratch.bytes(encoder, options, TextBatch.mostRows(encoder, options)),
+            KvLayout.NONE);
+      }
     };
   }
 
-  private static long weightBytes(DecoderSpec spec, Weights weights) {
-    WeightLayout counting = WeightLayout.counting(weights);
-    GpuWeights.lay(spec, counting);
-    return counting.bytes();
+  /// Gives each tensor of a model its place.
+  private static WeightLoader.Model<?> model(ModelSpec spec) {
+    return switch (spec) {
+      case DecoderSpec decoder -> layout -> GpuWeights.lay(decoder, layout);
+      case EncoderSpec encoder -> layout -> EncoderWeights.lay(encoder, layout);
+    };
   }
 
   private static void requireSupported(DecoderSpec spec, CompileOptions options) {
+    requireSupported(options);
+    requireSizes(spec.hiddenSize(), spec.intermediateSize(), spec.headSize());
+    requireAtMost("hidden size", spec.hiddenSize(), MOST_HIDDEN_SIZE);
+  }
+
+  private static void requireSupported(EncoderSpec spec, CompileOptions options) {
+    requireSupported(options);
+    requireSizes(spec.hiddenSize(), spec.intermediateSize(), spec.headSize());
+    requireAtMost("hidden size", spec.hiddenSize(), MOST_STATE_SIZE);
+  }
+
+  private static void requireSizes(int hidden, int intermediate, int head) {
+    requireUnits("hidden size", hidden);
+    requireUnits("intermediate size", intermediate);
+    requireUnits("head size", head);
+    requireAtMost("head size", head, KernelUnit.mostHeadSize());
+  }
+
+  private static void requireSupported(CompileOptions options) {
     switch (options.quantization()) {
       case NONE, AUTO -> {}
       case W8A8, W4A8, FP8 ->
@@ -119,11 +150,6 @@ public final class GpuBackend implements Backend {
                   + " not "
                   + options.quantization());
     }
-    requireUnits("hidden size", spec.hiddenSize());
-    requireUnits("intermediate size", spec.intermediateSize());
-    requireUnits("head size", spec.headSize());
-    requireAtMost("head size", spec.headSize(), KernelUnit.mostHeadSize());
-    requireAtMost("hidden size", spec.hiddenSize(), MOST_HIDDEN_SIZE);
   }
 
   private static void requireAtMost(String what, int size, int most) {
@@ -138,11 +164,6 @@ public final class GpuBackend implements Backend {
       throw new UnsupportedModelException(
           "a %s of %d; this GPU runtime needs a multiple of %d".formatted(what, size, UNIT));
     }
-  }
-
-  private static UnsupportedModelException noEncoders() {
-    return new UnsupportedModelException(
-        "this GPU runtime runs no encoders yet; a CPU runtime does");
   }
 
   /// Weights that are kept in the host's memory.
@@ -168,92 +189,17 @@ public final class GpuBackend implements Backend {
   public DecoderExecutable compile(
       DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory) {
     requireSupported(spec, options);
-    return watched(() -> compiled(spec, weights, options, memory));
-  }
-
-  /// Tells of a device that is lost, wherever that shows.
-  private <T> T watched(Supplier<T> work) {
-    try {
-      return work.get();
-    } catch (CudaException e) {
-      device.failed(e);
-      throw e;
-    }
+    return device.watched(() -> compiled(spec, weights, options, memory));
   }
 
   private DecoderExecutable compiled(
       DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory) {
-    device.context().bind();
-    DeviceBuffer buffer = allocate(weightBytes(spec, weights));
+    GpuWeights laid = loader.load(weights, layout -> GpuWeights.lay(spec, layout));
     try {
-      GpuWeights laid = load(spec, weights, buffer);
-      return new GpuDecoder(spec, options, device, laid, GpuKvLayout.of(spec), memory);
+      return new GpuDecoder(spec, options, device, laid, GpuKvLayout.of(spec), memory, loader);
     } catch (RuntimeException | Error e) {
-      buffer.close();
+      laid.close();
       throw e;
-    }
-  }
-
-  /// Chunks that nobody has are kept; where the rest does not suffice they go.
-  private DeviceBuffer allocate(long bytes) {
-    try {
-      return new DeviceBuffer(device.context(), bytes);
-    } catch (CudaException e) {
-      if (!e.outOfMemory() || memories.stream().mapToLong(CudaChunkMemory::trim).sum() == 0) {
-        throw e;
-      }
-      return new DeviceBuffer(device.context(), bytes);
-    }
-  }
-
-  /// By way of an image of them that stays in the host's memory, where there is room for one.
-  private GpuWeights load(DecoderSpec spec, Weights weights, DeviceBuffer buffer) {
-    List<SourceFile> files = weights.files();
-    if (!files.isEmpty()) {
-      Optional<HostImages.Image> opened = open(files, buffer.byteSize());
-      if (opened.isPresent()) {
-        try (HostImages.Image image = opened.get()) {
-          return image.whole()
-              ? copied(spec, weights, image, buffer)
-              : filled(spec, weights, image, buffer);
-        }
-      }
-    }
-    try (var staged = new StagedWeights(device, buffer)) {
-      return GpuWeights.lay(spec, new WeightLayout(weights, buffer, staged));
-    }
-  }
-
-  private Optional<HostImages.Image> open(List<SourceFile> files, long bytes) {
-    try {
-      return images.open(files, bytes);
-    } catch (InterruptedException e) {
-      throw interrupted(e);
-    }
-  }
-
-  private static IllegalStateException interrupted(InterruptedException e) {
-    Thread.currentThread().interrupt();
-    return new IllegalStateException("interrupted while weights were read", e);
-  }
-
-  private GpuWeights copied(
-      DecoderSpec spec, Weights weights, HostImages.Image image, DeviceBuffer buffer) {
-    try (var stream = new CudaStream(device.context())) {
-      image.copy(stream, buffer.address(), buffer.byteSize());
-      stream.synchronize();
-    }
-    return GpuWeights.lay(spec, new WeightLayout(weights, buffer, null));
-  }
-
-  private GpuWeights filled(
-      DecoderSpec spec, Weights weights, HostImages.Image image, @Nullable DeviceBuffer buffer) {
-    try (var sink = new ImagedWeights(device, image, buffer)) {
-      GpuWeights laid = GpuWeights.lay(spec, new WeightLayout(weights, buffer, sink));
-      sink.finish();
-      return laid;
-    } catch (InterruptedException e) {
-      throw interrupted(e);
     }
   }
 
@@ -262,10 +208,9 @@ public final class GpuBackend implements Backend {
     return new HostTier() {
       @Override
       public boolean bring(ModelSpec spec, Weights weights) {
-        return switch (spec) {
-          case DecoderSpec decoder -> watched(() -> bringImage(decoder, weights));
-          case EncoderSpec _ -> throw noEncoders();
-        };
+        return weights.files().isEmpty()
+            ? HostTier.OF_FILES.bring(spec, weights)
+            : device.watched(() -> loader.bring(weights, model(spec)));
       }
 
       @Override
@@ -275,26 +220,19 @@ public final class GpuBackend implements Backend {
     };
   }
 
-  private boolean bringImage(DecoderSpec spec, Weights weights) {
-    if (weights.files().isEmpty()) {
-      return HostTier.OF_FILES.bring(spec, weights);
-    }
-    device.context().bind();
-    Optional<HostImages.Image> opened = open(weights.files(), weightBytes(spec, weights));
-    if (opened.isPresent()) {
-      try (HostImages.Image image = opened.get()) {
-        if (!image.whole()) {
-          filled(spec, weights, image, null);
-        }
-      }
-    }
-    return opened.isPresent();
-  }
-
   @Override
   public EncoderExecutable compile(
       EncoderSpec spec, Weights weights, CompileOptions options, Scratch scratch) {
-    throw noEncoders();
+    requireSupported(spec, options);
+    return device.watched(() -> {
+      EncoderWeights laid = loader.load(weights, layout -> EncoderWeights.lay(spec, layout));
+      try {
+        return new GpuEncoder(spec, options, device, laid, scratch);
+      } catch (RuntimeException | Error e) {
+        laid.close();
+        throw e;
+      }
+    });
   }
 
   @Override

@@ -11,6 +11,7 @@ import dev.weft.runtime.backend.StepResult;
 import dev.weft.runtime.gpu.cuda.CudaContext;
 import dev.weft.runtime.gpu.cuda.CudaException;
 import dev.weft.runtime.gpu.cuda.CudaStream;
+import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -34,6 +35,7 @@ final class GpuDecoder implements DecoderExecutable {
   private final Arena arena = Arena.ofShared();
   private final StepTables tables;
   private final StepOutputs outputs;
+  private final GpuAdapters adapters;
   private final DecoderKernels kernels;
   private final StepGraphs graphs;
 
@@ -47,7 +49,8 @@ final class GpuDecoder implements DecoderExecutable {
       GpuDevice device,
       GpuWeights weights,
       GpuKvLayout kv,
-      DecoderMemory memory) {
+      DecoderMemory memory,
+      WeightLoader loader) {
     this.spec = spec;
     this.options = options;
     this.device = device;
@@ -60,6 +63,7 @@ final class GpuDecoder implements DecoderExecutable {
           new StepTables(
               context, options, kv, memory.kv().address(), AttentionWork.tileTokens(spec));
       try {
+        kernels = new DecoderKernels(spec, device, weights, kv, tables, arena);
         outputs = new StepOutputs(device, spec, options);
       } catch (RuntimeException | Error e) {
         tables.close();
@@ -69,7 +73,7 @@ final class GpuDecoder implements DecoderExecutable {
       arena.close();
       throw e;
     }
-    kernels = new DecoderKernels(spec, device, weights, kv, tables, arena);
+    adapters = new GpuAdapters(spec, options, device, loader);
     graphs = new StepGraphs(device.stream());
   }
 
@@ -93,8 +97,7 @@ final class GpuDecoder implements DecoderExecutable {
 
   /// What a step of so many rows takes, or of a few more, so that a row more seldom needs more.
   static long scratchBytes(DecoderSpec spec, CompileOptions options, int rows) {
-    int rounded = Integer.highestOneBit(Math.max(1, rows - 1)) << 1;
-    int most = Math.min(options.maxBatchTokens(), Math.max(rows, rounded));
+    int most = ScratchLayout.roundedRows(rows, options.maxBatchTokens());
     // Of fewer rows, more sums may be kept.
     int sliced = Math.min(most, InputSlices.MOST_ROWS);
     return Math.max(fixedBytes(spec, options, sliced), fixedBytes(spec, options, most))
@@ -124,9 +127,7 @@ final class GpuDecoder implements DecoderExecutable {
             options.contextLength(), spec.vocabularySize(), blockCount(), kv.layout());
     for (StepBatch.Entry entry : batch.entries()) {
       entry.requireWithin(bounds);
-      if (entry.adapter() != StepBatch.Entry.NO_ADAPTER) {
-        throw new IllegalArgumentException("there is no adapter " + entry.adapter());
-      }
+      adapters.requireKnown(entry);
     }
   }
 
@@ -146,6 +147,8 @@ final class GpuDecoder implements DecoderExecutable {
     CudaStream stream = device.stream();
     tables.fill(batch);
     tables.copy(stream);
+    int runs = adapters.fill(batch, tables.runsOnHost());
+    tables.copyRuns(stream, GpuAdapters.runBytes(runs));
     int rows = tables.rowCount();
     int singles = tables.singleCount();
     var scratch =
@@ -158,14 +161,14 @@ final class GpuDecoder implements DecoderExecutable {
     long logits = scratch.logitRows() > 0 ? outputs.place(scratch, at) : 0;
     Runnable work =
         () -> {
-          kernels.layers(scratch, at);
+          kernels.layers(scratch, at, runs);
           if (scratch.logitRows() > 0) {
             kernels.logits(scratch, at, logits);
           }
         };
     boolean fits = scratch.logitRows() <= options.maxSequences();
     if (rows <= GRAPH_ROWS && tables.tileCount() == 0 && fits) {
-      graphs.launch(new StepGraphs.Shape(scratch, at, logits), work);
+      graphs.launch(new StepGraphs.Shape(scratch, runs, at, logits), work);
     } else {
       work.run();
     }
@@ -216,12 +219,30 @@ final class GpuDecoder implements DecoderExecutable {
 
   private <T> T guarded(Supplier<T> work) {
     try {
-      return work.get();
+      return device.watched(work);
     } catch (CudaException e) {
       pending = null;
-      device.failed(e);
       throw e;
     }
+  }
+
+  /// Its matrices, and the products of a step's rows with the inner ones.
+  @Override
+  public long adapterBytes(AdapterWeights adapter) {
+    return adapters.bytes(adapter);
+  }
+
+  @Override
+  public int addAdapter(AdapterWeights adapter) {
+    return device.watched(() -> adapters.add(adapter));
+  }
+
+  @Override
+  public void removeAdapter(int handle) {
+    guarded(() -> {
+      adapters.remove(handle);
+      return true;
+    });
   }
 
   @Override
@@ -279,6 +300,7 @@ final class GpuDecoder implements DecoderExecutable {
     device.context().bind();
     device.stream().synchronize();
     graphs.close();
+    adapters.close();
     outputs.close();
     tables.close();
     weights.close();

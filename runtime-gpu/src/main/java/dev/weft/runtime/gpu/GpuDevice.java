@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /// One GPU with its kernels, and the stream that all steps are submitted to.
 final class GpuDevice implements AutoCloseable {
@@ -107,10 +108,16 @@ final class GpuDevice implements AutoCloseable {
         });
   }
 
-  /// Tells of an error after which no call succeeds any more; any other is the caller's alone.
-  void failed(CudaException e) {
-    if (e.sticky()) {
-      onLost.accept(e);
+  /// Does some work, and tells of an error after which no call succeeds any more; any other is the
+  /// caller's alone.
+  <T> T watched(Supplier<T> work) {
+    try {
+      return work.get();
+    } catch (CudaException e) {
+      if (e.sticky()) {
+        onLost.accept(e);
+      }
+      throw e;
     }
   }
 

@@ -4,6 +4,10 @@ import dev.weft.runtime.gpu.GpuMatrix.Projection;
 import dev.weft.runtime.gpu.cuda.LaunchGrid;
 import dev.weft.runtime.gpu.cuda.LaunchParameters;
 import dev.weft.runtime.gpu.kernels.KernelUnit;
+import dev.weft.runtime.tensor.DType;
+import java.util.LinkedHashSet;
+import java.util.Set;
+import java.util.stream.Stream;
 
 /// Submits products of weights and rows of activations.
 final class Products {
@@ -29,17 +33,34 @@ final class Products {
   /// @param rounded in bfloat16, as all others take them
   record Rows(long exact, long rounded, int count) {}
 
+  /// What compiles the kernels for these matrices.
+  static Set<KernelUnit> units(Stream<GpuMatrix> matrices, boolean wide) {
+    Set<KernelUnit> units = new LinkedHashSet<>();
+    matrices.map(matrix -> KernelUnit.weights(matrix.type())).forEach(units::add);
+    if (wide && units.contains(KernelUnit.weights(DType.BF16))) {
+      units.addAll(KernelUnit.wide());
+    }
+    return units;
+  }
+
+  /// Slices that [#multiply] leaves to be added where they may be sliced.
+  static int kept(Projection projection, int rows) {
+    return projection.rounded()
+        ? InputSlices.kept(projection.outputs(), projection.inputs(), rows)
+        : 1;
+  }
+
   /// The product of every row with every output.
   ///
-  /// @param to where the first row's sums of the first slice go: of as many slices as
-  ///   [InputSlices#kept] says, as many rows as there are, of all outputs each
+  /// @param to where the first row's sums of the first slice go: of as many slices as [#kept] says,
+  ///   as many rows as there are, of all outputs each
   /// @param sliced whether whoever reads it adds slices
   void multiply(Projection projection, Rows rows, long to, boolean sliced) {
     int outputs = projection.outputs();
     long sliceStride = (long) rows.count() * outputs;
     boolean several = sliced && projection.rounded();
     int slices = several ? InputSlices.of(outputs, projection.inputs()) : 1;
-    int kept = several ? InputSlices.kept(outputs, projection.inputs(), rows.count()) : 1;
+    int kept = several ? kept(projection, rows.count()) : 1;
     long at = to;
     for (GpuMatrix matrix : projection.parts()) {
       if (matrix.exact()) {

@@ -108,11 +108,19 @@ record ScratchLayout(DecoderSpec spec, int rows, int logitRows, int singles, int
     return after(0, (long) singles * spec.headCount() * units * (spec.headSize() + 2));
   }
 
-  private static long halves(long count) {
+  static long halves(long count) {
     return Math.ceilDiv(count, 2L);
   }
 
-  private static long after(long offset, long words) {
+  /// Rows for which memory is asked for where there are so many: a few more, so that a row more
+  /// seldom needs more.
+  static int roundedRows(int rows, int most) {
+    int rounded = Integer.highestOneBit(Math.max(1, rows - 1)) << 1;
+    return Math.min(most, Math.max(rows, rounded));
+  }
+
+  /// The first place behind so many words.
+  static long after(long offset, long words) {
     return Math.ceilDiv(offset + words * Float.BYTES, ALIGNMENT) * ALIGNMENT;
   }
 }

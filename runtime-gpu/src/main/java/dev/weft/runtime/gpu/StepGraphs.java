@@ -16,9 +16,10 @@ final class StepGraphs implements AutoCloseable {
 
   /// What a step submits depends on.
   ///
+  /// @param adapterRuns of rows with adapters
   /// @param at where the scratch lies
   /// @param logits where the logits go
-  record Shape(ScratchLayout scratch, long at, long logits) {}
+  record Shape(ScratchLayout scratch, int adapterRuns, long at, long logits) {}
 
   StepGraphs(CudaStream stream) {
     this.stream = stream;

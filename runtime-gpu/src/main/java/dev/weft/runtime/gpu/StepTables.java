@@ -9,12 +9,13 @@ import dev.weft.runtime.gpu.cuda.CudaContext;
 import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.gpu.cuda.PinnedBuffer;
+import dev.weft.runtime.model.DecoderSpec;
 import java.lang.foreign.MemorySegment;
 
 /// What kernels are told about a step: of each row its token, position and sequence; of each
-/// sequence its blocks; which rows need logits; which are attended to alone, and which in tiles.
-/// Written in pinned memory, and copied to the device in one go; each array is at the same place in
-/// every step.
+/// sequence its blocks; which rows need logits; which are attended to alone, and which in tiles;
+/// and which have the same adapter. Written in pinned memory, and copied to the device in one go;
+/// each array is at the same place in every step.
 final class StepTables implements AutoCloseable {
   private final GpuKvLayout layout;
   private final long kvAddress;
@@ -27,6 +28,7 @@ final class StepTables implements AutoCloseable {
   private final long tiles;
   private final long firstBlocks;
   private final long blocks;
+  private final long runs;
   private final int tileTokens;
   private int rowCount;
   private int logitRowCount;
@@ -55,7 +57,8 @@ final class StepTables implements AutoCloseable {
     firstBlocks = 7 * rows;
     blocks = Math.ceilDiv(firstBlocks + (long) options.maxSequences() * Integer.BYTES, 16L) * 16L;
     long most = (long) options.maxSequences() * layout.layout().blocksFor(options.contextLength());
-    long bytes = blocks + most * Long.BYTES;
+    runs = Math.ceilDiv(blocks + most * Long.BYTES, 16L) * 16L;
+    long bytes = runs + GpuAdapters.mostRunBytes(options.maxBatchTokens());
     pinned = new PinnedBuffer(context, bytes);
     try {
       device = new DeviceBuffer(context, bytes);
@@ -122,6 +125,16 @@ final class StepTables implements AutoCloseable {
     stream.copyToDevice(pinned.segment().asSlice(0, end), device.address());
   }
 
+  /// Where runs of rows with adapters are to be written.
+  MemorySegment runsOnHost() {
+    return pinned.segment().asSlice(runs);
+  }
+
+  /// Copies so many bytes of runs.
+  void copyRuns(CudaStream stream, long bytes) {
+    stream.copyToDevice(pinned.segment().asSlice(runs, bytes), runs());
+  }
+
   int rowCount() {
     return rowCount;
   }
@@ -151,10 +164,6 @@ final class StepTables implements AutoCloseable {
     return device.address() + positions;
   }
 
-  long sequences() {
-    return device.address() + sequences;
-  }
-
   long logitRows() {
     return device.address() + logitRows;
   }
@@ -167,12 +176,22 @@ final class StepTables implements AutoCloseable {
     return device.address() + tiles;
   }
 
-  long firstBlocks() {
-    return device.address() + firstBlocks;
+  /// Where runs of rows with adapters lie.
+  long runs() {
+    return device.address() + runs;
   }
 
-  long blocks() {
-    return device.address() + blocks;
+  /// Where kernels find a layer's keys and values.
+  CacheTables cache(DecoderSpec spec, long layerBytes) {
+    return new CacheTables(
+        positions(),
+        device.address() + sequences,
+        device.address() + firstBlocks,
+        device.address() + blocks,
+        layerBytes,
+        spec.kvHeadCount(),
+        spec.headSize(),
+        layout.layout().blockTokens());
   }
 
   @Override

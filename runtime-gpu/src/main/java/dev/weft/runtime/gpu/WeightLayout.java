@@ -55,6 +55,11 @@ final class WeightLayout {
     return matrix(List.of(tensor(name, rows, width)), rows, width);
   }
 
+  /// A matrix of as many rows as the model has.
+  GpuMatrix table(String name, int width) {
+    return table(name, Math.toIntExact(weights.tensor(name).shape().rowCount()), width);
+  }
+
   /// Matrices of the same inputs; those of one type that follow each other become one.
   Projection projection(List<String> names, List<Integer> outputs, int inputs) {
     List<GpuMatrix> parts = new ArrayList<>();

@@ -36,6 +36,11 @@ public final class EmulatedHost {
     return TinyModels.llama(directory, 3).hidden(64).layers(2).heads(4, 2).context(512).writeGguf();
   }
 
+  /// An encoder beside it.
+  static Path encoder(Path directory) {
+    return TinyModels.bert(directory, 3).writeSafetensors();
+  }
+
   /// Makes the stand-in for NVRTC, and says where it is.
   public static Path compiler(Path directory) {
     Path library = directory.resolve("libnvrtc.so");

@@ -76,8 +76,12 @@ class GpuRuntimeTest {
     return EmulatedHost.environment(there, loss());
   }
 
-  /// Starts a runtime that loads a model, and returns where it listens once that is ready.
   private URI start() throws IOException, InterruptedException {
+    return start(EmulatedHost.model(directory));
+  }
+
+  /// Starts a runtime that loads a model, and returns where it listens once that is ready.
+  private URI start(Path model) throws IOException, InterruptedException {
     Path manifest = directory.resolve("chat.yaml");
     Files.writeString(
         manifest,
@@ -91,7 +95,7 @@ class GpuRuntimeTest {
             sources:
               - file:%s
         """
-            .formatted(EmulatedHost.model(directory)));
+            .formatted(model));
     Process process =
         launch(
             emulated(),
@@ -158,6 +162,24 @@ class GpuRuntimeTest {
     assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
     assertThat(answer.body()).contains("\"completion_tokens\":8").endsWith("data: [DONE]\n\n");
     assertThat(status(runtime).at("/memory/chunks/held").asInt()).isPositive();
+  }
+
+  @Test
+  void itMakesVectorsOfTexts() throws IOException, InterruptedException {
+    URI runtime = start(EmulatedHost.encoder(directory));
+    String body = "{\"model\":\"chat\",\"input\":[[5,6,7],[8,9],[5,6,7]]}";
+    HttpRequest request =
+        request(runtime, "/v1/embeddings").POST(BodyPublishers.ofString(body)).build();
+
+    HttpResponse<String> answer = http.send(request, BodyHandlers.ofString());
+    assertThat(answer.statusCode()).as(answer.body()).isEqualTo(200);
+    JsonNode data = JSON.readTree(answer.body()).path("data");
+    assertThat(data).hasSize(3);
+    assertThat(data.at("/0/embedding")).isEqualTo(data.at("/2/embedding"));
+    assertThat(data.at("/0/embedding")).isNotEqualTo(data.at("/1/embedding"));
+    JsonNode instance = status(runtime).at("/instances/0");
+    assertThat(instance.path("kind").asText()).isEqualTo("embedding");
+    assertThat(instance.path("weightBytes").asLong()).isPositive();
   }
 
   @Test

@@ -16,6 +16,15 @@ public record KernelUnit(String name, List<String> parts, String kernels) {
   public static final KernelUnit STEP =
       new KernelUnit("step", List.of("device.cuh", "rows.cuh", "decoder.cuh"), "");
 
+  /// What an encoder's pass does beside products, attention and what decoders have too.
+  public static final KernelUnit ENCODER =
+      new KernelUnit("encoder", List.of("device.cuh", "rows.cuh", "encoder.cuh"), "");
+
+  /// What adapters add to products.
+  public static final KernelUnit ADAPTERS =
+      new KernelUnit(
+          "adapters", List.of("device.cuh", "rows.cuh", "formats.cuh", "adapters.cuh"), "");
+
   /// Elements of heads that there is an attention for; smaller heads are filled up with zeros.
   private static final List<Integer> HEAD_SIZES = List.of(64, 128, 256);
 
@@ -92,7 +101,7 @@ public record KernelUnit(String name, List<String> parts, String kernels) {
   /// All units.
   public static List<KernelUnit> all() {
     return Stream.of(
-            Stream.of(STEP),
+            Stream.of(STEP, ENCODER, ADAPTERS),
             wide().stream(),
             HEAD_SIZES.stream().map(KernelUnit::attention),
             Stream.of(DType.values()).map(KernelUnit::weights))

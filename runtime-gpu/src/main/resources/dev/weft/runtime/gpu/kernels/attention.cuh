@@ -1,4 +1,4 @@
-// Attention over the cache, with tensor cores. A row's tokens are cut into units of 64 at multiples
+// Attention over the cache, or over whole texts, with tensor cores. A row's tokens are cut into units of 64 at multiples
 // of 64; of each unit there are a maximum, a sum and a weighted sum of values, and they are merged
 // in order. However the work is divided, these are a row's operations: so a row's result depends on
 // nothing beside it. A unit of which a row sees nothing changes nothing.
@@ -23,6 +23,9 @@ struct Attention {
   // [single][head][unit][headSize + 2], where units are merged afterwards; null where the same warp
   // has all of a row.
   float* partials;
+  // Of each sequence the number of tokens, where rows see all of them; null where a row sees those
+  // up to its own.
+  const int* lengths;
   int heads;
   int window;
   int maxUnits;
@@ -485,12 +488,14 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
   int tile = gridDim.x - 1 - blockIdx.x;
   int firstRow = attention.tiles[2 * tile];
   int rows = attention.tiles[2 * tile + 1];
+  int sequence = cache.sequences[firstRow];
   int firstPosition = cache.positions[firstRow];
+  int length = attention.lengths != 0 ? attention.lengths[sequence] : 0;
   int start = firstSeen(firstPosition, attention.window);
-  int position = firstPosition + rows - 1;
+  int position = length != 0 ? length - 1 : firstPosition + rows - 1;
   int lastUnit = position / UNIT_TOKENS;
 
-  Copy copy = {cache,    cache.blocks + cache.firstBlocks[cache.sequences[firstRow]],
+  Copy copy = {cache,    cache.blocks + cache.firstBlocks[sequence],
                kvHead,   start,
                position + 1, (int)threadIdx.x};
   // Two units lie in shared memory, and where the tokens of the next one begin.
@@ -519,7 +524,7 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
     bool there = row < rows;
     rowsAt[i] = there ? ((long long)(firstRow + row) * attention.heads + head) * cache.headSize : -1;
     query[i] = there ? attention.queries + rowsAt[i] : 0;
-    end[i] = there ? firstPosition + row + 1 : 0;
+    end[i] = !there ? 0 : length != 0 ? length : firstPosition + row + 1;
     from[i] = there ? firstSeen(firstPosition + row, attention.window) : 0;
   }
   Queries<HEAD> queries;

@@ -107,7 +107,7 @@ WEFT_DEVICE float turned(const Slices& x, long long head, int element, const flo
 
 // Turns queries and keys by their positions, and writes keys and values into the cache. A row of
 // `x` holds all query heads, all key heads, all value heads; a warp has one of them. Queries are
-// multiplied with `scale`, in float16.
+// multiplied with `scale`, in float16. Without pairs nothing is turned.
 WEFT_KERNEL(ROTATE_THREADS, rotate, Slices x, unsigned short* queries, Cache cache,
             const float2* turns, int heads, int pairs, int interleaved, float scale) {
   int row = blockIdx.x;

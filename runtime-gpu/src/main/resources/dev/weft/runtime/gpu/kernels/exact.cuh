@@ -5,17 +5,6 @@
 #define EXACT_WARPS 4
 #define EXACT_OUTPUTS 2
 
-WEFT_DEVICE float added(float sum, const float* weights, float4 left, float4 right) {
-  sum = fmaf(weights[0], left.x, sum);
-  sum = fmaf(weights[1], left.y, sum);
-  sum = fmaf(weights[2], left.z, sum);
-  sum = fmaf(weights[3], left.w, sum);
-  sum = fmaf(weights[4], right.x, sum);
-  sum = fmaf(weights[5], right.y, sum);
-  sum = fmaf(weights[6], right.z, sum);
-  return fmaf(weights[7], right.w, sum);
-}
-
 struct Exact {
   const unsigned char* weights;
   long long rowBytes;

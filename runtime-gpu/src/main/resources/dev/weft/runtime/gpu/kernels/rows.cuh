@@ -67,6 +67,18 @@ struct Activations {
   }
 };
 
+// A sum with the products of a unit of weights and one of a row added, in the order of the elements.
+WEFT_DEVICE float added(float sum, const float* weights, float4 left, float4 right) {
+  sum = fmaf(weights[0], left.x, sum);
+  sum = fmaf(weights[1], left.y, sum);
+  sum = fmaf(weights[2], left.z, sum);
+  sum = fmaf(weights[3], left.w, sum);
+  sum = fmaf(weights[4], right.x, sum);
+  sum = fmaf(weights[5], right.y, sum);
+  sum = fmaf(weights[6], right.z, sum);
+  return fmaf(weights[7], right.w, sum);
+}
+
 // How a layer's keys and values lie in a block of the cache:
 // [layer][key, value][KV head][token][element], float16.
 struct Cache {
