@@ -121,6 +121,11 @@ inline unsigned toHalves(float first, float second) {
   return floatToHalf(first) | (unsigned)floatToHalf(second) << 16;
 }
 
+template <int FIRST, int SECOND>
+inline unsigned bytesToHalves(unsigned bytes) {
+  return toHalves((signed char)(bytes >> 8 * FIRST), (signed char)(bytes >> 8 * SECOND));
+}
+
 inline float powerOfTwo(float value) {
   return exp2f(value);
 }
@@ -148,6 +153,17 @@ inline void copyAhead(void* shared, const void* from, bool there) {
     memcpy(shared, from, 16);
   } else {
     memset(shared, 0, 16);
+  }
+}
+
+inline void copyWordAhead(void* shared, const void* from, bool there) {
+  if ((uintptr_t)shared % 4 != 0 || (uintptr_t)from % 4 != 0) {
+    throw std::runtime_error("a word is not aligned");
+  }
+  if (there) {
+    memcpy(shared, from, 4);
+  } else {
+    memset(shared, 0, 4);
   }
 }
 

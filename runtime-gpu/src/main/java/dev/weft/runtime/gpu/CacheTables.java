@@ -9,6 +9,8 @@ import dev.weft.runtime.gpu.cuda.LaunchParameters;
 /// @param firstBlocks of each sequence the index of its first block in `blocks`
 /// @param blocks addresses of blocks
 /// @param layerBytes from a layer to the next in a block
+/// @param tokenBytes from a token to the next of a head
+/// @param scales from where a layer begins to its scales; 0 where there are none
 record CacheTables(
     long positions,
     long sequences,
@@ -17,7 +19,9 @@ record CacheTables(
     long layerBytes,
     int kvHeads,
     int headSize,
-    int blockTokens) {
+    int blockTokens,
+    int tokenBytes,
+    int scales) {
   /// The next of a kernel's parameters.
   LaunchParameters add(LaunchParameters parameters, int layer) {
     return parameters
@@ -31,6 +35,8 @@ record CacheTables(
         .addInt(kvHeads)
         .addInt(headSize)
         .addInt(blockTokens)
-        .addInt((int) Math.ceilDiv(1L << 32, (long) blockTokens));
+        .addInt((int) Math.ceilDiv(1L << 32, (long) blockTokens))
+        .addInt(tokenBytes)
+        .addInt(scales);
   }
 }

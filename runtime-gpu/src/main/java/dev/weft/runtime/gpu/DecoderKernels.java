@@ -17,15 +17,12 @@ import java.util.stream.Stream;
 /// submits depends on the numbers of rows, tiles and runs of adapters, and on nothing else: what
 /// the rows are lies in tables.
 final class DecoderKernels {
-  // As in rows.cuh, decoder.cuh and attention.cuh.
+  // As in rows.cuh and decoder.cuh.
   private static final int WARP = 32;
   static final int ROW_THREADS = 256;
   private static final int NORM_THREADS = 512;
   private static final int ROTATE_THREADS = 128;
   private static final int LARGEST_THREADS = 1024;
-  private static final int UNIT_PADDING = 16;
-  private static final int TILE_THREADS = 128;
-  private static final int MERGE_THREADS = 128;
 
   /// Powers in a softmax are of two: exp(x) is 2 to the x times this.
   static final double LOG2_E = 1 / Math.log(2);
@@ -37,8 +34,7 @@ final class DecoderKernels {
   private final StepLauncher launcher;
   private final Products products;
   private final AdapterKernels adapters;
-  private final KernelUnit attentionUnit;
-  private final int paddedHeadSize;
+  private final AttentionKernels attention;
 
   /// Runs of rows with adapters of the step that is submitted.
   private int adapterRuns;
@@ -54,17 +50,16 @@ final class DecoderKernels {
     this.spec = spec;
     this.weights = weights;
     this.tables = tables;
-    cache = tables.cache(spec, kv.layerBytes());
+    cache = tables.cache(spec);
     launcher = new StepLauncher(device, arena);
     products = new Products(launcher, device.runsWide(), device.multiprocessors());
     adapters = new AdapterKernels(spec, launcher, tables.runs());
-    paddedHeadSize = KernelUnit.paddedHeadSize(spec.headSize());
-    attentionUnit = KernelUnit.attention(paddedHeadSize);
+    attention = AttentionKernels.of(spec.headSize(), kv.type());
     device.load(units(device));
   }
 
   private Set<KernelUnit> units(GpuDevice device) {
-    Set<KernelUnit> units = new LinkedHashSet<>(List.of(KernelUnit.STEP, attentionUnit));
+    Set<KernelUnit> units = new LinkedHashSet<>(List.of(KernelUnit.STEP, attention.unit()));
     units.addAll(
         Products.units(
             Stream.concat(
@@ -190,44 +185,28 @@ final class DecoderKernels {
     int tiles = tables.tileCount();
     if (tiles > 0) {
       attentionOf(index, scratch, at, consumer);
-      launcher.launch(
-          attentionUnit, "attend_tile_" + paddedHeadSize, tileGrid(tiles, blocks, paddedHeadSize));
+      launcher.launch(attention.unit(), attention.tile(), attention.tileGrid(tiles, blocks));
     }
     int singles = scratch.singles();
     if (singles > 0) {
       int units = scratch.units();
-      String name =
-          units > 0 ? "attend_units_%d_".formatted(AttentionWork.halves(spec)) : "attend_row_";
       attentionOf(index, scratch, at, consumer);
       launcher.launch(
-          attentionUnit,
-          name + paddedHeadSize,
-          new LaunchGrid(
-              blocks,
-              Math.max(1, units),
-              singles,
-              WARP,
-              (together(scratch) ? 2 : 1) * unitBytes(paddedHeadSize)));
+          attention.unit(),
+          units > 0 ? attention.units(AttentionWork.halves(spec)) : attention.row(),
+          attention.rowGrid(blocks, Math.max(1, units), singles, together(scratch)));
       if (units > 0) {
         attentionOf(index, scratch, at, consumer);
         launcher.launch(
-            attentionUnit, "merge_units", LaunchGrid.of(singles, spec.headCount(), MERGE_THREADS));
+            attention.unit(),
+            AttentionKernels.MERGE,
+            AttentionKernels.mergeGrid(singles, spec.headCount()));
       }
     }
   }
 
-  /// Of tiles of rows: keys and values of two units are in shared memory.
-  static LaunchGrid tileGrid(int tiles, int heads, int paddedHeadSize) {
-    return new LaunchGrid(tiles, heads, 1, TILE_THREADS, 4 * unitBytes(paddedHeadSize));
-  }
-
   private boolean together(ScratchLayout scratch) {
     return AttentionWork.together(spec, scratch.singles(), scratch.units());
-  }
-
-  /// Keys or values of a unit in shared memory, a row a token.
-  private static int unitBytes(int paddedHeadSize) {
-    return ScratchLayout.UNIT_TOKENS * (paddedHeadSize * Short.BYTES + UNIT_PADDING);
   }
 
   private void attentionOf(int index, ScratchLayout scratch, long at, Projection consumer) {

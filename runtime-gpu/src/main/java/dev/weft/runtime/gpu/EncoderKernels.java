@@ -1,5 +1,6 @@
 package dev.weft.runtime.gpu;
 
+import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.gpu.EncoderWeights.Layer;
 import dev.weft.runtime.gpu.EncoderWeights.Norm;
 import dev.weft.runtime.gpu.GpuMatrix.Projection;
@@ -24,7 +25,7 @@ final class EncoderKernels {
   private final CacheTables cache;
   private final StepLauncher launcher;
   private final Products products;
-  private final int paddedHeadSize;
+  private final AttentionKernels attention;
 
   /// @param arena for as long as this is used
   EncoderKernels(
@@ -39,14 +40,13 @@ final class EncoderKernels {
     cache = tables.cache(spec);
     launcher = new StepLauncher(device, arena);
     products = new Products(launcher, device.runsWide(), device.multiprocessors());
-    paddedHeadSize = KernelUnit.paddedHeadSize(spec.headSize());
+    attention = AttentionKernels.of(spec.headSize(), KvType.F16);
     device.load(units(device));
   }
 
   private Set<KernelUnit> units(GpuDevice device) {
     Set<KernelUnit> units =
-        new LinkedHashSet<>(
-            List.of(KernelUnit.STEP, KernelUnit.ENCODER, KernelUnit.attention(paddedHeadSize)));
+        new LinkedHashSet<>(List.of(KernelUnit.STEP, KernelUnit.ENCODER, attention.unit()));
     units.addAll(
         Products.units(
             Stream.concat(
@@ -140,9 +140,9 @@ final class EncoderKernels {
         .addInt(0);
     cache.add(parameters(), 0);
     launcher.launch(
-        KernelUnit.attention(paddedHeadSize),
-        "attend_tile_" + paddedHeadSize,
-        DecoderKernels.tileGrid(tables.tileCount(), spec.headCount(), paddedHeadSize));
+        attention.unit(),
+        attention.tile(),
+        attention.tileGrid(tables.tileCount(), spec.headCount()));
     products.multiply(
         output,
         new Products.Rows(at + scratch.attended(), at + scratch.roundedAttended(), rows),

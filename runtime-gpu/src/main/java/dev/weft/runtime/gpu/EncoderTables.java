@@ -137,7 +137,9 @@ final class EncoderTables implements AutoCloseable {
         0,
         spec.headCount(),
         spec.headSize(),
-        EncoderScratch.BLOCK_TOKENS);
+        EncoderScratch.BLOCK_TOKENS,
+        spec.headSize() * Short.BYTES,
+        0);
   }
 
   @Override

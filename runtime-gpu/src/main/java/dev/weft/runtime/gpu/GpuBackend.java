@@ -33,8 +33,9 @@ import java.util.function.Consumer;
 ///
 /// Weights keep their files' bit width and are decoded where they are multiplied: those of float32
 /// with float32, all others as bfloat16 with activations in bfloat16, summed in float32; keys and
-/// values are float16. **A row's result does not depend on its batch or its chunk**: every sum has
-/// one order, whatever runs beside it, and whatever adapters its neighbours have.
+/// values are float16, or int8 where that is asked for. **A row's result does not depend on its
+/// batch or its chunk**: every sum has one order, whatever runs beside it, and whatever adapters
+/// its neighbours have.
 public final class GpuBackend implements Backend {
   private static final Set<Quantization> QUANTIZATIONS =
       Set.copyOf(EnumSet.of(Quantization.NONE, Quantization.AUTO));
@@ -102,7 +103,7 @@ public final class GpuBackend implements Backend {
         yield new Footprint(
             WeightLoader.bytes(weights, model(spec)),
             GpuDecoder.scratchBytes(decoder, options, options.maxBatchTokens()),
-            GpuKvLayout.of(decoder).layout());
+            GpuKvLayout.of(decoder, options.kvType()).layout());
       }
       case EncoderSpec encoder -> {
         requireSupported(encoder, options);
@@ -196,7 +197,8 @@ public final class GpuBackend implements Backend {
       DecoderSpec spec, Weights weights, CompileOptions options, DecoderMemory memory) {
     GpuWeights laid = loader.load(weights, layout -> GpuWeights.lay(spec, layout));
     try {
-      return new GpuDecoder(spec, options, device, laid, GpuKvLayout.of(spec), memory, loader);
+      GpuKvLayout kv = GpuKvLayout.of(spec, options.kvType());
+      return new GpuDecoder(spec, options, device, laid, kv, memory, loader);
     } catch (RuntimeException | Error e) {
       laid.close();
       throw e;

@@ -182,16 +182,18 @@ final class StepTables implements AutoCloseable {
   }
 
   /// Where kernels find a layer's keys and values.
-  CacheTables cache(DecoderSpec spec, long layerBytes) {
+  CacheTables cache(DecoderSpec spec) {
     return new CacheTables(
         positions(),
         device.address() + sequences,
         device.address() + firstBlocks,
         device.address() + blocks,
-        layerBytes,
+        layout.layerBytes(),
         spec.kvHeadCount(),
         spec.headSize(),
-        layout.layout().blockTokens());
+        layout.layout().blockTokens(),
+        layout.tokenBytes(),
+        layout.scales(spec));
   }
 
   @Override

@@ -6,6 +6,8 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import dev.weft.functions.Quantization;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.KvElement;
+import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.gpu.cuda.CudaDriver;
 import dev.weft.runtime.gpu.cuda.CudaEvent;
@@ -34,7 +36,8 @@ import java.util.stream.IntStream;
 /// device's memory gives in the same run. The figures are of the whole step, host included.
 ///
 /// A model is given as `7B:1,8,1@16384,p8x2048`: decode at batch 1 and 8 with 1,024 tokens of
-/// context, at batch 1 with 16,384, and 8 prompts of 2,048 tokens in one step.
+/// context, at batch 1 with 16,384, and 8 prompts of 2,048 tokens in one step. `7B/int8` has keys
+/// and values in int8.
 public final class DecodeBench {
   private static final int CONTEXT = 1024;
   private static final int WARM_STEPS = 8;
@@ -62,8 +65,8 @@ public final class DecodeBench {
       return prompts ? batch * tokens : batch;
     }
 
-    int blocksEach(DecoderSpec spec) {
-      return GpuKvLayout.of(spec).layout().blocksFor(tokens + WARM_STEPS + STEPS + 1);
+    int blocksEach(DecoderSpec spec, KvType kv) {
+      return GpuKvLayout.of(spec, kv).layout().blocksFor(tokens + WARM_STEPS + STEPS + 1);
     }
   }
 
@@ -79,7 +82,7 @@ public final class DecodeBench {
       String[] parts = model.split(":", -1);
       List<Case> cases = Arrays.stream(parts[1].split(",", -1)).map(Case::of).toList();
       try {
-        run(parts[0], spec(parts[0]), cases);
+        run(parts[0], cases);
       } catch (RuntimeException e) {
         System.out.println("FAILED " + model);
         e.printStackTrace(System.out);
@@ -105,12 +108,16 @@ public final class DecodeBench {
     }
   }
 
+  private static KvType kvType(String name) {
+    return name.endsWith("/int8") ? KvType.INT8 : KvType.F16;
+  }
+
   private static DecoderSpec spec(String name) {
     var rope = new DecoderSpec.Rope(10_000, 128, false, List.of());
     var halfRope = new DecoderSpec.Rope(500_000, 64, false, List.of());
     var silu = DecoderSpec.Activation.SILU;
     var smallRope = new DecoderSpec.Rope(10_000, 32, false, List.of());
-    return switch (name) {
+    return switch (name.split("/", -1)[0]) {
       case "tiny" ->
           new DecoderSpec(
               "llama", 512, 2048, 2, 128, 256, 4, 2, 32, 1e-5, smallRope, silu, false, true, 0);
@@ -130,14 +137,18 @@ public final class DecodeBench {
     };
   }
 
-  private static void run(String name, DecoderSpec spec, List<Case> cases) {
+  private static void run(String name, List<Case> cases) {
+    DecoderSpec spec = spec(name);
+    KvType kv = kvType(name);
     long start = System.nanoTime();
     try (var weights = new ShapedWeights(spec);
         var backend = RealGpu.backend()) {
-      int blocks = cases.stream().mapToInt(c -> c.batch() * c.blocksEach(spec)).max().orElseThrow();
+      int blocks =
+          cases.stream().mapToInt(c -> c.batch() * c.blocksEach(spec, kv)).max().orElseThrow();
       var options =
           new CompileOptions(
               Quantization.NONE,
+              kv,
               2 * cases.stream().mapToInt(Case::tokens).max().orElseThrow(),
               blocks,
               cases.stream().mapToInt(Case::rows).max().orElseThrow(),
@@ -159,7 +170,8 @@ public final class DecodeBench {
   private static void decode(
       String name, DecoderSpec spec, DecoderExecutable decoder, ShapedWeights weights, Case of) {
     int batch = of.batch();
-    int blocksEach = of.blocksEach(spec);
+    KvElement kv = GpuKvLayout.element(kvType(name));
+    int blocksEach = of.blocksEach(spec, kvType(name));
     var history = new Sequence(new int[] {1, 2}, 4096, false, 0);
     int[] tokens = IntStream.range(0, batch).map(i -> 5 + i).toArray();
     double[] millis = new double[STEPS];
@@ -192,9 +204,10 @@ public final class DecodeBench {
     double median = millis[STEPS / 2];
     double bytes =
         weights.readBytes()
-            + 4.0
+            + 2.0
                 * spec.layerCount()
-                * spec.kvWidth()
+                * spec.kvHeadCount()
+                * (spec.headSize() * kv.bytes() + kv.scaleBytes())
                 * batch
                 * (of.tokens() + WARM_STEPS + STEPS / 2.0);
     System.out.printf(
@@ -211,7 +224,7 @@ public final class DecodeBench {
   }
 
   private static void prefill(String name, DecoderSpec spec, DecoderExecutable decoder, Case of) {
-    int blocksEach = of.blocksEach(spec);
+    int blocksEach = of.blocksEach(spec, kvType(name));
     int[] tokens = IntStream.range(0, of.tokens()).map(i -> i % spec.vocabularySize()).toArray();
     var history = new Sequence(new int[] {1, 2}, 4096, false, 0);
     var sample = new SampleRequest(SamplingParameters.GREEDY, of.tokens(), history, Set.of());

@@ -1,5 +1,6 @@
 package dev.weft.runtime.gpu.kernels;
 
+import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.tensor.DType;
 import java.util.List;
 import java.util.Locale;
@@ -51,12 +52,23 @@ public record KernelUnit(String name, List<String> parts, String kernels) {
             () -> new IllegalArgumentException("there is no attention for heads of " + headSize));
   }
 
-  /// Attention for a padded head size.
-  public static KernelUnit attention(int headSize) {
+  /// Attention for a padded head size, and keys and values of a type.
+  public static KernelUnit attention(int headSize, KvType type) {
+    String element =
+        switch (type) {
+          case F16 -> "Float16";
+          case INT8 -> "Int8";
+        };
+    String suffix = attentionSuffix(headSize, type);
     return new KernelUnit(
-        "attention of heads of " + headSize,
+        "attention of heads of " + suffix,
         List.of("device.cuh", "rows.cuh", "attention.cuh"),
-        "WEFT_ATTEND(%d)".formatted(headSize));
+        "WEFT_ATTEND(%d, %s, %s)".formatted(headSize, element, suffix));
+  }
+
+  /// What the names of an attention's kernels end in.
+  public static String attentionSuffix(int headSize, KvType type) {
+    return "%d_%s".formatted(headSize, type.name().toLowerCase(Locale.ROOT));
   }
 
   /// Products with weights of a type, and looking up their rows.
@@ -103,7 +115,8 @@ public record KernelUnit(String name, List<String> parts, String kernels) {
     return Stream.of(
             Stream.of(STEP, ENCODER, ADAPTERS),
             wide().stream(),
-            HEAD_SIZES.stream().map(KernelUnit::attention),
+            HEAD_SIZES.stream()
+                .flatMap(size -> Stream.of(KvType.values()).map(type -> attention(size, type))),
             Stream.of(DType.values()).map(KernelUnit::weights))
         .flatMap(units -> units)
         .toList();

@@ -5,6 +5,10 @@
 //
 // The 16 rows of a product of matrices are query heads that share a KV head, of one token where
 // sequences have one (`attend_row`), of several where they have more (`attend_tile`).
+//
+// Int8 is read as it lies and becomes float16 in registers, exactly: a key's scale multiplies its
+// score, a value's its weight. A lane's bytes are then not the elements that it has of float16, so
+// queries are loaded, and sums given away, in the bytes' order.
 #define UNIT_TOKENS 64
 #define FRAGMENT_ROWS 16
 // Rows of a sequence that do not make a tile: so many tokens before its own, at most, are of the
@@ -33,11 +37,43 @@ struct Attention {
   int together;
 };
 
-// Where a token's chunk of 16 bytes lies in a unit: the same chunk of eight tokens is in eight banks.
-template <int HEAD>
-WEFT_DEVICE int chunkOf(int token, int chunk) {
-  return token * (HEAD * 2 + 16) + chunk * 16;
-}
+// What keys and values are, and which elements of an eighth of sixteen columns a lane has: two, of
+// which `elementOf` is the first.
+struct Float16 {
+  static constexpr int BYTES = 2;
+  static constexpr int SCALE_BYTES = 0;
+
+  static WEFT_DEVICE int elementOf(int eight) { return eight * 8 + threadIdx.x % 4 * 2; }
+};
+
+struct Int8 {
+  static constexpr int BYTES = 1;
+  static constexpr int SCALE_BYTES = 2;
+
+  static WEFT_DEVICE int elementOf(int eight) {
+    return eight / 2 * 16 + threadIdx.x % 4 * 4 + eight % 2 * 2;
+  }
+};
+
+// A unit's keys or values in shared memory: a row a token, and their scales behind them.
+template <int HEAD, typename Element>
+struct Unit {
+  static constexpr int ROW_BYTES = HEAD * Element::BYTES;
+  static constexpr int CHUNKS = ROW_BYTES / 16;
+  static constexpr int SCALES = UNIT_TOKENS * (ROW_BYTES + 16);
+  static constexpr int BYTES = SCALES + UNIT_TOKENS * Element::SCALE_BYTES;
+
+  // Where a token's chunk of 16 bytes lies: the same chunk of eight tokens is in eight banks.
+  static WEFT_DEVICE int chunkOf(int token, int chunk) {
+    return token * (ROW_BYTES + 16) + chunk * 16;
+  }
+
+  // The scales of the lane's two tokens of eight.
+  static WEFT_DEVICE float2 scalesOf(const unsigned char* unit, int eight) {
+    unsigned both = *(const unsigned*)(unit + SCALES + (eight * 8 + threadIdx.x % 4 * 2) * 2);
+    return {halfToFloat((unsigned short)both), halfToFloat((unsigned short)(both >> 16))};
+  }
+};
 
 WEFT_DEVICE int firstSeen(int position, int window) {
   int first = position + 1 - window;
@@ -76,19 +112,18 @@ struct Attended {
 
 // Queries in the fragments of a product. Head sizes between those that there are kernels for are
 // filled up with zeros.
-template <int HEAD>
+template <int HEAD, typename Element>
 struct Queries {
   unsigned fragments[HEAD / 16][4];
 
   // Rows are null where there is none.
   WEFT_DEVICE void load(const unsigned short* upper, const unsigned short* lower, int headSize) {
-    int lane = threadIdx.x % WARP;
 #pragma unroll
     for (int k = 0; k < HEAD / 16; k++) {
 #pragma unroll
       for (int i = 0; i < 4; i++) {
         const unsigned short* row = i % 2 == 0 ? upper : lower;
-        int element = k * 16 + i / 2 * 8 + lane % 4 * 2;
+        int element = Element::elementOf(2 * k + i / 2);
         fragments[k][i] = row != 0 && element < headSize ? *(const unsigned*)(row + element) : 0;
       }
     }
@@ -97,24 +132,42 @@ struct Queries {
 
 // The products of a unit's keys with the queries: of the lane's rows, tokens 8 j + lane % 4 * 2 and
 // the next. What a row does not see is minus infinity.
-template <int HEAD, int HALVES>
-WEFT_DEVICE void score(const Queries<HEAD>& queries, const unsigned char* keys, int unit,
+template <int HEAD, int HALVES, typename Element>
+WEFT_DEVICE void score(const Queries<HEAD, Element>& queries, const unsigned char* keys, int unit,
                        const int (&from)[2], const int (&end)[2],
                        float (&scores)[UNIT_TOKENS / 8][4]) {
-  constexpr int CHUNKS = HEAD / 8;
+  using Keys = Unit<HEAD, Element>;
   int lane = threadIdx.x % WARP;
 #pragma unroll
   for (int j = 0; j < UNIT_TOKENS / 8; j++) {
     scores[j][0] = scores[j][1] = scores[j][2] = scores[j][3] = 0;
   }
 #pragma unroll
-  for (int k = 0; k < CHUNKS; k += 4) {
+  for (int k = 0; k < Keys::CHUNKS; k += 4) {
 #pragma unroll
     for (int j = 0; j < UNIT_TOKENS / 8; j++) {
       unsigned b[4];
-      loadMatrices(b, keys + chunkOf<HEAD>(j * 8 + lane % 8, k + lane / 8));
-      multiplyHalves(scores[j], queries.fragments[k / 2], b[0], b[1]);
-      multiplyHalves(scores[j], queries.fragments[k / 2 + 1], b[2], b[3]);
+      loadMatrices(b, keys + Keys::chunkOf(j * 8 + lane % 8, k + lane / 8));
+      if constexpr (Element::SCALE_BYTES == 0) {
+        multiplyHalves(scores[j], queries.fragments[k / 2], b[0], b[1]);
+        multiplyHalves(scores[j], queries.fragments[k / 2 + 1], b[2], b[3]);
+      } else {
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+          multiplyHalves(scores[j], queries.fragments[k + i], bytesToHalves<0, 1>(b[i]),
+                         bytesToHalves<2, 3>(b[i]));
+        }
+      }
+    }
+  }
+  if constexpr (Element::SCALE_BYTES > 0) {
+#pragma unroll
+    for (int j = 0; j < UNIT_TOKENS / 8; j++) {
+      float2 scales = Keys::scalesOf(keys, j);
+#pragma unroll
+      for (int i = 0; i < 2 * HALVES; i++) {
+        scores[j][i] = scores[j][i] * (i % 2 == 0 ? scales.x : scales.y);
+      }
     }
   }
   int first = unit * UNIT_TOKENS;
@@ -165,13 +218,70 @@ WEFT_DEVICE void weigh(float (&scores)[UNIT_TOKENS / 8][4], Attended<HEAD>& unit
   }
 }
 
-template <int HEAD, int HALVES>
-WEFT_DEVICE void gather(const float (&weights)[UNIT_TOKENS / 8][4], const unsigned char* values,
-                        Attended<HEAD>& unit) {
-  constexpr int CHUNKS = HEAD / 8;
-  int lane = threadIdx.x % WARP;
+// Below, nothing is left of a weight.
+#define LEAST_WEIGHT 1e-30f
+
+// Multiplies weights with the scales of their values, and divides a row's by the largest of them:
+// so float16 holds them as well as it holds the weights themselves. What a row does not see may
+// have anything for a scale.
+template <int HALVES, typename Values>
+WEFT_DEVICE void scaleWeights(float (&weights)[UNIT_TOKENS / 8][4], const unsigned char* values,
+                              float (&largest)[2]) {
+  largest[0] = largest[1] = 0;
 #pragma unroll
-  for (int i = 0; i < CHUNKS; i++) {
+  for (int j = 0; j < UNIT_TOKENS / 8; j++) {
+    float2 scales = Values::scalesOf(values, j);
+#pragma unroll
+    for (int i = 0; i < 2 * HALVES; i++) {
+      float scale = i % 2 == 0 ? scales.x : scales.y;
+      weights[j][i] = weights[j][i] == 0 ? 0 : weights[j][i] * scale;
+      largest[i / 2] = fmaxf(largest[i / 2], weights[j][i]);
+    }
+  }
+#pragma unroll
+  for (int row = 0; row < HALVES; row++) {
+    largest[row] = fmaxf(largest[row], fromOtherLane(largest[row], 1));
+    largest[row] = fmaxf(largest[row], fromOtherLane(largest[row], 2));
+    float inverse = largest[row] > LEAST_WEIGHT ? 1 / largest[row] : 0;
+#pragma unroll
+    for (int j = 0; j < UNIT_TOKENS / 8; j++) {
+      weights[j][2 * row] = weights[j][2 * row] * inverse;
+      weights[j][2 * row + 1] = weights[j][2 * row + 1] * inverse;
+    }
+  }
+}
+
+// Puts what a lane has of sixteen columns of bytes, the even ones and then the odd ones, in their
+// order, and multiplies a row's with what its weights were divided by.
+template <int HEAD, int HALVES>
+WEFT_DEVICE void restore(Attended<HEAD>& unit, const float (&largest)[2]) {
+#pragma unroll
+  for (int i = 0; i < HEAD / 8; i += 2) {
+#pragma unroll
+    for (int row = 0; row < HALVES; row++) {
+      float* even = unit.values[i] + 2 * row;
+      float* odd = unit.values[i + 1] + 2 * row;
+      float second = odd[0] * largest[row];
+      even[0] = even[0] * largest[row];
+      odd[0] = even[1] * largest[row];
+      even[1] = second;
+      odd[1] = odd[1] * largest[row];
+    }
+  }
+}
+
+// The sums of a unit's values, each times its weight.
+template <int HEAD, int HALVES, typename Element>
+WEFT_DEVICE void gather(float (&weights)[UNIT_TOKENS / 8][4], const unsigned char* values,
+                        Attended<HEAD>& unit) {
+  using Values = Unit<HEAD, Element>;
+  int lane = threadIdx.x % WARP;
+  float largest[2];
+  if constexpr (Element::SCALE_BYTES > 0) {
+    scaleWeights<HALVES, Values>(weights, values, largest);
+  }
+#pragma unroll
+  for (int i = 0; i < HEAD / 8; i++) {
     unit.values[i][0] = unit.values[i][1] = unit.values[i][2] = unit.values[i][3] = 0;
   }
 #pragma unroll
@@ -183,12 +293,26 @@ WEFT_DEVICE void gather(const float (&weights)[UNIT_TOKENS / 8][4], const unsign
       a[3] = toHalves(weights[2 * k + 1][2], weights[2 * k + 1][3]);
     }
 #pragma unroll
-    for (int i = 0; i < CHUNKS; i += 2) {
+    for (int i = 0; i < Values::CHUNKS; i += 2) {
       unsigned b[4];
-      loadTransposed(b, values + chunkOf<HEAD>(k * 16 + lane % 16, i + lane / 16));
-      multiplyHalves(unit.values[i], a, b[0], b[1]);
-      multiplyHalves(unit.values[i + 1], a, b[2], b[3]);
+      loadTransposed(b, values + Values::chunkOf(k * 16 + lane % 16, i + lane / 16));
+      if constexpr (Element::SCALE_BYTES == 0) {
+        multiplyHalves(unit.values[i], a, b[0], b[1]);
+        multiplyHalves(unit.values[i + 1], a, b[2], b[3]);
+      } else {
+        // What is transposed are pairs of bytes: of two tokens, an even column and the odd one behind.
+#pragma unroll
+        for (int j = 0; j < 2; j++) {
+          multiplyHalves(unit.values[2 * (i + j)], a, bytesToHalves<0, 2>(b[2 * j]),
+                         bytesToHalves<0, 2>(b[2 * j + 1]));
+          multiplyHalves(unit.values[2 * (i + j) + 1], a, bytesToHalves<1, 3>(b[2 * j]),
+                         bytesToHalves<1, 3>(b[2 * j + 1]));
+        }
+      }
     }
+  }
+  if constexpr (Element::SCALE_BYTES > 0) {
+    restore<HEAD, HALVES>(unit, largest);
   }
 }
 
@@ -223,10 +347,13 @@ WEFT_DEVICE void clear(Attended<HEAD>& total) {
 }
 
 // The tokens of one sequence, as THREADS threads bring units of them to shared memory.
-template <int HEAD, int THREADS>
+template <int HEAD, int THREADS, typename Element>
 struct UnitCopy {
-  static constexpr int BYTES = UNIT_TOKENS * (HEAD * 2 + 16);
-  static constexpr int CHUNKS = HEAD / 8;
+  using To = Unit<HEAD, Element>;
+  static constexpr int BYTES = To::BYTES;
+  // Tokens whose scales are brought together: a block holds an even number of tokens.
+  static constexpr int PAIRS = Element::SCALE_BYTES > 0 ? UNIT_TOKENS / 2 : 0;
+  static constexpr int PLACES = UNIT_TOKENS + PAIRS;
   const Cache& cache;
   const long long* blocks;
   int kvHead;
@@ -235,33 +362,50 @@ struct UnitCopy {
   int end;
   int thread;
 
-  // Where the keys of a unit's tokens begin; 0 where no row sees them.
+  // Where the keys of a unit's tokens begin, and behind them where the scales of two begin; 0 where
+  // no row sees them.
   WEFT_DEVICE void locate(int unit, long long* places) const {
     for (int i = thread; i < UNIT_TOKENS; i += THREADS) {
       int token = unit * UNIT_TOKENS + i;
       places[i] =
-          token >= start && token < end ? (long long)cache.at(blocks, token, 0, kvHead) : 0;
+          token >= start && token < end
+              ? (long long)cache.elements(cache.find(blocks, token, 0, kvHead))
+              : 0;
+    }
+    for (int i = thread; i < PAIRS; i += THREADS) {
+      int token = unit * UNIT_TOKENS + 2 * i;
+      places[UNIT_TOKENS + i] =
+          token + 1 >= start && token < end
+              ? (long long)cache.scale(cache.find(blocks, token, 0, kvHead))
+              : 0;
     }
   }
 
   // Keys (half 0) or values. Zeros where there are none, and behind the elements of smaller heads:
   // what is multiplied with weights of zero has to be a number.
   WEFT_DEVICE void copy(const long long* places, int half, unsigned char* to) const {
-    int chunk = thread % CHUNKS;
-    bool within = chunk * 8 < cache.headSize;
-    long long offset = half * cache.kvHeads * cache.blockTokens * cache.headSize * 2 + chunk * 16;
+    int chunk = thread % To::CHUNKS;
+    bool within = chunk * 16 < cache.tokenBytes;
+    int keys = half * cache.kvHeads * cache.blockTokens;
+    long long offset = keys * cache.tokenBytes + chunk * 16;
 #pragma unroll 8
-    for (int token = thread / CHUNKS; token < UNIT_TOKENS; token += THREADS / CHUNKS) {
+    for (int token = thread / To::CHUNKS; token < UNIT_TOKENS; token += THREADS / To::CHUNKS) {
       long long place = places[token];
       bool there = within && place != 0;
-      copyAhead(to + chunkOf<HEAD>(token, chunk),
+      copyAhead(to + To::chunkOf(token, chunk),
                 there ? (const void*)(place + offset) : (const void*)blocks[0], there);
+    }
+    for (int i = thread; i < PAIRS; i += THREADS) {
+      long long place = places[UNIT_TOKENS + i];
+      copyWordAhead(to + To::SCALES + i * 4,
+                    place != 0 ? (const void*)(place + keys * 2ll) : (const void*)blocks[0],
+                    place != 0);
     }
   }
 };
 
 // Puts a unit where it is merged with the others.
-template <int HEAD, int HALVES>
+template <int HEAD, int HALVES, typename Element>
 WEFT_DEVICE void keep(const Attention& attention, const Cache& cache, const Attended<HEAD>& unit,
                       long long head, int index, int count) {
   int lane = threadIdx.x % WARP;
@@ -277,7 +421,7 @@ WEFT_DEVICE void keep(const Attention& attention, const Cache& cache, const Atte
       }
 #pragma unroll
       for (int j = 0; j < HEAD / 8; j++) {
-        int element = j * 8 + lane % 4 * 2;
+        int element = Element::elementOf(j);
         if (element < cache.headSize) {
           *(float2*)(to + 2 + element) = {unit.values[j][2 * i], unit.values[j][2 * i + 1]};
         }
@@ -287,12 +431,12 @@ WEFT_DEVICE void keep(const Attention& attention, const Cache& cache, const Atte
 }
 
 // Puts one of the lane's rows where the next product takes it from.
-template <int HEAD>
+template <int HEAD, typename Element>
 WEFT_DEVICE void give(const Attention& attention, const Cache& cache, const Attended<HEAD>& total,
                       int i, long long at) {
 #pragma unroll
   for (int j = 0; j < HEAD / 8; j++) {
-    int element = j * 8 + threadIdx.x % 4 * 2;
+    int element = Element::elementOf(j);
     if (element < cache.headSize) {
       attention.to.putTwo(at + element, total.values[j][2 * i] / total.sums[i],
                           total.values[j][2 * i + 1] / total.sums[i]);
@@ -311,11 +455,11 @@ WEFT_DEVICE void waitForCopiesOf(bool two) {
 }
 
 // A row alone, in a warp: one of its units, kept for itself, or all, which are added up.
-template <int HEAD, int HALVES, bool KEPT>
+template <int HEAD, int HALVES, bool KEPT, typename Element>
 WEFT_DEVICE void attendRow(const Attention& attention, const Cache& cache) {
   WEFT_DYNAMIC_SHARED(shared);
-  __shared__ long long places[UNIT_TOKENS];
-  using Copy = UnitCopy<HEAD, WARP>;
+  using Copy = UnitCopy<HEAD, WARP, Element>;
+  __shared__ long long places[Copy::PLACES];
   int lane = threadIdx.x;
   int group = attention.heads / cache.kvHeads;
   int passes = (group + FRAGMENT_ROWS - 1) / FRAGMENT_ROWS;
@@ -364,7 +508,7 @@ WEFT_DEVICE void attendRow(const Attention& attention, const Cache& cache) {
   }
   long long head = (long long)row * attention.heads + kvHead * group + firstHead;
   const unsigned short* query = attention.queries + head * cache.headSize;
-  Queries<HEAD> queries;
+  Queries<HEAD, Element> queries;
   queries.load(lane / 4 < count ? query + lane / 4 * cache.headSize : 0,
                lane / 4 + 8 < count ? query + (lane / 4 + 8) * cache.headSize : 0, cache.headSize);
   int from[2] = {start, start};
@@ -381,7 +525,7 @@ WEFT_DEVICE void attendRow(const Attention& attention, const Cache& cache) {
     bool more = unit + 1 < end;
     // Groups under way are keys and values, of this unit or of the next: the older one is waited for.
     waitForCopiesOf(together);
-    score<HEAD, HALVES>(queries, keys, unit, from, to, scores);
+    score<HEAD, HALVES, Element>(queries, keys, unit, from, to, scores);
     warpBarrier();
     if (!together) {
       ask(1);
@@ -394,7 +538,7 @@ WEFT_DEVICE void attendRow(const Attention& attention, const Cache& cache) {
     }
     weigh<HEAD, HALVES>(scores, attended);
     waitForCopiesOf(together);
-    gather<HEAD, HALVES>(scores, values, attended);
+    gather<HEAD, HALVES, Element>(scores, values, attended);
     warpBarrier();
     if (!together && more) {
       copy.locate(unit + 1, places);
@@ -405,7 +549,7 @@ WEFT_DEVICE void attendRow(const Attention& attention, const Cache& cache) {
     }
     if (KEPT) {
       long long single = (long long)blockIdx.z * attention.heads + kvHead * group + firstHead;
-      keep<HEAD, HALVES>(attention, cache, attended, single, unit, count);
+      keep<HEAD, HALVES, Element>(attention, cache, attended, single, unit, count);
     } else {
       add<HEAD, HALVES>(total, attended);
     }
@@ -414,7 +558,7 @@ WEFT_DEVICE void attendRow(const Attention& attention, const Cache& cache) {
 #pragma unroll
     for (int i = 0; i < HALVES; i++) {
       if (lane / 4 + i * 8 < count) {
-        give(attention, cache, total, i, (head + lane / 4 + i * 8) * cache.headSize);
+        give<HEAD, Element>(attention, cache, total, i, (head + lane / 4 + i * 8) * cache.headSize);
       }
     }
   }
@@ -471,11 +615,11 @@ WEFT_KERNEL_BESIDE(MERGE_THREADS, 4, merge_units, Attention attention, Cache cac
 }
 
 // Rows of one sequence, as many as fill the fragments of TILE_WARPS warps with their heads.
-template <int HEAD>
+template <int HEAD, typename Element>
 WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
   WEFT_DYNAMIC_SHARED(shared);
-  __shared__ long long places[2][UNIT_TOKENS];
-  using Copy = UnitCopy<HEAD, TILE_WARPS * WARP>;
+  using Copy = UnitCopy<HEAD, TILE_WARPS * WARP, Element>;
+  __shared__ long long places[2][Copy::PLACES];
   int lane = threadIdx.x % WARP;
   int group = attention.heads / cache.kvHeads;
   int passes = (group + FRAGMENT_ROWS - 1) / FRAGMENT_ROWS;
@@ -527,7 +671,7 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
     end[i] = !there ? 0 : length != 0 ? length : firstPosition + row + 1;
     from[i] = there ? firstSeen(firstPosition + row, attention.window) : 0;
   }
-  Queries<HEAD> queries;
+  Queries<HEAD, Element> queries;
   queries.load(query[0], query[1], cache.headSize);
   Attended<HEAD> total;
   clear(total);
@@ -540,9 +684,9 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
     const unsigned char* keys = shared + unit % 2 * 2 * Copy::BYTES;
     Attended<HEAD> attended;
     float scores[UNIT_TOKENS / 8][4];
-    score<HEAD, BOTH>(queries, keys, unit, from, end, scores);
+    score<HEAD, BOTH, Element>(queries, keys, unit, from, end, scores);
     weigh<HEAD, BOTH>(scores, attended);
-    gather<HEAD, BOTH>(scores, keys + Copy::BYTES, attended);
+    gather<HEAD, BOTH, Element>(scores, keys + Copy::BYTES, attended);
     add<HEAD, BOTH>(total, attended);
     // What was there was read before the barrier.
     copy.locate(unit + 2, places[unit % 2]);
@@ -550,20 +694,20 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
 #pragma unroll
   for (int i = 0; i < 2; i++) {
     if (rowsAt[i] >= 0) {
-      give(attention, cache, total, i, rowsAt[i]);
+      give<HEAD, Element>(attention, cache, total, i, rowsAt[i]);
     }
   }
 }
 
-#define WEFT_ATTEND_ROW(HEAD, name, HALVES, KEPT, BLOCKS)                                     \
+#define WEFT_ATTEND_ROW(HEAD, Element, name, HALVES, KEPT, BLOCKS)                            \
   WEFT_KERNEL_BESIDE(WARP, BLOCKS, name, Attention attention, Cache cache) {                   \
-    attendRow<HEAD, HALVES, KEPT>(attention, cache);                                           \
+    attendRow<HEAD, HALVES, KEPT, Element>(attention, cache);                                  \
   }
 
-#define WEFT_ATTEND(HEAD)                                                                     \
-  WEFT_ATTEND_ROW(HEAD, attend_row_##HEAD, BOTH, false, 1)                                     \
-  WEFT_ATTEND_ROW(HEAD, attend_units_1_##HEAD, UPPER, true, (HEAD <= 128 ? 12 : 6))            \
-  WEFT_ATTEND_ROW(HEAD, attend_units_2_##HEAD, BOTH, true, (HEAD <= 128 ? 12 : 6))             \
-  WEFT_KERNEL(TILE_WARPS* WARP, attend_tile_##HEAD, Attention attention, Cache cache) {        \
-    attendTile<HEAD>(attention, cache);                                                        \
+#define WEFT_ATTEND(HEAD, Element, of)                                                        \
+  WEFT_ATTEND_ROW(HEAD, Element, attend_row_##of, BOTH, false, 1)                              \
+  WEFT_ATTEND_ROW(HEAD, Element, attend_units_1_##of, UPPER, true, (HEAD <= 128 ? 12 : 6))     \
+  WEFT_ATTEND_ROW(HEAD, Element, attend_units_2_##of, BOTH, true, (HEAD <= 128 ? 12 : 6))      \
+  WEFT_KERNEL(TILE_WARPS* WARP, attend_tile_##of, Attention attention, Cache cache) {          \
+    attendTile<HEAD, Element>(attention, cache);                                               \
   }

@@ -104,10 +104,38 @@ WEFT_DEVICE float turned(const Slices& x, long long head, int element, const flo
 }
 
 #define ROTATE_THREADS 128
+// Elements that a lane has of the largest head.
+#define LANE_ELEMENTS 8
+
+// Puts a head into the cache as int8, by a scale that float16 holds. What a lane has of it is every
+// 32nd element, zeros behind the last.
+WEFT_DEVICE void putBytes(const float (&own)[LANE_ELEMENTS], const Cache& cache,
+                          Cache::Place place) {
+  int lane = threadIdx.x % WARP;
+  float highest = 0;
+#pragma unroll
+  for (int j = 0; j < LANE_ELEMENTS; j++) {
+    highest = fmaxf(highest, fabsf(own[j]));
+  }
+  unsigned short scale = floatToHalf(fminf(warpMax(highest) / 127, 65504));
+  float held = halfToFloat(scale);
+  float inverse = held > 0 ? 1 / held : 0;
+  signed char* to = (signed char*)cache.elements(place);
+#pragma unroll
+  for (int j = 0; j < LANE_ELEMENTS; j++) {
+    if (lane + j * WARP < cache.headSize) {
+      to[lane + j * WARP] = (signed char)rintf(fminf(fmaxf(own[j] * inverse, -127), 127));
+    }
+  }
+  if (lane == 0) {
+    *cache.scale(place) = scale;
+  }
+}
 
 // Turns queries and keys by their positions, and writes keys and values into the cache. A row of
 // `x` holds all query heads, all key heads, all value heads; a warp has one of them. Queries are
-// multiplied with `scale`, in float16. Without pairs nothing is turned.
+// multiplied with `scale`, in float16; keys and values are what the cache holds. Without pairs
+// nothing is turned.
 WEFT_KERNEL(ROTATE_THREADS, rotate, Slices x, unsigned short* queries, Cache cache,
             const float2* turns, int heads, int pairs, int interleaved, float scale) {
   int row = blockIdx.x;
@@ -120,14 +148,29 @@ WEFT_KERNEL(ROTATE_THREADS, rotate, Slices x, unsigned short* queries, Cache cac
   }
   long long from = ((long long)row * all + head) * cache.headSize;
   const float2* own = turns + (long long)row * pairs;
-  int kvHead = (head - heads) % cache.kvHeads;
   int value = head >= heads + cache.kvHeads;
-  unsigned short* to = head < heads
-      ? queries + ((long long)row * heads + head) * cache.headSize
-      : cache.at(cache.sequences[row], cache.positions[row], value, kvHead);
+  auto elementAt = [&](int i) {
+    return value ? x.at(from + i) : turned(x, from, i, own, pairs, interleaved);
+  };
+  unsigned short* to = queries + ((long long)row * heads + head) * cache.headSize;
+  if (head >= heads) {
+    Cache::Place place =
+        cache.find(cache.blocks + cache.firstBlocks[cache.sequences[row]], cache.positions[row],
+                   value, (head - heads) % cache.kvHeads);
+    if (cache.scales != 0) {
+      float all[LANE_ELEMENTS];
+#pragma unroll
+      for (int j = 0; j < LANE_ELEMENTS; j++) {
+        int i = threadIdx.x % WARP + j * WARP;
+        all[j] = i < cache.headSize ? elementAt(i) : 0;
+      }
+      putBytes(all, cache, place);
+      return;
+    }
+    to = (unsigned short*)cache.elements(place);
+  }
   for (int i = threadIdx.x % WARP; i < cache.headSize; i += WARP) {
-    float element = value ? x.at(from + i) : turned(x, from, i, own, pairs, interleaved);
-    to[i] = floatToHalf(head < heads ? element * scale : element);
+    to[i] = floatToHalf(head < heads ? elementAt(i) * scale : elementAt(i));
   }
 }
 

@@ -79,11 +79,31 @@ WEFT_DEVICE unsigned toHalves(float first, float second) {
   return both;
 }
 
+// Two of four int8 as float16, exactly: 1152 more than one of them is a float16 whose lower byte is
+// the int8 with its sign changed.
+template <int FIRST, int SECOND>
+WEFT_DEVICE unsigned bytesToHalves(unsigned bytes) {
+  unsigned both;
+  asm("prmt.b32 %0, %1, %2, %3;"
+      : "=r"(both)
+      : "r"(bytes ^ 0x80808080u), "r"(0x64646464u), "n"(0x4040 | SECOND << 8 | FIRST));
+  asm("sub.f16x2 %0, %1, %2;" : "=r"(both) : "r"(both), "r"(0x64806480u));
+  return both;
+}
+
 // Copies 16 bytes to shared memory while the thread goes on; zeros where there is nothing to copy.
 WEFT_DEVICE void copyAhead(void* shared, const void* from, bool there) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
                    (unsigned)__cvta_generic_to_shared(shared)),
                "l"(from), "r"(there ? 16 : 0)
+               : "memory");
+}
+
+// The same of four bytes.
+WEFT_DEVICE void copyWordAhead(void* shared, const void* from, bool there) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(
+                   (unsigned)__cvta_generic_to_shared(shared)),
+               "l"(from), "r"(there ? 4 : 0)
                : "memory");
 }
 

@@ -79,8 +79,8 @@ WEFT_DEVICE float added(float sum, const float* weights, float4 left, float4 rig
   return fmaf(weights[7], right.w, sum);
 }
 
-// How a layer's keys and values lie in a block of the cache:
-// [layer][key, value][KV head][token][element], float16.
+// How a layer's keys and values lie in a block of the cache: [layer][key, value][KV head][token][element]
+// in float16 or int8. Behind a layer's int8 are their float16 scales, [key, value][KV head][token].
 struct Cache {
   const int* positions;
   const int* sequences;
@@ -95,18 +95,30 @@ struct Cache {
   int blockTokens;
   // 2 to the 32 over `blockTokens`, rounded up: a division as a multiplication.
   unsigned blockFraction;
+  // From a token to the next of a head: a multiple of 16.
+  int tokenBytes;
+  // From where a layer begins to its scales; 0 where elements are float16.
+  int scales;
 
-  // Where a token's key (half 0) or value (half 1) begins.
-  WEFT_DEVICE unsigned short* at(int sequence, int token, int half, int head) const {
-    return at(blocks + firstBlocks[sequence], token, half, head);
+  // A token's key or value: where the layer begins in its block, and which of all that is there.
+  struct Place {
+    unsigned char* layer;
+    int index;
+  };
+
+  // A token's key (half 0) or value (half 1).
+  WEFT_DEVICE Place find(const long long* sequenceBlocks, int token, int half, int head) const {
+    int block = (int)((unsigned long long)token * blockFraction >> 32);
+    int index = (half * kvHeads + head) * blockTokens + token - block * blockTokens;
+    return {(unsigned char*)(sequenceBlocks[block] + layer * layerBytes), index};
   }
 
-  // The same, where it is known where the sequence's blocks are.
-  WEFT_DEVICE unsigned short* at(const long long* sequenceBlocks, int token, int half,
-                                 int head) const {
-    int block = (int)((unsigned long long)token * blockFraction >> 32);
-    int within = (half * kvHeads + head) * blockTokens + token - block * blockTokens;
-    return (unsigned short*)(sequenceBlocks[block] + layer * layerBytes) + within * headSize;
+  WEFT_DEVICE unsigned char* elements(Place place) const {
+    return place.layer + place.index * tokenBytes;
+  }
+
+  WEFT_DEVICE unsigned short* scale(Place place) const {
+    return (unsigned short*)(place.layer + scales) + place.index;
   }
 };
 

@@ -1,0 +1,71 @@
+package dev.weft.runtime.gpu;
+
+import dev.weft.runtime.backend.KvElement;
+import dev.weft.runtime.backend.KvType;
+import dev.weft.runtime.gpu.cuda.LaunchGrid;
+import dev.weft.runtime.gpu.kernels.KernelUnit;
+
+/// The attention for heads of a size, and keys and values of a type: its kernels' names and grids.
+///
+/// @param headSize that they compute with; smaller heads are filled up
+record AttentionKernels(int headSize, KvType type) {
+  // As in device.cuh and attention.cuh.
+  private static final int WARP = 32;
+  private static final int UNIT_PADDING = 16;
+  private static final int TILE_THREADS = 128;
+  private static final int MERGE_THREADS = 128;
+
+  static final String MERGE = "merge_units";
+
+  static AttentionKernels of(int headSize, KvType type) {
+    return new AttentionKernels(KernelUnit.paddedHeadSize(headSize), type);
+  }
+
+  KernelUnit unit() {
+    return KernelUnit.attention(headSize, type);
+  }
+
+  /// For rows of a sequence that make a tile.
+  String tile() {
+    return "attend_tile_" + suffix();
+  }
+
+  /// For rows alone, in a warp each.
+  String row() {
+    return "attend_row_" + suffix();
+  }
+
+  /// For rows alone, in a warp for each of their units.
+  ///
+  /// @param halves eights of query heads that a fragment holds
+  String units(int halves) {
+    return "attend_units_%d_%s".formatted(halves, suffix());
+  }
+
+  private String suffix() {
+    return KernelUnit.attentionSuffix(headSize, type);
+  }
+
+  /// Of tiles of rows: keys and values of two units are in shared memory.
+  LaunchGrid tileGrid(int tiles, int heads) {
+    return new LaunchGrid(tiles, heads, 1, TILE_THREADS, 4 * unitBytes());
+  }
+
+  /// Of rows alone.
+  ///
+  /// @param together whether keys and values of a unit are in shared memory at the same time
+  LaunchGrid rowGrid(int heads, int units, int rows, boolean together) {
+    return new LaunchGrid(heads, units, rows, WARP, (together ? 2 : 1) * unitBytes());
+  }
+
+  static LaunchGrid mergeGrid(int rows, int heads) {
+    return LaunchGrid.of(rows, heads, MERGE_THREADS);
+  }
+
+  /// Keys or values of a unit in shared memory: a row a token, and their scales.
+  private int unitBytes() {
+    KvElement element = GpuKvLayout.element(type);
+    int token = headSize * element.bytes() + UNIT_PADDING + element.scaleBytes();
+    return ScratchLayout.UNIT_TOKENS * token;
+  }
+}
