@@ -25,6 +25,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -88,13 +89,15 @@ final class PoolOperator {
   /// One look at all pools.
   void look() {
     List<GenericKubernetesResource> pools = cluster.objects(Kind.POOL).list().getItems();
-    values.look(pools);
+    // The cluster takes their workloads away, which must not be made again meanwhile.
+    Set<String> deleted = values.look(pools);
     applied
         .keySet()
         .retainAll(
             pools.stream().map(each -> each.getMetadata().getUid()).collect(Collectors.toSet()));
     pools.stream()
         .filter(pool -> pool.getMetadata().getDeletionTimestamp() == null)
+        .filter(pool -> !deleted.contains(pool.getMetadata().getName()))
         .forEach(this::look);
   }
 

@@ -10,9 +10,11 @@ import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -68,14 +70,14 @@ final class ValuesPools {
     }
   }
 
-  /// Writes what the values say and `pools` do not, and deletes those that they name no longer.
-  /// While there are no values, as before the first are read and when the installation goes,
-  /// nothing is done.
-  void look(List<GenericKubernetesResource> pools) {
+  /// Writes what the values say and `pools` do not, and deletes those that they name no longer,
+  /// whose names are returned. While there are no values, as before the first are read and when the
+  /// installation goes, nothing is done.
+  Set<String> look(List<GenericKubernetesResource> pools) {
     SharedIndexInformer<ConfigMap> known = informer;
     List<ConfigMap> found = known == null ? List.of() : known.getStore().list();
     if (found.isEmpty() || found.getFirst().getMetadata().getDeletionTimestamp() != null) {
-      return;
+      return Set.of();
     }
     Map<String, String> values =
         Objects.requireNonNullElse(found.getFirst().getData(), Map.<String, String>of());
@@ -83,14 +85,17 @@ final class ValuesPools {
         pools.stream()
             .collect(Collectors.toMap(pool -> pool.getMetadata().getName(), Function.identity()));
     values.forEach((name, said) -> say(name, said, byName.get(name)));
+    Set<String> deleted = new HashSet<>();
     byName.forEach((name, pool) -> {
       if (said(pool) != null
           && !values.containsKey(name)
           && pool.getMetadata().getDeletionTimestamp() == null) {
         cluster.objects(Kind.POOL).withName(name).delete();
+        deleted.add(name);
         LOG.atInfo().addKeyValue("pool", name).log("the values name it no longer; deleted");
       }
     });
+    return deleted;
   }
 
   private static @Nullable String said(GenericKubernetesResource pool) {
