@@ -114,7 +114,7 @@ ports:
 startupProbe:
   httpGet: {path: /health, port: http}
   periodSeconds: 2
-  failureThreshold: 60
+  failureThreshold: 150
 # A gateway that knows nothing yet is not ready.
 readinessProbe:
   httpGet: {path: /q/health/ready, port: http}
