@@ -22,7 +22,16 @@ final class Kubectl {
 
   /// Runs `kubectl ARGUMENTS`, whatever becomes of it.
   static Result attempt(String input, String... arguments) {
-    List<String> command = new ArrayList<>(List.of("kubectl"));
+    return run("kubectl", input, arguments);
+  }
+
+  /// Runs `helm ARGUMENTS`, which must succeed.
+  static void helm(String input, String... arguments) {
+    checked(run("helm", input, arguments), "helm", arguments);
+  }
+
+  static Result run(String program, String input, String... arguments) {
+    List<String> command = new ArrayList<>(List.of(program));
     command.addAll(List.of(arguments));
     try {
       Process process = new ProcessBuilder(command).start();
@@ -51,12 +60,14 @@ final class Kubectl {
 
   /// Runs `kubectl ARGUMENTS`, which must succeed, and returns what it printed.
   static String succeed(String... arguments) {
-    return checked(attempt("", arguments), arguments);
+    return checked(attempt("", arguments), "kubectl", arguments);
   }
 
   /// Creates or changes what a manifest says.
-  static void apply(String manifest) {
-    checked(attempt(manifest, "apply", "-f", "-"), "apply");
+  static void apply(String manifest, String... options) {
+    List<String> arguments = new ArrayList<>(List.of("apply", "-f", "-"));
+    arguments.addAll(List.of(options));
+    checked(attempt(manifest, arguments.toArray(String[]::new)), "kubectl", "apply");
   }
 
   static JsonNode get(String... arguments) {
@@ -70,11 +81,11 @@ final class Kubectl {
     }
   }
 
-  private static String checked(Result result, String... arguments) {
+  private static String checked(Result result, String program, String... arguments) {
     if (result.exit() != 0) {
       throw new AssertionError(
-          "kubectl %s failed: %s%s"
-              .formatted(String.join(" ", arguments), result.out(), result.err()));
+          "%s %s failed: %s%s"
+              .formatted(program, String.join(" ", arguments), result.out(), result.err()));
     }
     return result.out();
   }
