@@ -82,7 +82,7 @@ public final class BenchModels {
         label(shape, type.name().toLowerCase(Locale.ROOT)),
         shape,
         (path, source) ->
-            new SafetensorsModel(shape, type, vocabulary.padded(shape.vocabulary()))
+            new SafetensorsModel(shape, type, vocabulary.sized(shape.vocabulary()))
                 .write(path, source));
   }
 
@@ -97,7 +97,7 @@ public final class BenchModels {
         name + ".gguf",
         shape,
         (path, source) ->
-            new GgufModel(shape, format, vocabulary.padded(shape.vocabulary()))
+            new GgufModel(shape, format, vocabulary.sized(shape.vocabulary()))
                 .write(path, change.of(source)));
   }
 

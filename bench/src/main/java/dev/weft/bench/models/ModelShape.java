@@ -3,9 +3,10 @@ package dev.weft.bench.models;
 import java.util.ArrayList;
 import java.util.List;
 
-/// The sizes of a decoder of the Llama kind, and its tensors. Output and embedding are one matrix.
+/// The sizes of a decoder of the Llama kind, and its tensors.
 ///
 /// @param qwen2 whether it is Qwen2's: biases on queries, keys and values
+/// @param tied whether output and embedding are one matrix
 public record ModelShape(
     String name,
     boolean qwen2,
@@ -18,7 +19,8 @@ public record ModelShape(
     int kvHeads,
     int headSize,
     double normEpsilon,
-    double theta) {
+    double theta,
+    boolean tied) {
   public static final ModelShape SMOLLM2_135M =
       new ModelShape("smollm2-135m", false, 49152, 8192, 30, 576, 1536, 9, 3, 64, 1e-5, 1e5);
   public static final ModelShape QWEN_0_5B =
@@ -27,6 +29,15 @@ public record ModelShape(
       new ModelShape("llama-3.2-1b", false, 128_256, 32768, 16, 2048, 8192, 32, 8, 64, 1e-5, 5e5);
   public static final ModelShape QWEN_1_5B =
       new ModelShape("qwen2.5-1.5b", true, 151_936, 32768, 28, 1536, 8960, 12, 2, 128, 1e-6, 1e6);
+
+  /// Those that are measured on GPUs; whoever asks for all gets none of them.
+  public static final ModelShape LLAMA_2_7B =
+      new ModelShape(
+          "llama-2-7b", false, 32000, 4096, 32, 4096, 11008, 32, 32, 128, 1e-5, 1e4, false);
+
+  public static final ModelShape LLAMA_3_1_8B =
+      new ModelShape(
+          "llama-3.1-8b", false, 128_256, 131_072, 32, 4096, 14336, 32, 8, 128, 1e-5, 5e5, false);
 
   public static final List<ModelShape> ALL = List.of(SMOLLM2_135M, QWEN_0_5B, LLAMA_1B, QWEN_1_5B);
 
@@ -49,6 +60,36 @@ public record ModelShape(
     MATRIX
   }
 
+  /// One whose output and embedding are one matrix.
+  public ModelShape(
+      String name,
+      boolean qwen2,
+      int vocabulary,
+      int context,
+      int layers,
+      int hidden,
+      int intermediate,
+      int heads,
+      int kvHeads,
+      int headSize,
+      double normEpsilon,
+      double theta) {
+    this(
+        name,
+        qwen2,
+        vocabulary,
+        context,
+        layers,
+        hidden,
+        intermediate,
+        heads,
+        kvHeads,
+        headSize,
+        normEpsilon,
+        theta,
+        true);
+  }
+
   public String architecture() {
     return qwen2 ? "qwen2" : "llama";
   }
@@ -61,6 +102,9 @@ public record ModelShape(
       addLayer(tensors, "blk." + layer + ".");
     }
     tensors.add(new TensorShape("output_norm.weight", Role.OUTPUT_SCALE, 1, hidden));
+    if (!tied) {
+      tensors.add(new TensorShape("output.weight", Role.MATRIX, vocabulary, hidden));
+    }
     return tensors;
   }
 
@@ -83,10 +127,11 @@ public record ModelShape(
     tensors.add(new TensorShape(layer + "ffn_down.weight", Role.MATRIX, hidden, intermediate));
   }
 
-  /// Elements of all matrices that a decode step reads: each once, the embedding as the output.
+  /// Elements of all matrices that a decode step reads: each once, and the embedding where it is
+  /// the output.
   public long matrixElements() {
     return tensors().stream()
-        .filter(tensor -> tensor.rows() > 1)
+        .filter(tensor -> tensor.rows() > 1 && (tied || tensor.role() != Role.EMBEDDING))
         .mapToLong(TensorShape::elements)
         .sum();
   }

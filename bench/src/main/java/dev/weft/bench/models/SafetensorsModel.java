@@ -24,6 +24,7 @@ final class SafetensorsModel {
       Map.ofEntries(
           Map.entry("token_embd", "model.embed_tokens"),
           Map.entry("output_norm", "model.norm"),
+          Map.entry("output", "lm_head"),
           Map.entry("attn_norm", "input_layernorm"),
           Map.entry("attn_q", "self_attn.q_proj"),
           Map.entry("attn_k", "self_attn.k_proj"),
@@ -103,7 +104,7 @@ final class SafetensorsModel {
     config.put("rms_norm_eps", shape.normEpsilon());
     config.put("rope_theta", shape.theta());
     config.put("hidden_act", "silu");
-    config.put("tie_word_embeddings", true);
+    config.put("tie_word_embeddings", shape.tied());
     config.put("bos_token_id", 1);
     config.put("eos_token_id", 2);
     return config;

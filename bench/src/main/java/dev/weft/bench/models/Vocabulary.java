@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /// A byte-level BPE vocabulary: SmolLM2's, or that one with words added that no text is split into,
 /// so that every token a model may choose has a text.
@@ -41,11 +42,16 @@ public record Vocabulary(
     }
   }
 
-  /// With words added until there are `count` tokens.
-  Vocabulary padded(int count) {
+  /// With words added until there are `count` tokens, or without the last ones and what is merged
+  /// to them.
+  Vocabulary sized(int count) {
     if (count < tokens.size()) {
-      throw new IllegalArgumentException(
-          "%d tokens cannot be cut to %d".formatted(tokens.size(), count));
+      Set<String> kept = Set.copyOf(tokens.subList(0, count));
+      return new Vocabulary(
+          tokens.subList(0, count),
+          types.subList(0, count),
+          merges.stream().filter(merge -> kept.contains(merge.replace(" ", ""))).toList(),
+          chatTemplate);
     }
     List<String> more = new ArrayList<>(tokens);
     List<Integer> moreTypes = new ArrayList<>(types);

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /// Models that are written here open, and are the same model in every format.
 class ModelWriterTest {
-  private static final int[] TOKENS = {5, 77, 12, 310, 8, 1, 200, 41};
+  private static final int[] TOKENS = {5, 77, 12, 270, 8, 1, 200, 41};
 
   @TempDir Path directory;
 
@@ -116,6 +116,20 @@ class ModelWriterTest {
         assertThat(tokenizer.decode(new int[] {319}, false)).contains("word319");
       }
     }
+  }
+
+  /// A vocabulary that is cut has no merges to what is gone, and an output of its own is found.
+  @Test
+  void aSmallerVocabularyAndAnOutputOfItsOwn() {
+    var shape = new ModelShape("tiny", false, 280, 128, 2, 256, 512, 8, 2, 32, 1e-5, 1e4, false);
+    Path path = models().safetensors(shape, DType.BF16);
+    try (ModelPackage model = ModelFiles.open(path);
+        Tokenizer tokenizer = Tokenizers.open(model.tokenizer())) {
+      assertThat(tokenizer.encode("tell me", false, false)).isNotEmpty();
+      assertThat(tokenizer.vocabularySize()).isEqualTo(280);
+      assertThat(model.weights().tensor("output.weight").shape()).isEqualTo(Shape.of(280, 256));
+    }
+    assertThat(logits(path)).hasSize(TOKENS.length * 280).doesNotContain(Float.NaN);
   }
 
   /// Where llama.cpp's quantiser has Q6_K in a Q4_K_M file of 16 layers.

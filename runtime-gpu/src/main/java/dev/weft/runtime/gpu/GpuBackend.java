@@ -40,6 +40,10 @@ public final class GpuBackend implements Backend {
   private static final Set<Quantization> QUANTIZATIONS =
       Set.copyOf(EnumSet.of(Quantization.NONE, Quantization.AUTO));
 
+  /// Of what is free at the start: the driver takes some for kernels and their stacks, and so do
+  /// logits that are asked for in large numbers.
+  private static final double CAPACITY_SHARE = 0.9;
+
   /// What kernels read at once.
   private static final int UNIT = 8;
 
@@ -67,7 +71,8 @@ public final class GpuBackend implements Backend {
   /// @param index in the driver's order
   /// @param onLost told, by the thread that found out, when the device can no longer be used by
   ///   this process, which has to end
-  GpuBackend(
+  /// @param memory for weights, of the host's
+  public GpuBackend(
       CudaDriver driver,
       int index,
       KernelCompiler compiler,
@@ -172,10 +177,10 @@ public final class GpuBackend implements Backend {
     return images;
   }
 
-  /// Bytes of the device's memory that nobody has.
-  long freeBytes() {
+  /// What models may take of the device when nobody says otherwise, by what is free now.
+  public long capacityBytes() {
     device.context().bind();
-    return device.context().driver().memGetInfoFree();
+    return (long) (CAPACITY_SHARE * device.context().driver().memGetInfoFree());
   }
 
   @Override

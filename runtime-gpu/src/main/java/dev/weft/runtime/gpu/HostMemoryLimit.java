@@ -9,13 +9,15 @@ import java.util.Map;
 ///
 /// @param bytes the most
 /// @param slabBytes parts that it is taken in; an image of weights has a number of them
-record HostMemoryLimit(long bytes, long slabBytes) {
+public record HostMemoryLimit(long bytes, long slabBytes) {
   /// The environment variable: a size, or `off`.
-  static final String VARIABLE = "WEFT_GPU_HOST_MEMORY";
+  public static final String VARIABLE = "WEFT_GPU_HOST_MEMORY";
 
-  static final HostMemoryLimit NONE = of(0);
+  public static final HostMemoryLimit NONE = of(0);
 
-  private static final long SLAB_BYTES = 32L << 20;
+  /// Of the runtime's process.
+  public static final long SLAB_BYTES = 32L << 20;
+
   private static final long DEFAULT_BYTES = 16L << 30;
 
   /// Of the host's memory, or of what the container may have of it: pinned memory is nobody else's.
@@ -25,7 +27,7 @@ record HostMemoryLimit(long bytes, long slabBytes) {
     return new HostMemoryLimit(bytes, SLAB_BYTES);
   }
 
-  static HostMemoryLimit of(Map<String, String> environment) {
+  public static HostMemoryLimit of(Map<String, String> environment) {
     String given = environment.get(VARIABLE);
     if (given == null) {
       var system =

@@ -16,10 +16,6 @@ import java.util.Map;
 /// prints what there is to run on instead ([GpuProbe]), as one line of JSON, and exits with 1 when
 /// that is nothing.
 public final class Main {
-  /// Of what is free at the start: the driver takes some for kernels and their stacks, and so do
-  /// logits that are asked for in large numbers.
-  private static final double CAPACITY_SHARE = 0.9;
-
   private static final String PROBE = "--probe";
 
   private Main() {}
@@ -50,6 +46,6 @@ public final class Main {
             new CachedKernels(options.home().resolve("cache/kernels"), () -> nvrtc),
             lost -> RuntimeProcess.deviceLost(options, "lost its GPU: " + lost.getMessage()),
             HostMemoryLimit.of(environment));
-    return new RuntimeProcess.Opened(backend, (long) (CAPACITY_SHARE * backend.freeBytes()));
+    return new RuntimeProcess.Opened(backend, backend.capacityBytes());
   }
 }

@@ -10,14 +10,14 @@ import java.util.concurrent.TimeUnit;
 
 /// NVRTC, which compiles without a GPU: where [Nvrtc#VARIABLE] says, or from its Python package,
 /// which is fetched once and kept in the user's cache.
-final class FetchedNvrtc {
+public final class FetchedNvrtc {
   private static final String VERSION = "13.0.88";
   private static final int FETCH_SECONDS = 240;
 
   private FetchedNvrtc() {}
 
   /// @throws IOException when it is not there and cannot be fetched
-  static Nvrtc open() throws IOException {
+  public static Nvrtc open() throws IOException {
     String named = System.getenv(Nvrtc.VARIABLE);
     return Nvrtc.open(named == null ? fetched() : Path.of(named));
   }
