@@ -58,4 +58,35 @@ final class ModelFiles {
       }
     }
   }
+
+  /// Makes a namespace that lets restricted pods in and no others, with the models in a volume.
+  static void provide(String namespace) throws IOException, InterruptedException {
+    Kubectl.apply(
+        """
+        apiVersion: v1
+        kind: Namespace
+        metadata: {name: NAMESPACE, labels: {pod-security.kubernetes.io/enforce: restricted}}
+        ---
+        apiVersion: v1
+        kind: PersistentVolume
+        metadata: {name: NAMESPACE}
+        spec:
+          capacity: {storage: 1Gi}
+          accessModes: [ReadOnlyMany]
+          storageClassName: ""
+          claimRef: {namespace: NAMESPACE, name: models}
+          hostPath: {path: "MODELS", type: Directory}
+        ---
+        apiVersion: v1
+        kind: PersistentVolumeClaim
+        metadata: {namespace: NAMESPACE, name: models}
+        spec:
+          accessModes: [ReadOnlyMany]
+          storageClassName: ""
+          volumeName: NAMESPACE
+          resources: {requests: {storage: 1Gi}}
+        """
+            .replace("NAMESPACE", namespace)
+            .replace("MODELS", smolLm2().toString()));
+  }
 }

@@ -44,33 +44,7 @@ final class Release {
         Files.delete(file);
       }
     }
-    Kubectl.apply(
-        """
-        apiVersion: v1
-        kind: Namespace
-        metadata: {name: NAMESPACE, labels: {pod-security.kubernetes.io/enforce: restricted}}
-        ---
-        apiVersion: v1
-        kind: PersistentVolume
-        metadata: {name: NAMESPACE}
-        spec:
-          capacity: {storage: 1Gi}
-          accessModes: [ReadOnlyMany]
-          storageClassName: ""
-          claimRef: {namespace: NAMESPACE, name: models}
-          hostPath: {path: "MODELS", type: Directory}
-        ---
-        apiVersion: v1
-        kind: PersistentVolumeClaim
-        metadata: {namespace: NAMESPACE, name: models}
-        spec:
-          accessModes: [ReadOnlyMany]
-          storageClassName: ""
-          volumeName: NAMESPACE
-          resources: {requests: {storage: 1Gi}}
-        """
-            .replace("NAMESPACE", NAMESPACE)
-            .replace("MODELS", ModelFiles.smolLm2().toString()));
+    ModelFiles.provide(NAMESPACE);
   }
 
   /// Where what is worth keeping goes.

@@ -29,31 +29,9 @@ final class RuntimeImageIT {
 
   @BeforeAll
   static void deploy() throws IOException, InterruptedException {
+    ModelFiles.provide(NAMESPACE);
     Kubectl.apply(
         """
-        apiVersion: v1
-        kind: Namespace
-        metadata: {name: NAMESPACE, labels: {pod-security.kubernetes.io/enforce: restricted}}
-        ---
-        apiVersion: v1
-        kind: PersistentVolume
-        metadata: {name: NAMESPACE}
-        spec:
-          capacity: {storage: 1Gi}
-          accessModes: [ReadOnlyMany]
-          storageClassName: ""
-          claimRef: {namespace: NAMESPACE, name: models}
-          hostPath: {path: "MODELS", type: Directory}
-        ---
-        apiVersion: v1
-        kind: PersistentVolumeClaim
-        metadata: {namespace: NAMESPACE, name: models}
-        spec:
-          accessModes: [ReadOnlyMany]
-          storageClassName: ""
-          volumeName: NAMESPACE
-          resources: {requests: {storage: 1Gi}}
-        ---
         apiVersion: v1
         kind: Secret
         metadata: {namespace: NAMESPACE, name: runtime}
@@ -116,7 +94,6 @@ final class RuntimeImageIT {
           ports: [{port: 80, targetPort: 8080}]
         """
             .replace("NAMESPACE", NAMESPACE)
-            .replace("MODELS", ModelFiles.smolLm2().toString())
             .replace("SECRET", SECRET)
             .replace("VERSION", System.getProperty("weft.version", "")));
   }
