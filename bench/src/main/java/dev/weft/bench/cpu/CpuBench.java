@@ -36,14 +36,7 @@ public final class CpuBench {
   }
 
   public static void main(String[] words) throws IOException, InterruptedException {
-    Arguments arguments;
-    try {
-      arguments = Arguments.parse(words);
-    } catch (IllegalArgumentException e) {
-      System.err.println("bench: " + e.getMessage());
-      System.exit(2);
-      return;
-    }
+    Arguments arguments = BenchRun.arguments(words, Arguments::parse);
     if (arguments.render().isPresent()) {
       results(arguments.render().get()).render();
       return;

@@ -19,14 +19,7 @@ public final class GatewayBench {
   private GatewayBench() {}
 
   public static void main(String[] words) throws IOException, InterruptedException {
-    GatewayArguments arguments;
-    try {
-      arguments = GatewayArguments.parse(words);
-    } catch (IllegalArgumentException e) {
-      System.err.println("bench: " + e.getMessage());
-      System.exit(2);
-      return;
-    }
+    GatewayArguments arguments = BenchRun.arguments(words, GatewayArguments::parse);
     if (arguments.render().isPresent()) {
       results(arguments.render().get()).render();
       return;

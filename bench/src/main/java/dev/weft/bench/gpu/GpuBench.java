@@ -13,8 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
-import java.time.LocalDate;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -46,14 +44,7 @@ public final class GpuBench {
   }
 
   public static void main(String[] words) throws IOException, InterruptedException {
-    GpuArguments arguments;
-    try {
-      arguments = GpuArguments.parse(words);
-    } catch (IllegalArgumentException e) {
-      System.err.println("bench: " + e.getMessage());
-      System.exit(2);
-      return;
-    }
+    GpuArguments arguments = BenchRun.arguments(words, GpuArguments::parse);
     if (arguments.render().isPresent()) {
       results(arguments.render().get()).render();
       return;
@@ -92,8 +83,7 @@ public final class GpuBench {
   static Path directory(String device) {
     String label =
         device.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-").replaceAll("-$", "");
-    return Path.of(System.getProperty("weft.results", "bench/results"))
-        .resolve("%s-%s".formatted(LocalDate.now(ZoneOffset.UTC), label));
+    return BenchRun.directory(label);
   }
 
   private static BenchRun benchRun(GpuArguments arguments, InstalledGpu gpu, Path directory) {

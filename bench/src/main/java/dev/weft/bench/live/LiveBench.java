@@ -23,14 +23,7 @@ public final class LiveBench {
   private LiveBench() {}
 
   public static void main(String[] words) throws IOException, InterruptedException {
-    LiveArguments arguments;
-    try {
-      arguments = LiveArguments.parse(words);
-    } catch (IllegalArgumentException e) {
-      System.err.println("bench: " + e.getMessage());
-      System.exit(2);
-      return;
-    }
+    LiveArguments arguments = BenchRun.arguments(words, LiveArguments::parse);
     if (arguments.render().isPresent()) {
       results(arguments.render().get()).render();
       return;

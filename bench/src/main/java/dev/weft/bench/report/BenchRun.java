@@ -7,6 +7,7 @@ import java.time.LocalDate;
 import java.time.ZoneOffset;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
 
 /// Parts of a benchmark, one after the other, each recorded with what it ran on.
 public final class BenchRun {
@@ -37,10 +38,26 @@ public final class BenchRun {
                     ProcessHandle.current().descendants().forEach(ProcessHandle::destroyForcibly)));
   }
 
+  /// What a command line asks for. One that is wrong ends the process, which says why.
+  public static <A> A arguments(String[] words, Function<String[], A> parse) {
+    try {
+      return parse.apply(words);
+    } catch (IllegalArgumentException e) {
+      System.err.println("bench: " + e.getMessage());
+      System.exit(2);
+      throw e;
+    }
+  }
+
   /// Where results go when nothing else is said: `<date>-<machine><suffix>`.
   public static Path directory(Machine machine, String suffix) {
-    String name = "%s-%s%s".formatted(LocalDate.now(ZoneOffset.UTC), machine.label(), suffix);
-    return Path.of(System.getProperty("weft.results", "bench/results")).resolve(name);
+    return directory(machine.label() + suffix);
+  }
+
+  /// `<date>-<label>`.
+  public static Path directory(String label) {
+    return Path.of(System.getProperty("weft.results", "bench/results"))
+        .resolve("%s-%s".formatted(LocalDate.now(ZoneOffset.UTC), label));
   }
 
   /// Runs and records a part. One that fails leaves the others be.
