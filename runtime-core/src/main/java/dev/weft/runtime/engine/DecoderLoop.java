@@ -102,7 +102,14 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
         new Generations(revision, planner, latency, deadlines, observer, device, kept, this::freed);
     runner =
         new StepRunner(
-            revision, executable, observer, device, pace, options.profile(), generations);
+            revision,
+            executable,
+            observer,
+            device,
+            pace,
+            options.profile(),
+            generations,
+            this::getAhead);
     probe = new StepProbe(revision, executable, blocks, this::makeFree, device::nanoTime, options);
     kv = new InTime.Kv(blocks, executable.kvLayout(), supply);
     inTime = new InTime(this, deadlines, kv, observer, device);
@@ -274,6 +281,13 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     probe.idle();
   }
 
+  /// Before a step for what is new, and beside it for the next.
+  private void getAhead() {
+    if (elastic != null) {
+      elastic.getAhead(device.nanoTime());
+    }
+  }
+
   private void makeFree(int count) {
     if (elastic != null) {
       elastic.makeFree(count);
@@ -293,9 +307,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
             planner.decodeRows(),
             planner.decodeContext());
     executable.prepare(planner.mostRows(budget));
-    if (elastic != null) {
-      elastic.getAhead(device.nanoTime());
-    }
+    getAhead();
     var plan = planner.plan(budget);
     plan.preempted().forEach(_ -> observer.onPreempted(revision));
     report.tell(blocks);

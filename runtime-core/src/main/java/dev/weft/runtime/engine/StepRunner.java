@@ -2,6 +2,7 @@ package dev.weft.runtime.engine;
 
 import dev.weft.functions.RevisionId;
 import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.PendingStep;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.backend.StepResult;
 import dev.weft.runtime.scheduling.Sequence;
@@ -27,6 +28,7 @@ final class StepRunner {
   private final PrefillPace pace;
   private final StepProfile profile;
   private final Requests requests;
+  private final Runnable beside;
 
   /// Those for whom steps are run.
   interface Requests {
@@ -39,6 +41,7 @@ final class StepRunner {
     void fail(Part part);
   }
 
+  /// @param beside done while the device computes a step
   StepRunner(
       RevisionId revision,
       DecoderExecutable executable,
@@ -46,7 +49,8 @@ final class StepRunner {
       DeviceThread device,
       PrefillPace pace,
       StepProfile profile,
-      Requests requests) {
+      Requests requests,
+      Runnable beside) {
     this.revision = revision;
     this.executable = executable;
     this.observer = observer;
@@ -54,6 +58,7 @@ final class StepRunner {
     this.pace = pace;
     this.profile = profile;
     this.requests = requests;
+    this.beside = beside;
   }
 
   void run(List<Part> parts) {
@@ -77,7 +82,9 @@ final class StepRunner {
     for (Part part : parts) {
       entries.add(requests.of(part.sequence()).entry(part));
     }
-    var results = executable.forward(new StepBatch(entries)).await().entries();
+    PendingStep step = executable.forward(new StepBatch(entries));
+    beside.run();
+    var results = step.await().entries();
     if (results.size() != entries.size()) {
       throw new IllegalStateException(
           "%d entries gave %d results".formatted(entries.size(), results.size()));

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.functions.FunctionName;
 import dev.weft.functions.RevisionId;
+import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.FakeDecoder;
 import dev.weft.runtime.backend.ForwardingDecoder;
+import dev.weft.runtime.backend.PendingStep;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
@@ -24,6 +26,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BiFunction;
 import java.util.function.IntConsumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -79,6 +82,22 @@ class ElasticEngineTest {
   /// @param atStep is told how many blocks are mapped
   private DecoderInstance instance(
       String name, DeviceLoop loop, int contextLength, IntConsumer atStep) {
+    return instance(
+        name,
+        loop,
+        contextLength,
+        (share, fake) ->
+            fake.beforeStep(batch -> {
+              check(name, share, batch);
+              atStep.accept(share.blocks());
+            }));
+  }
+
+  private DecoderInstance instance(
+      String name,
+      DeviceLoop loop,
+      int contextLength,
+      BiFunction<KvShare, FakeDecoder, DecoderExecutable> change) {
     var reservation =
         ledger.reserve(name, WEIGHT_BYTES) instanceof Outcome.Reserved(var granted)
             ? granted
@@ -88,14 +107,10 @@ class ElasticEngineTest {
     KvShare share = balloon.open(name, BLOCK_BYTES, CONTEXT_CHUNKS, reservation);
     var decoder =
         new FakeDecoder(share.addressableBlocks(), BLOCK_TOKENS, DeviceLoopFixture::hashedLogits)
-            .beforeStep(batch -> {
-              check(name, share, batch);
-              atStep.accept(share.blocks());
-            })
             .onClose(share.kv()::close);
     var revision = new RevisionId(new FunctionName(name), 1);
     var options = TestOptions.of(contextLength, share.blocks(), MAX_ROWS, SEQUENCES, 64);
-    return loop.add(revision, decoder, new ByteTokenizer(), options, share);
+    return loop.add(revision, change.apply(share, decoder), new ByteTokenizer(), options, share);
   }
 
   /// An instance whose steps compute in `rowBytes` a row.
@@ -160,6 +175,35 @@ class ElasticEngineTest {
     assertThat(pool.snapshot().held(VirtualTensor.Kind.ACTIVATION))
         .as("the other's steps are small")
         .isLessThanOrEqualTo(1);
+  }
+
+  @Test
+  void aStepsMemoryIsMappedWhileTheOneBeforeIsComputed() {
+    var submitted = new ArrayList<Integer>();
+    var awaited = new ArrayList<Integer>();
+    DecoderInstance one =
+        instance(
+            "one",
+            engine,
+            4 * CONTEXT,
+            (share, fake) ->
+                new ForwardingDecoder(fake) {
+                  @Override
+                  public PendingStep forward(StepBatch batch) {
+                    submitted.add(share.blocks());
+                    PendingStep step = super.forward(batch);
+                    return () -> {
+                      awaited.add(share.blocks());
+                      return step.await();
+                    };
+                  }
+                });
+    Requests.of('a', 'b').maxTokens(4 * CONTEXT - 2).ignoringEnd().submitTo(one).await();
+    one.close();
+
+    assertThat(awaited.getLast()).isGreaterThan(submitted.getFirst());
+    assertThat(submitted.subList(1, submitted.size()))
+        .isEqualTo(awaited.subList(0, awaited.size() - 1));
   }
 
   private void check(String name, KvShare share, StepBatch batch) {
