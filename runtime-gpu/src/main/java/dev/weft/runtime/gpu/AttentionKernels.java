@@ -30,12 +30,7 @@ record AttentionKernels(int headSize, KvType type) {
     return "attend_tile_" + suffix();
   }
 
-  /// For rows alone, in a warp each.
-  String row() {
-    return "attend_row_" + suffix();
-  }
-
-  /// For rows alone, in a warp for each of their units.
+  /// For rows alone, in a warp for each of their units or some of them.
   ///
   /// @param halves eights of query heads that a fragment holds
   String units(int halves) {
@@ -51,11 +46,10 @@ record AttentionKernels(int headSize, KvType type) {
     return new LaunchGrid(tiles, heads, 1, TILE_THREADS, 4 * unitBytes());
   }
 
-  /// Of rows alone.
-  ///
-  /// @param together whether keys and values of a unit are in shared memory at the same time
-  LaunchGrid rowGrid(int heads, int units, int rows, boolean together) {
-    return new LaunchGrid(heads, units, rows, WARP, (together ? 2 : 1) * unitBytes());
+  /// Of so many rows alone.
+  LaunchGrid unitsGrid(int heads, int rows, AttentionWork.Singles singles) {
+    int sharedBytes = (singles.together() ? 2 : 1) * unitBytes();
+    return new LaunchGrid(heads, singles.warps(), rows, WARP, sharedBytes);
   }
 
   static LaunchGrid mergeGrid(int rows, int heads) {

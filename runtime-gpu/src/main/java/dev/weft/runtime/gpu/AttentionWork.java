@@ -2,9 +2,9 @@ package dev.weft.runtime.gpu;
 
 import dev.weft.runtime.model.DecoderSpec;
 
-/// How attention is divided between blocks: which rows have a fragment to themselves, how many
-/// share a tile, and when a row's units of tokens are computed side by side.
-final class AttentionWork {
+/// How attention is divided between blocks: which rows share a tile, and which have warps of their
+/// own, how many side by side.
+record AttentionWork(DecoderSpec spec, Limits limits) {
   /// `FRAGMENT_ROWS` of `attention.cuh`: query heads that share a KV head, of one token or several.
   private static final int FRAGMENT_ROWS = 16;
 
@@ -18,19 +18,55 @@ final class AttentionWork {
   /// the other, so that more warps have room.
   private static final int FEW_WARPS = 792;
 
-  /// What units may take that are merged afterwards.
-  private static final long MOST_PARTIAL_BYTES = 128L << 20;
+  /// The most units that a warp has.
+  private static final int MOST_UNITS = 8;
 
-  private AttentionWork() {}
+  /// @param partialBytes what units may take that are merged afterwards; those of one row may
+  ///   always be
+  /// @param units from so many on a warp has several, whose tables it reads once
+  record Limits(long partialBytes, int units) {
+    static final Limits DEFAULT = new Limits(128L << 20, 6_336);
+  }
+
+  /// Rows that are attended to one by one.
+  ///
+  /// @param rows of a step
+  /// @param atOnce rows whose units are computed before they are merged
+  /// @param units for how many units of a row there is room
+  /// @param unitsPerWarp that a warp computes, one after the other
+  /// @param together whether warps have keys and values of a unit at the same time
+  record Singles(int rows, int atOnce, int units, int unitsPerWarp, boolean together) {
+    static final Singles NONE = new Singles(0, 0, 0, 1, false);
+
+    /// Warps that a row has for each fragment of its heads.
+    int warps() {
+      return Math.ceilDiv(units, unitsPerWarp);
+    }
+  }
 
   /// Blocks that the query heads of one KV head need.
-  static int passes(DecoderSpec spec) {
-    return Math.ceilDiv(spec.headCount() / spec.kvHeadCount(), FRAGMENT_ROWS);
+  int passes() {
+    return Math.ceilDiv(group(), FRAGMENT_ROWS);
+  }
+
+  /// Blocks that all query heads of a row need.
+  int blocks() {
+    return spec.kvHeadCount() * passes();
+  }
+
+  /// Eights of query heads that a fragment of a row holds.
+  int halves() {
+    return Math.ceilDiv(Math.min(FRAGMENT_ROWS, group()), 8);
+  }
+
+  /// Query heads that share a KV head.
+  private int group() {
+    return spec.headCount() / spec.kvHeadCount();
   }
 
   /// Tokens of a tile.
-  static int tileTokens(DecoderSpec spec) {
-    return tileTokens(spec.headCount() / spec.kvHeadCount());
+  int tileTokens() {
+    return tileTokens(group());
   }
 
   /// Tokens of a tile where so many query heads share a KV head.
@@ -38,32 +74,28 @@ final class AttentionWork {
     return TILE_WARPS * FRAGMENT_ROWS / Math.min(FRAGMENT_ROWS, heads);
   }
 
-  /// Units of so many tokens that have a warp each and are merged afterwards, rounded up a little
-  /// so that a step seldom has another shape than the one before; 0 where a warp has all of a row.
-  static int units(DecoderSpec spec, int singles, int longest) {
-    if (singles == 0) {
-      return 0;
+  /// How so many rows are attended to, of sequences of up to so many tokens. Units are rounded up a
+  /// little, so that a step seldom has another shape than the one before.
+  Singles singles(int rows, int longest) {
+    if (rows == 0) {
+      return Singles.NONE;
     }
-    int units = Math.ceilDiv(longest, ScratchLayout.UNIT_TOKENS);
-    int step = Math.max(2, Integer.highestOneBit(units) / 8);
-    int rounded = Math.ceilDiv(units, step) * step;
-    return ScratchLayout.partialBytes(spec, singles, rounded) <= MOST_PARTIAL_BYTES ? rounded : 0;
-  }
-
-  /// Whether warps have keys and values of a unit at the same time.
-  static boolean together(DecoderSpec spec, int singles, int units) {
-    return units == 0 || (long) singles * spec.kvHeadCount() * passes(spec) * units <= FEW_WARPS;
-  }
-
-  /// Eights of query heads that a fragment of a row holds.
-  static int halves(DecoderSpec spec) {
-    return Math.ceilDiv(Math.min(FRAGMENT_ROWS, spec.headCount() / spec.kvHeadCount()), 8);
+    int needed = Math.ceilDiv(longest, ScratchLayout.UNIT_TOKENS);
+    int step = Math.max(2, Integer.highestOneBit(needed) / 8);
+    int units = Math.ceilDiv(needed, step) * step;
+    int atOnce =
+        Math.clamp(limits.partialBytes / ScratchLayout.partialBytes(spec, 1, units), 1, rows);
+    long all = (long) atOnce * blocks() * units;
+    int unitsPerWarp = Math.clamp(all / limits.units, 1, MOST_UNITS);
+    return new Singles(rows, atOnce, units, unitsPerWarp, all <= FEW_WARPS);
   }
 
   /// The most that units take that are merged afterwards, in a step of up to so many rows.
-  static long mostPartialBytes(DecoderSpec spec, int rows, int contextLength) {
+  long mostPartialBytes(int rows, int contextLength) {
     int units = Math.ceilDiv(contextLength, ScratchLayout.UNIT_TOKENS);
-    return Math.min(
-        MOST_PARTIAL_BYTES, ScratchLayout.partialBytes(spec, rows, units + Math.max(2, units / 8)));
+    int rounded = units + Math.max(2, units / 8);
+    return Math.max(
+        ScratchLayout.partialBytes(spec, 1, rounded),
+        Math.min(limits.partialBytes, ScratchLayout.partialBytes(spec, rows, rounded)));
   }
 }

@@ -35,6 +35,7 @@ final class DecoderKernels {
   private final Products products;
   private final AdapterKernels adapters;
   private final AttentionKernels attention;
+  private final AttentionWork work;
 
   /// Runs of rows with adapters of the step that is submitted.
   private int adapterRuns;
@@ -45,9 +46,11 @@ final class DecoderKernels {
       GpuDevice device,
       GpuWeights weights,
       GpuKvLayout kv,
+      AttentionWork work,
       StepTables tables,
       Arena arena) {
     this.spec = spec;
+    this.work = work;
     this.weights = weights;
     this.tables = tables;
     cache = tables.cache(spec);
@@ -181,49 +184,46 @@ final class DecoderKernels {
 
   private void attend(int index, ScratchLayout scratch, long at) {
     Projection consumer = weights.layers().get(index).attentionOutput();
-    int blocks = spec.kvHeadCount() * AttentionWork.passes(spec);
     int tiles = tables.tileCount();
     if (tiles > 0) {
-      attentionOf(index, scratch, at, consumer);
-      launcher.launch(attention.unit(), attention.tile(), attention.tileGrid(tiles, blocks));
+      attentionOf(index, scratch, at, consumer, 0);
+      launcher.launch(attention.unit(), attention.tile(), attention.tileGrid(tiles, work.blocks()));
     }
-    int singles = scratch.singles();
-    if (singles > 0) {
-      int units = scratch.units();
-      attentionOf(index, scratch, at, consumer);
+    AttentionWork.Singles singles = scratch.singles();
+    for (int first = 0; first < singles.rows(); first += singles.atOnce()) {
+      int rows = Math.min(singles.atOnce(), singles.rows() - first);
+      attentionOf(index, scratch, at, consumer, first);
       launcher.launch(
           attention.unit(),
-          units > 0 ? attention.units(AttentionWork.halves(spec)) : attention.row(),
-          attention.rowGrid(blocks, Math.max(1, units), singles, together(scratch)));
-      if (units > 0) {
-        attentionOf(index, scratch, at, consumer);
-        launcher.launch(
-            attention.unit(),
-            AttentionKernels.MERGE,
-            AttentionKernels.mergeGrid(singles, spec.headCount()));
-      }
+          attention.units(work.halves()),
+          attention.unitsGrid(work.blocks(), rows, singles));
+      attentionOf(index, scratch, at, consumer, first);
+      launcher.launch(
+          attention.unit(),
+          AttentionKernels.MERGE,
+          AttentionKernels.mergeGrid(rows, spec.headCount()));
     }
   }
 
-  private boolean together(ScratchLayout scratch) {
-    return AttentionWork.together(spec, scratch.singles(), scratch.units());
-  }
-
-  private void attentionOf(int index, ScratchLayout scratch, long at, Projection consumer) {
+  /// @param firstSingle of the rows alone
+  private void attentionOf(
+      int index, ScratchLayout scratch, long at, Projection consumer, int firstSingle) {
+    AttentionWork.Singles singles = scratch.singles();
     parameters()
         .start()
         .struct()
         .addLong(at + scratch.queries())
         .addLong(exact(consumer) ? at + scratch.attended() : 0)
         .addLong(consumer.rounded() ? at + scratch.roundedAttended() : 0)
-        .addLong(tables.singles())
+        .addLong(tables.singles() + (long) firstSingle * Integer.BYTES)
         .addLong(tables.tiles())
-        .addLong(scratch.units() > 0 ? at + scratch.partials() : 0)
+        .addLong(at + scratch.partials())
         .addLong(0)
         .addInt(spec.headCount())
         .addInt(spec.slidingWindow())
-        .addInt(scratch.units())
-        .addInt(together(scratch) ? 1 : 0);
+        .addInt(singles.units())
+        .addInt(singles.unitsPerWarp())
+        .addInt(singles.together() ? 1 : 0);
     cache.add(parameters(), index);
   }
 

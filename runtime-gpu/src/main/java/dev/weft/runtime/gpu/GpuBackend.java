@@ -55,6 +55,7 @@ public final class GpuBackend implements Backend {
 
   private final GpuDevice device;
   private final HostImages images;
+  private final AttentionWork.Limits attention;
   private final WeightLoader loader;
 
   /// All that were opened, closed ones among them.
@@ -78,6 +79,18 @@ public final class GpuBackend implements Backend {
       KernelCompiler compiler,
       Consumer<CudaException> onLost,
       HostMemoryLimit memory) {
+    this(driver, index, compiler, onLost, memory, AttentionWork.Limits.DEFAULT);
+  }
+
+  /// @param attention how it is divided
+  GpuBackend(
+      CudaDriver driver,
+      int index,
+      KernelCompiler compiler,
+      Consumer<CudaException> onLost,
+      HostMemoryLimit memory,
+      AttentionWork.Limits attention) {
+    this.attention = attention;
     device = new GpuDevice(driver, index, compiler, onLost);
     images = new HostImages(device.context(), memory.bytes(), memory.slabBytes());
     loader =
@@ -107,7 +120,8 @@ public final class GpuBackend implements Backend {
         requireSupported(decoder, options);
         yield new Footprint(
             WeightLoader.bytes(weights, model(spec)),
-            GpuDecoder.scratchBytes(decoder, options, options.maxBatchTokens()),
+            GpuDecoder.scratchBytes(
+                new AttentionWork(decoder, attention), options, options.maxBatchTokens()),
             GpuKvLayout.of(decoder, options.kvType()).layout());
       }
       case EncoderSpec encoder -> {
@@ -203,7 +217,8 @@ public final class GpuBackend implements Backend {
     GpuWeights laid = loader.load(weights, layout -> GpuWeights.lay(spec, layout));
     try {
       GpuKvLayout kv = GpuKvLayout.of(spec, options.kvType());
-      return new GpuDecoder(spec, options, device, laid, kv, memory, loader);
+      var work = new AttentionWork(spec, attention);
+      return new GpuDecoder(spec, options, device, laid, kv, work, memory, loader);
     } catch (RuntimeException | Error e) {
       laid.close();
       throw e;

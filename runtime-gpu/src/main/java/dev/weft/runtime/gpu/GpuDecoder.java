@@ -31,6 +31,7 @@ final class GpuDecoder implements DecoderExecutable {
   private final GpuDevice device;
   private final GpuWeights weights;
   private final GpuKvLayout kv;
+  private final AttentionWork attention;
   private final DecoderMemory memory;
   private final Arena arena = Arena.ofShared();
   private final StepTables tables;
@@ -49,9 +50,11 @@ final class GpuDecoder implements DecoderExecutable {
       GpuDevice device,
       GpuWeights weights,
       GpuKvLayout kv,
+      AttentionWork attention,
       DecoderMemory memory,
       WeightLoader loader) {
     this.spec = spec;
+    this.attention = attention;
     this.options = options;
     this.device = device;
     this.weights = weights;
@@ -59,11 +62,9 @@ final class GpuDecoder implements DecoderExecutable {
     this.memory = memory;
     CudaContext context = device.context();
     try {
-      tables =
-          new StepTables(
-              context, options, kv, memory.kv().address(), AttentionWork.tileTokens(spec));
+      tables = new StepTables(context, options, kv, memory.kv().address(), attention.tileTokens());
       try {
-        kernels = new DecoderKernels(spec, device, weights, kv, tables, arena);
+        kernels = new DecoderKernels(spec, device, weights, kv, attention, tables, arena);
         outputs = new StepOutputs(device, spec, options);
       } catch (RuntimeException | Error e) {
         tables.close();
@@ -91,21 +92,23 @@ final class GpuDecoder implements DecoderExecutable {
   public void prepare(int rows) {
     if (rows > 0) {
       device.context().bind();
-      memory.scratch().acquire(scratchBytes(spec, options, rows));
+      memory.scratch().acquire(scratchBytes(attention, options, rows));
     }
   }
 
   /// What a step of so many rows takes, or of a few more, so that a row more seldom needs more.
-  static long scratchBytes(DecoderSpec spec, CompileOptions options, int rows) {
+  static long scratchBytes(AttentionWork attention, CompileOptions options, int rows) {
+    DecoderSpec spec = attention.spec();
     int most = ScratchLayout.roundedRows(rows, options.maxBatchTokens());
     // Of fewer rows, more sums may be kept.
     int sliced = Math.min(most, InputSlices.MOST_ROWS);
     return Math.max(fixedBytes(spec, options, sliced), fixedBytes(spec, options, most))
-        + AttentionWork.mostPartialBytes(spec, most, options.contextLength());
+        + attention.mostPartialBytes(most, options.contextLength());
   }
 
   private static long fixedBytes(DecoderSpec spec, CompileOptions options, int rows) {
-    return new ScratchLayout(spec, rows, Math.min(rows, options.maxSequences()), 0, 0).byteSize();
+    int logitRows = Math.min(rows, options.maxSequences());
+    return new ScratchLayout(spec, rows, logitRows, AttentionWork.Singles.NONE).byteSize();
   }
 
   @Override
@@ -143,21 +146,19 @@ final class GpuDecoder implements DecoderExecutable {
     if (batch.entries().isEmpty()) {
       return () -> new StepResult(List.of());
     }
-    long at = memory.scratch().acquire(scratchBytes(spec, options, batch.rowCount()));
+    long at = memory.scratch().acquire(scratchBytes(attention, options, batch.rowCount()));
     CudaStream stream = device.stream();
     tables.fill(batch);
     tables.copy(stream);
     int runs = adapters.fill(batch, tables.runsOnHost());
     tables.copyRuns(stream, GpuAdapters.runBytes(runs));
     int rows = tables.rowCount();
-    int singles = tables.singleCount();
     var scratch =
         new ScratchLayout(
             spec,
             rows,
             tables.logitRowCount(),
-            singles,
-            AttentionWork.units(spec, singles, tables.longest()));
+            attention.singles(tables.singleCount(), tables.longest()));
     long logits = scratch.logitRows() > 0 ? outputs.place(scratch, at) : 0;
     Runnable work =
         () -> {

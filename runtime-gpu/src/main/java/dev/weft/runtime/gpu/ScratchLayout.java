@@ -5,9 +5,7 @@ import dev.weft.runtime.model.DecoderSpec;
 /// What a step computes in, for so many rows and rows of logits: offsets of its parts in bytes.
 ///
 /// @param singles rows that are attended to one by one
-/// @param units for how many units of a row's tokens there is room, where each has a warp of its
-///   own; 0 where a row's units are computed one after the other
-record ScratchLayout(DecoderSpec spec, int rows, int logitRows, int singles, int units) {
+record ScratchLayout(DecoderSpec spec, int rows, int logitRows, AttentionWork.Singles singles) {
   /// Tokens of a unit: `UNIT_TOKENS` of `attention.cuh`.
   static final int UNIT_TOKENS = 64;
 
@@ -97,15 +95,15 @@ record ScratchLayout(DecoderSpec spec, int rows, int logitRows, int singles, int
 
   /// At the end, so that they may as well lie elsewhere.
   long logits() {
-    return partials() + partialBytes(spec, singles, units);
+    return partials() + partialBytes(spec, singles.atOnce(), singles.units());
   }
 
   long byteSize() {
     return after(logits(), (long) logitRows * spec.vocabularySize());
   }
 
-  static long partialBytes(DecoderSpec spec, int singles, int units) {
-    return after(0, (long) singles * spec.headCount() * units * (spec.headSize() + 2));
+  static long partialBytes(DecoderSpec spec, int rows, int units) {
+    return after(0, (long) rows * spec.headCount() * units * (spec.headSize() + 2));
   }
 
   static long halves(long count) {

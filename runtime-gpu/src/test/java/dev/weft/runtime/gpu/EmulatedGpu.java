@@ -49,6 +49,11 @@ public final class EmulatedGpu {
     return new GpuBackend(driver(), 0, (_, _) -> new byte[] {0}, _ -> {});
   }
 
+  static GpuBackend backend(AttentionWork.Limits attention) {
+    return new GpuBackend(
+        driver(), 0, (_, _) -> new byte[] {0}, _ -> {}, HostMemoryLimit.NONE, attention);
+  }
+
   static GpuBackend backend(HostMemoryLimit limit) {
     return new GpuBackend(driver(), 0, (_, _) -> new byte[] {0}, _ -> {}, limit);
   }

@@ -15,6 +15,7 @@ import dev.weft.runtime.backend.KvFormat;
 import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.backend.ReferenceBackend;
 import dev.weft.runtime.backend.StepBatch;
+import dev.weft.runtime.backend.StepResult;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.ModelPackage;
@@ -22,6 +23,7 @@ import dev.weft.runtime.model.TinyModels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
@@ -46,8 +48,8 @@ class GpuKvTest {
   @Nested
   class Emulated extends Cases {
     @Override
-    Backend open() {
-      return EmulatedGpu.backend();
+    Backend open(AttentionWork.Limits attention) {
+      return EmulatedGpu.backend(attention);
     }
   }
 
@@ -57,15 +59,19 @@ class GpuKvTest {
       disabledReason = "no usable NVIDIA driver, or no NVRTC")
   class OnTheDevice extends Cases {
     @Override
-    Backend open() {
-      return RealGpu.backend();
+    Backend open(AttentionWork.Limits attention) {
+      return RealGpu.backend(attention);
     }
   }
 
   abstract static class Cases {
     @TempDir private Path directory;
 
-    abstract Backend open();
+    abstract Backend open(AttentionWork.Limits attention);
+
+    private Backend open() {
+      return open(AttentionWork.Limits.DEFAULT);
+    }
 
     private ModelPackage model(int hidden, int heads, int kvHeads) {
       return ModelFiles.open(
@@ -115,6 +121,40 @@ class GpuKvTest {
 
         assertThat(driver.logits(tokens, 63, 1, 1, 5, 20, 1, 16, 40)).isDeepEqualTo(whole);
       }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+      "1,1000000,0", // a row at once, a warp a unit
+      "16384,20,0", // some rows at once, several units a warp
+      "16384,1,0", // all units of a row in a warp
+      "16384,20,75", // a window that begins within a warp's units
+    })
+    void rowsDoNotDependOnHowAttentionIsDivided(long partialBytes, int units, int window) {
+      var limits = new AttentionWork.Limits(partialBytes, units);
+      try (ModelPackage model = model(256, 8, 2);
+          Backend whole = open();
+          Backend divided = open(limits);
+          var expected = compile(whole, model, KvType.F16, window);
+          var actual = compile(divided, model, KvType.F16, window)) {
+        assertThat(singles(actual)).isDeepEqualTo(singles(expected));
+      }
+    }
+
+    /// Rows of four sequences that are attended to one by one, the last of 150 tokens.
+    private float[][][] singles(DecoderExecutable decoder) {
+      var driver = new DecoderDriver(decoder, BLOCKS);
+      var entries = new ArrayList<StepBatch.Entry>();
+      for (int before : new int[] {0, 63, 100, 135}) {
+        var run = driver.start();
+        if (before > 0) {
+          run.add(tokens(before));
+        }
+        entries.add(run.entry(List.of(), tokens(15)));
+      }
+      return decoder.forward(new StepBatch(entries)).await().entries().stream()
+          .map(StepResult.Entry::logits)
+          .toArray(float[][][]::new);
     }
   }
 

@@ -53,6 +53,11 @@ public final class RealGpu {
   }
 
   static GpuBackend backend() {
-    return new GpuBackend(CudaDriver.open(), 0, kernels(), _ -> {});
+    return backend(AttentionWork.Limits.DEFAULT);
+  }
+
+  static GpuBackend backend(AttentionWork.Limits attention) {
+    return new GpuBackend(
+        CudaDriver.open(), 0, kernels(), _ -> {}, HostMemoryLimit.NONE, attention);
   }
 }

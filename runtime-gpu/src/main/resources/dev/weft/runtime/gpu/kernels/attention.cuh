@@ -4,7 +4,7 @@
 // nothing beside it. A unit of which a row sees nothing changes nothing.
 //
 // The 16 rows of a product of matrices are query heads that share a KV head, of one token where
-// sequences have one (`attend_row`), of several where they have more (`attend_tile`).
+// sequences have one (`attend_units`), of several where they have more (`attend_tile`).
 //
 // Int8 is read as it lies and becomes float16 in registers, exactly: a key's scale multiplies its
 // score, a value's its weight. A lane's bytes are then not the elements that it has of float16, so
@@ -20,12 +20,11 @@ struct Attention {
   // [row][head][element], float16, multiplied with the softmax's scale and the logarithm of e.
   const unsigned short* queries;
   Activations to;
-  // Rows that are their sequence's only one.
+  // Rows that are attended to one by one.
   const int* singles;
   // Of others, the first row and the number of rows of each tile.
   const int* tiles;
-  // [single][head][unit][headSize + 2], where units are merged afterwards; null where the same warp
-  // has all of a row.
+  // [single][head][unit][headSize + 2], of the units that are merged afterwards.
   float* partials;
   // Of each sequence the number of tokens, where rows see all of them; null where a row sees those
   // up to its own.
@@ -33,6 +32,7 @@ struct Attention {
   int heads;
   int window;
   int maxUnits;
+  int unitsPerWarp;
   // Whether keys and values of a unit are in shared memory at the same time.
   int together;
 };
@@ -454,9 +454,9 @@ WEFT_DEVICE void waitForCopiesOf(bool two) {
   warpBarrier();
 }
 
-// A row alone, in a warp: one of its units, kept for itself, or all, which are added up.
-template <int HEAD, int HALVES, bool KEPT, typename Element>
-WEFT_DEVICE void attendRow(const Attention& attention, const Cache& cache) {
+// A row alone: some of its units, in a warp, each kept for itself.
+template <int HEAD, int HALVES, typename Element>
+WEFT_DEVICE void attendUnits(const Attention& attention, const Cache& cache) {
   WEFT_DYNAMIC_SHARED(shared);
   using Copy = UnitCopy<HEAD, WARP, Element>;
   __shared__ long long places[Copy::PLACES];
@@ -475,16 +475,19 @@ WEFT_DEVICE void attendRow(const Attention& attention, const Cache& cache) {
   int row = attention.singles[blockIdx.z];
   int position = cache.positions[row];
   int start = firstSeen(position, attention.window);
-  int unit = KEPT ? blockIdx.y : start / UNIT_TOKENS;
-  int end = KEPT ? unit + 1 : position / UNIT_TOKENS + 1;
-  bool seen = unit <= position / UNIT_TOKENS && unit >= start / UNIT_TOKENS;
+  int unit = blockIdx.y * attention.unitsPerWarp;
+  int end = unit + attention.unitsPerWarp;
+  unit = unit < start / UNIT_TOKENS ? start / UNIT_TOKENS : unit;
+  end = end > position / UNIT_TOKENS ? position / UNIT_TOKENS + 1 : end;
+  bool seen = unit < end;
   const long long* blocks = cache.blocks + cache.firstBlocks[cache.sequences[row]];
   Copy copy = {cache, blocks, kvHead, start, position + 1, lane};
   auto ask = [&](int half) {
     copy.copy(places, half, half == 0 ? keys : values);
     endOfCopies();
   };
-  // Of tokens before this step, keys and values are there already.
+  // Of tokens before this step, keys and values are there already; those of the first unit are
+  // asked for at once.
   bool early = seen && (unit + 1) * UNIT_TOKENS + MOST_SINGLES <= position;
   if (seen) {
     copy.locate(unit, places);
@@ -506,17 +509,15 @@ WEFT_DEVICE void attendRow(const Attention& attention, const Cache& cache) {
       ask(1);
     }
   }
-  long long head = (long long)row * attention.heads + kvHead * group + firstHead;
-  const unsigned short* query = attention.queries + head * cache.headSize;
+  int firstOfGroup = kvHead * group + firstHead;
+  const unsigned short* query =
+      attention.queries + ((long long)row * attention.heads + firstOfGroup) * cache.headSize;
   Queries<HEAD, Element> queries;
   queries.load(lane / 4 < count ? query + lane / 4 * cache.headSize : 0,
                lane / 4 + 8 < count ? query + (lane / 4 + 8) * cache.headSize : 0, cache.headSize);
   int from[2] = {start, start};
   int to[2] = {position + 1, position + 1};
-  Attended<HEAD> total;
-  if (!KEPT) {
-    clear(total);
-  }
+  long long single = (long long)blockIdx.z * attention.heads + firstOfGroup;
 
 #pragma unroll 1
   for (; unit < end; unit++) {
@@ -547,20 +548,7 @@ WEFT_DEVICE void attendRow(const Attention& attention, const Cache& cache) {
     } else if (more) {
       ask(1);
     }
-    if (KEPT) {
-      long long single = (long long)blockIdx.z * attention.heads + kvHead * group + firstHead;
-      keep<HEAD, HALVES, Element>(attention, cache, attended, single, unit, count);
-    } else {
-      add<HEAD, HALVES>(total, attended);
-    }
-  }
-  if (!KEPT) {
-#pragma unroll
-    for (int i = 0; i < HALVES; i++) {
-      if (lane / 4 + i * 8 < count) {
-        give<HEAD, Element>(attention, cache, total, i, (head + lane / 4 + i * 8) * cache.headSize);
-      }
-    }
+    keep<HEAD, HALVES, Element>(attention, cache, attended, single, unit, count);
   }
 }
 
@@ -699,15 +687,14 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
   }
 }
 
-#define WEFT_ATTEND_ROW(HEAD, Element, name, HALVES, KEPT, BLOCKS)                            \
-  WEFT_KERNEL_BESIDE(WARP, BLOCKS, name, Attention attention, Cache cache) {                   \
-    attendRow<HEAD, HALVES, KEPT, Element>(attention, cache);                                  \
+#define WEFT_ATTEND_UNITS(HEAD, Element, name, HALVES)                                         \
+  WEFT_KERNEL_BESIDE(WARP, (HEAD <= 128 ? 12 : 6), name, Attention attention, Cache cache) {    \
+    attendUnits<HEAD, HALVES, Element>(attention, cache);                                       \
   }
 
-#define WEFT_ATTEND(HEAD, Element, of)                                                        \
-  WEFT_ATTEND_ROW(HEAD, Element, attend_row_##of, BOTH, false, 1)                              \
-  WEFT_ATTEND_ROW(HEAD, Element, attend_units_1_##of, UPPER, true, (HEAD <= 128 ? 12 : 6))     \
-  WEFT_ATTEND_ROW(HEAD, Element, attend_units_2_##of, BOTH, true, (HEAD <= 128 ? 12 : 6))      \
-  WEFT_KERNEL(TILE_WARPS* WARP, attend_tile_##of, Attention attention, Cache cache) {          \
-    attendTile<HEAD, Element>(attention, cache);                                               \
+#define WEFT_ATTEND(HEAD, Element, of)                                                         \
+  WEFT_ATTEND_UNITS(HEAD, Element, attend_units_1_##of, UPPER)                                  \
+  WEFT_ATTEND_UNITS(HEAD, Element, attend_units_2_##of, BOTH)                                   \
+  WEFT_KERNEL(TILE_WARPS* WARP, attend_tile_##of, Attention attention, Cache cache) {           \
+    attendTile<HEAD, Element>(attention, cache);                                                \
   }
