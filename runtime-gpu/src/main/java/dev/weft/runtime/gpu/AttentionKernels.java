@@ -13,7 +13,7 @@ record AttentionKernels(int headSize, KvType type) {
   private static final int WARP = 32;
   private static final int UNIT_PADDING = 16;
   private static final int TILE_THREADS = 128;
-  private static final int MERGE_THREADS = 128;
+  private static final int MERGE_THREADS = 64;
 
   static final String MERGE = "merge_units";
 
@@ -30,7 +30,7 @@ record AttentionKernels(int headSize, KvType type) {
     return "attend_tile_" + suffix();
   }
 
-  /// For rows alone, in a warp for each of their units or some of them.
+  /// For rows alone, in a warp for each of their units.
   ///
   /// @param halves eights of query heads that a fragment holds
   String units(int halves) {
@@ -49,11 +49,12 @@ record AttentionKernels(int headSize, KvType type) {
   /// Of so many rows alone.
   LaunchGrid unitsGrid(int heads, int rows, AttentionWork.Singles singles) {
     int sharedBytes = (singles.together() ? 2 : 1) * unitBytes();
-    return new LaunchGrid(heads, singles.warps(), rows, WARP, sharedBytes);
+    return new LaunchGrid(heads, singles.units(), rows, WARP, sharedBytes);
   }
 
-  static LaunchGrid mergeGrid(int rows, int heads) {
-    return LaunchGrid.of(rows, heads, MERGE_THREADS);
+  /// For the units of so many rows.
+  LaunchGrid mergeGrid(int rows, int heads) {
+    return new LaunchGrid(rows, heads, Math.ceilDiv(headSize, MERGE_THREADS), MERGE_THREADS, 0);
   }
 
   /// Keys or values of a unit in shared memory: a row a token, and their scales.

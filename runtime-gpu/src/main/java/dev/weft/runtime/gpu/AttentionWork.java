@@ -4,7 +4,10 @@ import dev.weft.runtime.model.DecoderSpec;
 
 /// How attention is divided between blocks: which rows share a tile, and which have warps of their
 /// own, how many side by side.
-record AttentionWork(DecoderSpec spec, Limits limits) {
+///
+/// @param mostPartialBytes what units may take that are merged afterwards; those of one row may
+///   always be
+record AttentionWork(DecoderSpec spec, long mostPartialBytes) {
   /// `FRAGMENT_ROWS` of `attention.cuh`: query heads that share a KV head, of one token or several.
   private static final int FRAGMENT_ROWS = 16;
 
@@ -18,30 +21,17 @@ record AttentionWork(DecoderSpec spec, Limits limits) {
   /// the other, so that more warps have room.
   private static final int FEW_WARPS = 792;
 
-  /// The most units that a warp has.
-  private static final int MOST_UNITS = 8;
-
-  /// @param partialBytes what units may take that are merged afterwards; those of one row may
-  ///   always be
-  /// @param units from so many on a warp has several, whose tables it reads once
-  record Limits(long partialBytes, int units) {
-    static final Limits DEFAULT = new Limits(128L << 20, 6_336);
-  }
+  /// What units may take that are merged afterwards, unless a test says otherwise.
+  static final long MOST_PARTIAL_BYTES = 128L << 20;
 
   /// Rows that are attended to one by one.
   ///
   /// @param rows of a step
   /// @param atOnce rows whose units are computed before they are merged
-  /// @param units for how many units of a row there is room
-  /// @param unitsPerWarp that a warp computes, one after the other
+  /// @param units for how many units of a row there is room; each has a warp
   /// @param together whether warps have keys and values of a unit at the same time
-  record Singles(int rows, int atOnce, int units, int unitsPerWarp, boolean together) {
-    static final Singles NONE = new Singles(0, 0, 0, 1, false);
-
-    /// Warps that a row has for each fragment of its heads.
-    int warps() {
-      return Math.ceilDiv(units, unitsPerWarp);
-    }
+  record Singles(int rows, int atOnce, int units, boolean together) {
+    static final Singles NONE = new Singles(0, 0, 0, false);
   }
 
   /// Blocks that the query heads of one KV head need.
@@ -83,11 +73,9 @@ record AttentionWork(DecoderSpec spec, Limits limits) {
     int needed = Math.ceilDiv(longest, ScratchLayout.UNIT_TOKENS);
     int step = Math.max(2, Integer.highestOneBit(needed) / 8);
     int units = Math.ceilDiv(needed, step) * step;
-    int atOnce =
-        Math.clamp(limits.partialBytes / ScratchLayout.partialBytes(spec, 1, units), 1, rows);
-    long all = (long) atOnce * blocks() * units;
-    int unitsPerWarp = Math.clamp(all / limits.units, 1, MOST_UNITS);
-    return new Singles(rows, atOnce, units, unitsPerWarp, all <= FEW_WARPS);
+    int atOnce = Math.clamp(mostPartialBytes / ScratchLayout.partialBytes(spec, 1, units), 1, rows);
+    long warps = (long) atOnce * blocks() * units;
+    return new Singles(rows, atOnce, units, warps <= FEW_WARPS);
   }
 
   /// The most that units take that are merged afterwards, in a step of up to so many rows.
@@ -96,6 +84,6 @@ record AttentionWork(DecoderSpec spec, Limits limits) {
     int rounded = units + Math.max(2, units / 8);
     return Math.max(
         ScratchLayout.partialBytes(spec, 1, rounded),
-        Math.min(limits.partialBytes, ScratchLayout.partialBytes(spec, rows, rounded)));
+        Math.min(mostPartialBytes, ScratchLayout.partialBytes(spec, rows, rounded)));
   }
 }

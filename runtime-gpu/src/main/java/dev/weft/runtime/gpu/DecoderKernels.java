@@ -199,9 +199,7 @@ final class DecoderKernels {
           attention.unitsGrid(work.blocks(), rows, singles));
       attentionOf(index, scratch, at, consumer, first);
       launcher.launch(
-          attention.unit(),
-          AttentionKernels.MERGE,
-          AttentionKernels.mergeGrid(rows, spec.headCount()));
+          attention.unit(), AttentionKernels.MERGE, attention.mergeGrid(rows, spec.headCount()));
     }
   }
 
@@ -222,7 +220,6 @@ final class DecoderKernels {
         .addInt(spec.headCount())
         .addInt(spec.slidingWindow())
         .addInt(singles.units())
-        .addInt(singles.unitsPerWarp())
         .addInt(singles.together() ? 1 : 0);
     cache.add(parameters(), index);
   }

@@ -137,7 +137,6 @@ final class EncoderKernels {
         .addInt(spec.headCount())
         .addInt(0)
         .addInt(0)
-        .addInt(0)
         .addInt(0);
     cache.add(parameters(), 0);
     launcher.launch(

@@ -55,7 +55,7 @@ public final class GpuBackend implements Backend {
 
   private final GpuDevice device;
   private final HostImages images;
-  private final AttentionWork.Limits attention;
+  private final long mostPartialBytes;
   private final WeightLoader loader;
 
   /// All that were opened, closed ones among them.
@@ -79,18 +79,18 @@ public final class GpuBackend implements Backend {
       KernelCompiler compiler,
       Consumer<CudaException> onLost,
       HostMemoryLimit memory) {
-    this(driver, index, compiler, onLost, memory, AttentionWork.Limits.DEFAULT);
+    this(driver, index, compiler, onLost, memory, AttentionWork.MOST_PARTIAL_BYTES);
   }
 
-  /// @param attention how it is divided
+  /// @param mostPartialBytes of attention that are merged
   GpuBackend(
       CudaDriver driver,
       int index,
       KernelCompiler compiler,
       Consumer<CudaException> onLost,
       HostMemoryLimit memory,
-      AttentionWork.Limits attention) {
-    this.attention = attention;
+      long mostPartialBytes) {
+    this.mostPartialBytes = mostPartialBytes;
     device = new GpuDevice(driver, index, compiler, onLost);
     images = new HostImages(device.context(), memory.bytes(), memory.slabBytes());
     loader =
@@ -121,7 +121,7 @@ public final class GpuBackend implements Backend {
         yield new Footprint(
             WeightLoader.bytes(weights, model(spec)),
             GpuDecoder.scratchBytes(
-                new AttentionWork(decoder, attention), options, options.maxBatchTokens()),
+                new AttentionWork(decoder, mostPartialBytes), options, options.maxBatchTokens()),
             GpuKvLayout.of(decoder, options.kvType()).layout());
       }
       case EncoderSpec encoder -> {
@@ -217,8 +217,8 @@ public final class GpuBackend implements Backend {
     GpuWeights laid = loader.load(weights, layout -> GpuWeights.lay(spec, layout));
     try {
       GpuKvLayout kv = GpuKvLayout.of(spec, options.kvType());
-      var work = new AttentionWork(spec, attention);
-      return new GpuDecoder(spec, options, device, laid, kv, work, memory, loader);
+      var attention = new AttentionWork(spec, mostPartialBytes);
+      return new GpuDecoder(spec, options, device, laid, kv, attention, memory, loader);
     } catch (RuntimeException | Error e) {
       laid.close();
       throw e;

@@ -9,6 +9,9 @@ record ScratchLayout(DecoderSpec spec, int rows, int logitRows, AttentionWork.Si
   /// Tokens of a unit: `UNIT_TOKENS` of `attention.cuh`.
   static final int UNIT_TOKENS = 64;
 
+  /// Words before the values of a unit: `KEPT_HEADER` of `attention.cuh`.
+  private static final int KEPT_HEADER = 4;
+
   private static final long ALIGNMENT = 256;
 
   long residual() {
@@ -103,7 +106,7 @@ record ScratchLayout(DecoderSpec spec, int rows, int logitRows, AttentionWork.Si
   }
 
   static long partialBytes(DecoderSpec spec, int rows, int units) {
-    return after(0, (long) rows * spec.headCount() * units * (spec.headSize() + 2));
+    return after(0, (long) rows * spec.headCount() * units * (KEPT_HEADER + spec.headSize()));
   }
 
   static long halves(long count) {

@@ -49,9 +49,9 @@ public final class EmulatedGpu {
     return new GpuBackend(driver(), 0, (_, _) -> new byte[] {0}, _ -> {});
   }
 
-  static GpuBackend backend(AttentionWork.Limits attention) {
+  static GpuBackend backend(long mostPartialBytes) {
     return new GpuBackend(
-        driver(), 0, (_, _) -> new byte[] {0}, _ -> {}, HostMemoryLimit.NONE, attention);
+        driver(), 0, (_, _) -> new byte[] {0}, _ -> {}, HostMemoryLimit.NONE, mostPartialBytes);
   }
 
   static GpuBackend backend(HostMemoryLimit limit) {

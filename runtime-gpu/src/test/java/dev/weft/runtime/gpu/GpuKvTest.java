@@ -48,8 +48,8 @@ class GpuKvTest {
   @Nested
   class Emulated extends Cases {
     @Override
-    Backend open(AttentionWork.Limits attention) {
-      return EmulatedGpu.backend(attention);
+    Backend open(long mostPartialBytes) {
+      return EmulatedGpu.backend(mostPartialBytes);
     }
   }
 
@@ -59,18 +59,18 @@ class GpuKvTest {
       disabledReason = "no usable NVIDIA driver, or no NVRTC")
   class OnTheDevice extends Cases {
     @Override
-    Backend open(AttentionWork.Limits attention) {
-      return RealGpu.backend(attention);
+    Backend open(long mostPartialBytes) {
+      return RealGpu.backend(mostPartialBytes);
     }
   }
 
   abstract static class Cases {
     @TempDir private Path directory;
 
-    abstract Backend open(AttentionWork.Limits attention);
+    abstract Backend open(long mostPartialBytes);
 
     private Backend open() {
-      return open(AttentionWork.Limits.DEFAULT);
+      return open(AttentionWork.MOST_PARTIAL_BYTES);
     }
 
     private ModelPackage model(int hidden, int heads, int kvHeads) {
@@ -125,16 +125,14 @@ class GpuKvTest {
 
     @ParameterizedTest
     @CsvSource({
-      "1,1000000,0", // a row at once, a warp a unit
-      "16384,20,0", // some rows at once, several units a warp
-      "16384,1,0", // all units of a row in a warp
-      "16384,20,75", // a window that begins within a warp's units
+      "1,0", // a row at once
+      "16384,0", // some rows at once
+      "16384,75",
     })
-    void rowsDoNotDependOnHowAttentionIsDivided(long partialBytes, int units, int window) {
-      var limits = new AttentionWork.Limits(partialBytes, units);
+    void rowsDoNotDependOnHowManyAreMergedAtOnce(long mostPartialBytes, int window) {
       try (ModelPackage model = model(256, 8, 2);
           Backend whole = open();
-          Backend divided = open(limits);
+          Backend divided = open(mostPartialBytes);
           var expected = compile(whole, model, KvType.F16, window);
           var actual = compile(divided, model, KvType.F16, window)) {
         assertThat(singles(actual)).isDeepEqualTo(singles(expected));

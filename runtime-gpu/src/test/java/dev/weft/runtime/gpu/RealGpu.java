@@ -53,11 +53,11 @@ public final class RealGpu {
   }
 
   static GpuBackend backend() {
-    return backend(AttentionWork.Limits.DEFAULT);
+    return backend(AttentionWork.MOST_PARTIAL_BYTES);
   }
 
-  static GpuBackend backend(AttentionWork.Limits attention) {
+  static GpuBackend backend(long mostPartialBytes) {
     return new GpuBackend(
-        CudaDriver.open(), 0, kernels(), _ -> {}, HostMemoryLimit.NONE, attention);
+        CudaDriver.open(), 0, kernels(), _ -> {}, HostMemoryLimit.NONE, mostPartialBytes);
   }
 }

@@ -24,7 +24,7 @@ struct Attention {
   const int* singles;
   // Of others, the first row and the number of rows of each tile.
   const int* tiles;
-  // [single][head][unit][headSize + 2], of the units that are merged afterwards.
+  // [single][head][unit][KEPT_HEADER + headSize], of the units that are merged afterwards.
   float* partials;
   // Of each sequence the number of tokens, where rows see all of them; null where a row sees those
   // up to its own.
@@ -32,7 +32,6 @@ struct Attention {
   int heads;
   int window;
   int maxUnits;
-  int unitsPerWarp;
   // Whether keys and values of a unit are in shared memory at the same time.
   int together;
 };
@@ -404,6 +403,9 @@ struct UnitCopy {
   }
 };
 
+// Before the values of a unit that is kept are its maximum, its sum, and nothing up to 16 bytes.
+#define KEPT_HEADER 4
+
 // Puts a unit where it is merged with the others.
 template <int HEAD, int HALVES, typename Element>
 WEFT_DEVICE void keep(const Attention& attention, const Cache& cache, const Attended<HEAD>& unit,
@@ -414,7 +416,7 @@ WEFT_DEVICE void keep(const Attention& attention, const Cache& cache, const Atte
     int of = lane / 4 + i * 8;
     if (of < count) {
       float* to = attention.partials +
-                  ((head + of) * attention.maxUnits + index) * (cache.headSize + 2);
+                  ((head + of) * attention.maxUnits + index) * (cache.headSize + KEPT_HEADER);
       if (lane % 4 == 0) {
         to[0] = unit.maxima[i];
         to[1] = unit.sums[i];
@@ -423,7 +425,7 @@ WEFT_DEVICE void keep(const Attention& attention, const Cache& cache, const Atte
       for (int j = 0; j < HEAD / 8; j++) {
         int element = Element::elementOf(j);
         if (element < cache.headSize) {
-          *(float2*)(to + 2 + element) = {unit.values[j][2 * i], unit.values[j][2 * i + 1]};
+          *(float2*)(to + KEPT_HEADER + element) = {unit.values[j][2 * i], unit.values[j][2 * i + 1]};
         }
       }
     }
@@ -444,19 +446,9 @@ WEFT_DEVICE void give(const Attention& attention, const Cache& cache, const Atte
   }
 }
 
-// Waits for the older of two groups of copies, or for the only one, of all lanes.
-WEFT_DEVICE void waitForCopiesOf(bool two) {
-  if (two) {
-    waitForCopies<1>();
-  } else {
-    waitForCopies<0>();
-  }
-  warpBarrier();
-}
-
-// A row alone: some of its units, in a warp, each kept for itself.
+// A row alone: one of its units, in a warp, kept for itself.
 template <int HEAD, int HALVES, typename Element>
-WEFT_DEVICE void attendUnits(const Attention& attention, const Cache& cache) {
+WEFT_DEVICE void attendUnit(const Attention& attention, const Cache& cache) {
   WEFT_DYNAMIC_SHARED(shared);
   using Copy = UnitCopy<HEAD, WARP, Element>;
   __shared__ long long places[Copy::PLACES];
@@ -475,19 +467,15 @@ WEFT_DEVICE void attendUnits(const Attention& attention, const Cache& cache) {
   int row = attention.singles[blockIdx.z];
   int position = cache.positions[row];
   int start = firstSeen(position, attention.window);
-  int unit = blockIdx.y * attention.unitsPerWarp;
-  int end = unit + attention.unitsPerWarp;
-  unit = unit < start / UNIT_TOKENS ? start / UNIT_TOKENS : unit;
-  end = end > position / UNIT_TOKENS ? position / UNIT_TOKENS + 1 : end;
-  bool seen = unit < end;
+  int unit = blockIdx.y;
+  bool seen = unit <= position / UNIT_TOKENS && unit >= start / UNIT_TOKENS;
   const long long* blocks = cache.blocks + cache.firstBlocks[cache.sequences[row]];
   Copy copy = {cache, blocks, kvHead, start, position + 1, lane};
   auto ask = [&](int half) {
     copy.copy(places, half, half == 0 ? keys : values);
     endOfCopies();
   };
-  // Of tokens before this step, keys and values are there already; those of the first unit are
-  // asked for at once.
+  // Of tokens before this step, keys and values are there already.
   bool early = seen && (unit + 1) * UNIT_TOKENS + MOST_SINGLES <= position;
   if (seen) {
     copy.locate(unit, places);
@@ -517,88 +505,109 @@ WEFT_DEVICE void attendUnits(const Attention& attention, const Cache& cache) {
                lane / 4 + 8 < count ? query + (lane / 4 + 8) * cache.headSize : 0, cache.headSize);
   int from[2] = {start, start};
   int to[2] = {position + 1, position + 1};
-  long long single = (long long)blockIdx.z * attention.heads + firstOfGroup;
-
-#pragma unroll 1
-  for (; unit < end; unit++) {
-    Attended<HEAD> attended;
-    float scores[UNIT_TOKENS / 8][4];
-    bool more = unit + 1 < end;
-    // Groups under way are keys and values, of this unit or of the next: the older one is waited for.
-    waitForCopiesOf(together);
-    score<HEAD, HALVES, Element>(queries, keys, unit, from, to, scores);
-    warpBarrier();
-    if (!together) {
-      ask(1);
-    } else if (more) {
-      copy.locate(unit + 1, places);
-      warpBarrier();
-      ask(0);
-    } else {
-      endOfCopies();
-    }
-    weigh<HEAD, HALVES>(scores, attended);
-    waitForCopiesOf(together);
-    gather<HEAD, HALVES, Element>(scores, values, attended);
-    warpBarrier();
-    if (!together && more) {
-      copy.locate(unit + 1, places);
-      warpBarrier();
-      ask(0);
-    } else if (more) {
-      ask(1);
-    }
-    keep<HEAD, HALVES, Element>(attention, cache, attended, single, unit, count);
+  if (together) {
+    waitForCopies<1>();
+  } else {
+    waitForCopies<0>();
   }
+  warpBarrier();
+  float scores[UNIT_TOKENS / 8][4];
+  score<HEAD, HALVES, Element>(queries, keys, unit, from, to, scores);
+  if (!together) {
+    warpBarrier();
+    ask(1);
+  }
+  Attended<HEAD> attended;
+  weigh<HEAD, HALVES>(scores, attended);
+  waitForCopies<0>();
+  warpBarrier();
+  gather<HEAD, HALVES, Element>(scores, values, attended);
+  keep<HEAD, HALVES, Element>(attention, cache, attended,
+                              (long long)blockIdx.z * attention.heads + firstOfGroup, unit, count);
 }
 
-#define MERGE_THREADS 128
-#define MERGED_AHEAD 32
+#define MERGE_WARPS 2
+// Batches of units that are on their way at the same time, and the one that is merged.
+#define MERGE_DEPTH 4
 
-// Merges the units of a row's head: a thread an element, the values of many units under way.
-WEFT_KERNEL_BESIDE(MERGE_THREADS, 4, merge_units, Attention attention, Cache cache) {
-  __shared__ float2 heads[MERGED_AHEAD];
+// Merges the units of a row's head: a lane an element. How much of a unit is taken depends on the
+// maxima alone, so a warp finds that of as many units as it has lanes at the same time; an element
+// is then a multiplication and an addition for each, in their order.
+WEFT_KERNEL_BESIDE(MERGE_WARPS* WARP, 4, merge_units, Attention attention, Cache cache) {
+  __shared__ float4 batches[MERGE_WARPS][MERGE_DEPTH][WARP][WARP / 4];
+  __shared__ float4 headers[MERGE_WARPS][MERGE_DEPTH][WARP];
+  // Kept, taken, and what is taken of the unit's sum.
+  __shared__ float4 parts[MERGE_WARPS][WARP];
+  int lane = threadIdx.x % WARP;
+  int warp = threadIdx.x / WARP;
   int headSize = cache.headSize;
+  int firstElement = (blockIdx.z * MERGE_WARPS + warp) * WARP;
   letNextBegin();
   int row = attention.singles[blockIdx.x];
   int position = cache.positions[row];
   int lastUnit = position / UNIT_TOKENS;
+  int firstUnit = firstSeen(position, attention.window) / UNIT_TOKENS;
   long long head = (long long)blockIdx.x * attention.heads + blockIdx.y;
-  const float* units = attention.partials + head * attention.maxUnits * (headSize + 2);
+  int stride = headSize + KEPT_HEADER;
+  const float* units = attention.partials + head * attention.maxUnits * stride;
   waitForPrevious();
-  for (int element = threadIdx.x; element < (headSize + 127) / 128 * 128; element += MERGE_THREADS) {
-    bool within = element < headSize;
-    float maximum = -INFINITE;
-    float sum = 0;
-    float value = 0;
-    for (int first = firstSeen(position, attention.window) / UNIT_TOKENS; first <= lastUnit;
-         first += MERGED_AHEAD) {
-      float values[MERGED_AHEAD];
+  if (firstElement >= headSize) {
+    return;
+  }
+  auto ask = [&](int first, int to) {
+    int element = firstElement + lane % 8 * 4;
 #pragma unroll
-      for (int i = 0; i < MERGED_AHEAD; i++) {
-        const float* unit = units + (long long)(first + i) * (headSize + 2);
-        values[i] = within && first + i <= lastUnit ? unit[2 + element] : 0;
-      }
-      if (threadIdx.x < MERGED_AHEAD && first + (int)threadIdx.x <= lastUnit) {
-        const float* unit = units + (long long)(first + threadIdx.x) * (headSize + 2);
-        heads[threadIdx.x] = *(const float2*)unit;
-      }
-      __syncthreads();
+    for (int i = lane / 8; i < WARP; i += WARP / 8) {
+      bool there = first + i <= lastUnit && element < headSize;
+      const float* from = units + (long long)(first + i) * stride + KEPT_HEADER + element;
+      copyAhead(&batches[warp][to][i][lane % 8], there ? from : units, there);
+    }
+    bool there = first + lane <= lastUnit;
+    copyAhead(&headers[warp][to][lane], there ? units + (long long)(first + lane) * stride : units,
+              there);
+    endOfCopies();
+  };
+  for (int i = 0; i < MERGE_DEPTH - 1; i++) {
+    ask(firstUnit + i * WARP, i);
+  }
+  float maximum = -INFINITE;
+  float sum = 0;
+  float value = 0;
+  int batch = 0;
+  for (int first = firstUnit; first <= lastUnit; first += WARP) {
+    waitForCopies<MERGE_DEPTH - 2>();
+    warpBarrier();
+    ask(first + (MERGE_DEPTH - 1) * WARP, (batch + MERGE_DEPTH - 1) % MERGE_DEPTH);
+    float4 own = headers[warp][batch][lane];
+    float largest = first + lane <= lastUnit ? own.x : -INFINITE;
+    // Of the units before the lane's own, and of all.
+    float before = maximum;
+    float all = largest;
 #pragma unroll
-      for (int i = 0; i < MERGED_AHEAD; i++) {
-        if (first + i <= lastUnit) {
-          Merge both = merge(maximum, heads[i].x);
-          value = merged(both, value, values[i]);
-          sum = merged(both, sum, heads[i].y);
-          maximum = both.maximum;
-        }
-      }
-      __syncthreads();
+    for (int distance = 1; distance < WARP; distance *= 2) {
+      float other = fromOtherLane(all, distance);
+      before = (lane & distance) != 0 ? fmaxf(before, other) : before;
+      all = fmaxf(all, other);
     }
-    if (within) {
-      attention.to.put(((long long)row * attention.heads + blockIdx.y) * headSize + element,
-                       value / sum);
+    maximum = fmaxf(maximum, all);
+    Merge both = merge(before, largest);
+    parts[warp][lane] = {both.kept, both.taken, own.y * both.taken, 0};
+    warpBarrier();
+    const float* values = (const float*)batches[warp][batch] + lane;
+    int count = lastUnit + 1 - first < WARP ? lastUnit + 1 - first : WARP;
+#pragma unroll 8
+    for (int i = 0; i < count; i++) {
+      float4 part = parts[warp][i];
+      value = fmaf(value, part.x, values[i * WARP] * part.y);
+      sum = fmaf(sum, part.x, part.z);
     }
+    batch = (batch + 1) % MERGE_DEPTH;
+  }
+  waitForCopies<0>();
+  if (firstElement + lane < headSize) {
+    attention.to.put(
+        ((long long)row * attention.heads + blockIdx.y) * headSize + firstElement + lane,
+        value / sum);
   }
 }
 
@@ -689,7 +698,7 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
 
 #define WEFT_ATTEND_UNITS(HEAD, Element, name, HALVES)                                         \
   WEFT_KERNEL_BESIDE(WARP, (HEAD <= 128 ? 12 : 6), name, Attention attention, Cache cache) {    \
-    attendUnits<HEAD, HALVES, Element>(attention, cache);                                       \
+    attendUnit<HEAD, HALVES, Element>(attention, cache);                                        \
   }
 
 #define WEFT_ATTEND(HEAD, Element, of)                                                         \
