@@ -27,7 +27,7 @@ struct chunk {
 INLINE void unpack(enum kind kind, struct reader* reader, int64_t groups, struct chunk* out) {
   __m512i zero = _mm512_set1_epi8((char)(zero_bits(kind) ? 1 << zero_bits(kind) : 0));
   for (int64_t g = 0; g < groups; g++) {
-    struct group group = next_group(kind, reader, AHEAD);
+    struct group group = next_group(kind, reader, ASK_NEAR, AHEAD);
     for (int j = 0; j < 8; j++) {
       i_store(out->values[g] + 64 * j, _mm512_sub_epi8(group.quads[j], zero));
     }

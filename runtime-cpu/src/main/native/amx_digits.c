@@ -28,7 +28,7 @@ static void unpack(const uint8_t* panel, int64_t groups, int64_t first, int64_t 
   reader.at += first * value_bytes(KIND_W4);
   reader.next = first;
   for (int64_t g = first; g < end; g++, out += PAIR_BYTES / 2) {
-    struct group group = next_group(KIND_W4, &reader, AHEAD);
+    struct group group = next_group(KIND_W4, &reader, ASK_NEAR, AHEAD);
     for (int j = 0; j < 8; j++) i_store(out + 64 * j, group.quads[j]);
   }
   PUBLISH();

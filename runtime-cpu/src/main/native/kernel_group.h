@@ -40,9 +40,15 @@ INLINE int64_t ahead(int64_t left, int panels, int64_t panel_bytes) {
   return left <= AHEAD ? AHEAD + (panels - 1) * panel_bytes : AHEAD;
 }
 
-INLINE void prefetch(const uint8_t* at, int bytes) {
+// Whether weights are asked for before they are read, and into which level.
+enum asking { ASK_NOT, ASK_NEAR, ASK_FAR };
+
+INLINE void prefetch(enum asking asking, const uint8_t* at, int bytes) {
 #pragma GCC unroll 16
-  for (int i = 0; i < bytes; i += 64) _mm_prefetch((const char*)at + i, _MM_HINT_T0);
+  for (int i = 0; i < bytes; i += 64) {
+    if (asking == ASK_NEAR) _mm_prefetch((const char*)at + i, _MM_HINT_T0);
+    if (asking == ASK_FAR) _mm_prefetch((const char*)at + i, _MM_HINT_T1);
+  }
 }
 
 // The second level of LiquidQuant: 16 outputs' nibbles q to unsigned bytes q * s + a, four a lane.
@@ -112,7 +118,8 @@ INLINE struct reader read_panel(enum kind kind, const uint8_t* panel, int64_t gr
 }
 
 // Asks for the weights `ahead` of the group's.
-INLINE struct group next_group(enum kind kind, struct reader* reader, int64_t ahead) {
+INLINE struct group next_group(
+    enum kind kind, struct reader* reader, enum asking asking, int64_t ahead) {
   if (is_super(kind) && reader->next % SUPER_GROUPS == 0) {
     reader->d = f_load_f16((const uint16_t*)reader->at);
     if (kind != KIND_Q6_K) {
@@ -120,7 +127,7 @@ INLINE struct group next_group(enum kind kind, struct reader* reader, int64_t ah
     }
     reader->at += super_head_bytes(kind);
   }
-  prefetch(reader->at + ahead, group_bytes(kind));
+  prefetch(asking, reader->at + ahead, group_bytes(kind));
   struct group group =
       load_group(kind, reader->at, reader->d, reader->dmin, reader->levels + reader->next / 2 * 32);
   reader->at += group_bytes(kind);

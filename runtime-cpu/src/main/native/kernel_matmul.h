@@ -182,8 +182,8 @@ INLINE void add_group(
 // Several panels at once when there are few rows: as many streams from memory, and enough sums in
 // flight to hide their latency. Of rows first..first+count-1 of each.
 INLINE void group_part(
-    enum kind kind, int rows, int first, int count, int panels, const uint8_t* panel,
-    int64_t panel_bytes, int64_t groups, const uint8_t* x, float* out) {
+    enum kind kind, int rows, int first, int count, int panels, enum asking asking,
+    const uint8_t* panel, int64_t panel_bytes, int64_t groups, const uint8_t* x, float* out) {
   f32x16 acc[TILE_ROWS];
   struct reader readers[4];
 #pragma GCC unroll 16
@@ -194,7 +194,7 @@ INLINE void group_part(
     int64_t further = ahead(panel + panel_bytes - readers[0].at, panels, panel_bytes);
 #pragma GCC unroll 4
     for (int p = 0; p < panels; p++) {
-      struct group group = next_group(kind, &readers[p], further);
+      struct group group = next_group(kind, &readers[p], asking, further);
       add_group(kind, &group, x, rows, first, count, acc + p * count);
     }
     x += QUANTIZED_ROW_BYTES * rows;
@@ -212,7 +212,7 @@ INLINE void group_part(
 INLINE void group_parts(
     enum kind kind, int rows, const uint8_t* panel, int64_t groups, const uint8_t* x, float* out) {
   for (int first = 0; first < rows; first += PART(rows)) {
-    group_part(kind, rows, first, PART(rows), 1, panel, 0, groups, x, out);
+    group_part(kind, rows, first, PART(rows), 1, ASK_NEAR, panel, 0, groups, x, out);
   }
 }
 
@@ -249,8 +249,8 @@ INLINE void add_two(
 
 // As group_part.
 INLINE void float_part(
-    enum kind kind, int rows, int first, int count, int panels, const uint8_t* panel,
-    int64_t panel_bytes, int64_t inputs, const uint8_t* x, float* out) {
+    enum kind kind, int rows, int first, int count, int panels, enum asking asking,
+    const uint8_t* panel, int64_t panel_bytes, int64_t inputs, const uint8_t* x, float* out) {
   const int step = kind == KIND_F32 ? 128 : 64;
   f32x16 acc[TILE_ROWS];
   const float* values = (const float*)x + first;
@@ -261,7 +261,7 @@ INLINE void float_part(
     int64_t further = ahead(end - panel, panels, panel_bytes);
 #pragma GCC unroll 4
     for (int p = 0; p < panels; p++) {
-      prefetch(panel + p * panel_bytes + further, step);
+      prefetch(asking, panel + p * panel_bytes + further, step);
       add_two(load_two(kind, panel + p * panel_bytes), values, rows, count, 2, acc + p * count);
     }
     panel += step;
@@ -286,7 +286,7 @@ INLINE void float_part(
 INLINE void float_parts(
     enum kind kind, int rows, const uint8_t* panel, int64_t inputs, const uint8_t* x, float* out) {
   for (int first = 0; first < rows; first += PART(rows)) {
-    float_part(kind, rows, first, PART(rows), 1, panel, 0, inputs, x, out);
+    float_part(kind, rows, first, PART(rows), 1, ASK_NEAR, panel, 0, inputs, x, out);
   }
 }
 
@@ -299,8 +299,8 @@ INLINE void float_parts(
 
 // As float_part, of KIND_BF16 with FORM_PAIRS: a row's sum runs over the pairs in order.
 INLINE void pairs_part(
-    int rows, int first, int count, int panels, const uint8_t* panel, int64_t panel_bytes,
-    int64_t groups, const uint8_t* x, float* out) {
+    int rows, int first, int count, int panels, enum asking asking, const uint8_t* panel,
+    int64_t panel_bytes, int64_t groups, const uint8_t* x, float* out) {
 #if HAS_PAIRS
   f32x16 acc[TILE_ROWS];
   x += PAIRS_ROW_BYTES * first;
@@ -312,7 +312,7 @@ INLINE void pairs_part(
     for (int pair = 0; pair < GROUP / 2; pair++, panel += 64) {
 #pragma GCC unroll 4
       for (int p = 0; p < panels; p++) {
-        prefetch(panel + p * panel_bytes + further, 64);
+        prefetch(asking, panel + p * panel_bytes + further, 64);
         i32x16 weights = i_load(panel + p * panel_bytes);
 #pragma GCC unroll 16
         for (int r = 0; r < count; r++) {
@@ -330,7 +330,7 @@ INLINE void pairs_part(
     }
   }
 #else
-  (void)rows, (void)first, (void)count, (void)panels, (void)panel, (void)panel_bytes;
+  (void)rows, (void)first, (void)count, (void)panels, (void)asking, (void)panel, (void)panel_bytes;
   (void)groups, (void)x, (void)out;
 #endif
 }
@@ -346,7 +346,7 @@ typedef void (*tile_product)(
     } else if (kind < KIND_F32) {                                                              \
       group_parts(kind, rows, panel, matrix->groups, x, out);                                  \
     } else if (kind == KIND_BF16 && HAS_PAIRS) {                                               \
-      pairs_part(rows, 0, rows, 1, panel, 0, matrix->groups, x, out);                          \
+      pairs_part(rows, 0, rows, 1, ASK_NEAR, panel, 0, matrix->groups, x, out);                \
     } else {                                                                                   \
       float_parts(kind, rows, panel, matrix->inputs, x, out);                                  \
     }                                                                                          \
@@ -358,15 +358,43 @@ typedef void (*tile_product)(
       const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out) {  \
     int64_t bytes = matrix->panel_bytes, groups = matrix->groups;                              \
     if (is_wide(kind)) {                                                                       \
-      wide_part(kind, rows, 0, rows, 4, panel, bytes, groups, x, out);                         \
+      wide_part(kind, rows, 0, rows, 4, ASK_NEAR, panel, bytes, groups, x, out);               \
     } else if (kind < KIND_F32) {                                                              \
-      group_part(kind, rows, 0, rows, 4, panel, bytes, groups, x, out);                        \
+      group_part(kind, rows, 0, rows, 4, ASK_NEAR, panel, bytes, groups, x, out);              \
     } else if (kind == KIND_BF16 && HAS_PAIRS) {                                               \
-      pairs_part(rows, 0, rows, 4, panel, bytes, groups, x, out);                              \
+      pairs_part(rows, 0, rows, 4, ASK_NEAR, panel, bytes, groups, x, out);                    \
     } else {                                                                                   \
-      float_part(kind, rows, 0, rows, 4, panel, bytes, matrix->inputs, x, out);                \
+      float_part(kind, rows, 0, rows, 4, ASK_NEAR, panel, bytes, matrix->inputs, x, out);      \
     }                                                                                          \
   }
+
+#if defined(__AVX512VNNI__)
+
+// The same on AMD's processors with AVX-512, which fetch ahead by themselves, best of one stream,
+// and are slowed by being asked as well. Of kinds whose sums of one panel would wait for each
+// other, four panels at once.
+#define OWN_AHEAD(kind, rows)                                                                  \
+  static void own_##kind##_##rows(                                                             \
+      const uint8_t* panel, const struct weft_matrix* matrix, const uint8_t* x, float* out) {  \
+    int64_t bytes = matrix->panel_bytes, groups = matrix->groups;                              \
+    if (kind == KIND_W4) {                                                                     \
+      wide_part(kind, rows, 0, rows, 4, ASK_FAR, panel, bytes, groups, x, out);                \
+    } else if (kind == KIND_BF16 && HAS_PAIRS) {                                               \
+      pairs_part(rows, 0, rows, 4, ASK_NOT, panel, bytes, groups, x, out);                     \
+    } else if (kind >= KIND_F32) {                                                             \
+      float_part(kind, rows, 0, rows, 4, ASK_NOT, panel, bytes, matrix->inputs, x, out);       \
+    } else {                                                                                   \
+      for (int p = 0; p < 4; p++, panel += bytes, out += TILE_ROWS * PANEL) {                  \
+        if (is_wide(kind)) {                                                                   \
+          wide_part(kind, rows, 0, rows, 1, ASK_NOT, panel, bytes, groups, x, out);            \
+        } else {                                                                               \
+          group_part(kind, rows, 0, rows, 1, ASK_NOT, panel, bytes, groups, x, out);           \
+        }                                                                                      \
+      }                                                                                        \
+    }                                                                                          \
+  }
+
+#endif
 
 #define EACH_KIND(macro, rows)                                                              \
   macro(KIND_Q4_D, rows) macro(KIND_Q4_DM, rows) macro(KIND_Q4_K, rows)                     \
@@ -398,6 +426,25 @@ static const tile_product TILE_PRODUCTS[TILE_ROWS + 1][KIND_COUNT] = {
 static const tile_product FOUR_PANEL_PRODUCTS[FOUR_PANELS_ROWS + 1][KIND_COUNT] = {
   [1] = {EACH_KIND(FOUR_PANELS_ENTRY, 1)}, [2] = {EACH_KIND(FOUR_PANELS_ENTRY, 2)},
 };
+
+#if defined(__AVX512VNNI__)
+EACH_KIND(OWN_AHEAD, 1)
+EACH_KIND(OWN_AHEAD, 2)
+
+#define OWN_AHEAD_ENTRY(kind, rows) [kind] = own_##kind##_##rows,
+
+static const tile_product OWN_AHEAD_PRODUCTS[FOUR_PANELS_ROWS + 1][KIND_COUNT] = {
+  [1] = {EACH_KIND(OWN_AHEAD_ENTRY, 1)}, [2] = {EACH_KIND(OWN_AHEAD_ENTRY, 2)},
+};
+#endif
+
+// Products of so few rows with four panels.
+static const tile_product* four_panels(int64_t rows) {
+#if defined(__AVX512VNNI__)
+  if (__builtin_cpu_is("amd")) return OWN_AHEAD_PRODUCTS[rows];
+#endif
+  return FOUR_PANEL_PRODUCTS[rows];
+}
 
 INLINE f32x16 activate(enum activation activation, f32x16 x) {
   switch (activation) {
@@ -454,7 +501,7 @@ static void matmul(
   float up[4][TILE_ROWS * PANEL] __attribute__((aligned(64)));
   int64_t panel = first_panel;
   if (job->rows <= FOUR_PANELS_ROWS) {
-    const tile_product* products = FOUR_PANEL_PRODUCTS[job->rows];
+    const tile_product* products = four_panels(job->rows);
     for (; panel + 4 <= end_panel; panel += 4) {
       multiply_tile(products, job->matrix, job, panel, 0, out[0]);
       if (job->up) multiply_tile(products, job->up, job, panel, 0, up[0]);

@@ -47,8 +47,8 @@ INLINE void add_digits(
 
 // As group_part: rows first..first+count-1, up to 8 sums of all panels.
 INLINE void wide_part(
-    enum kind kind, int rows, int first, int count, int panels, const uint8_t* panel,
-    int64_t panel_bytes, int64_t groups, const uint8_t* x, float* out) {
+    enum kind kind, int rows, int first, int count, int panels, enum asking asking,
+    const uint8_t* panel, int64_t panel_bytes, int64_t groups, const uint8_t* x, float* out) {
   const int chains = CHAINS(count * panels);
   struct wide_sums sums;
   struct reader readers[4];
@@ -62,7 +62,7 @@ INLINE void wide_part(
     int64_t further = ahead(panel + panel_bytes - readers[0].at, panels, panel_bytes);
 #pragma GCC unroll 4
     for (int p = 0; p < panels; p++) {
-      struct group group = next_group(kind, &readers[p], further);
+      struct group group = next_group(kind, &readers[p], asking, further);
       add_digits(&group, values, rows, count, chains, p * count * chains, &sums);
     }
   }
@@ -151,8 +151,8 @@ INLINE void store_rows(
 
 // As group_part: rows first..first+count-1, up to 8 sums of all panels; of KIND_W4 up to two rows.
 INLINE void wide_part(
-    enum kind kind, int rows, int first, int count, int panels, const uint8_t* panel,
-    int64_t panel_bytes, int64_t groups, const uint8_t* x, float* out) {
+    enum kind kind, int rows, int first, int count, int panels, enum asking asking,
+    const uint8_t* panel, int64_t panel_bytes, int64_t groups, const uint8_t* x, float* out) {
   double totals[8][PANEL] __attribute__((aligned(64)));
   const int bytes = value_bytes(kind), step = kind == KIND_W4 ? 2 : 1;
   const int64_t stride = GROUP * rows;
@@ -177,7 +177,7 @@ INLINE void wide_part(
 #pragma GCC unroll 4
       for (int p = 0; p < panels; p++) {
         const uint8_t* at = panel + p * panel_bytes + g * bytes;
-        prefetch(at + further, step * bytes);
+        prefetch(asking, at + further, step * bytes);
         if (kind == KIND_W4) {
           const uint8_t* levels = panel + p * panel_bytes + groups * bytes + g * PANEL;
           add_levels(at, levels, values, stride, count, together, sums, acc + p * count);
@@ -217,7 +217,7 @@ INLINE void unpacked_parts(
   for (int64_t start = 0; start < groups; start += WIDE_GROUPS) {
     int64_t end = start + WIDE_GROUPS < groups ? start + WIDE_GROUPS : groups;
     for (int64_t g = start; g < end; g++) {
-      prefetch(panel + g * 256 + AHEAD, 256);
+      prefetch(ASK_NEAR, panel + g * 256 + AHEAD, 256);
       const uint8_t* levels = panel + groups * 256 + g / 2 * 2 * PANEL;
       unpack_levels(panel + g * 256, levels, bytes + 512 * (g - start));
     }
@@ -245,7 +245,7 @@ INLINE void wide_parts(
   }
 #endif
   for (int first = 0; first < rows; first += WIDE_ROWS(rows)) {
-    wide_part(kind, rows, first, WIDE_ROWS(rows), 1, panel, 0, groups, x, out);
+    wide_part(kind, rows, first, WIDE_ROWS(rows), 1, ASK_NEAR, panel, 0, groups, x, out);
   }
 }
 
