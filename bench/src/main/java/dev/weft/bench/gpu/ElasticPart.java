@@ -229,11 +229,15 @@ final class ElasticPart implements GpuPart {
       long start = System.nanoTime();
       Answer answer = engine.submit(other, List.of(sizes.computedPrompt()), 1).getFirst();
       double seconds = (answer.firstNanos(LIMIT) - start) / 1e9;
+      long mapped = engine.mappedChunks() - before;
       recorder.remark(
           "The prompt that is computed has %,d tokens; %,d chunks are mapped for it, out of what the busy function's prefixes held."
-              .formatted(sizes.computedPrompt(), engine.mappedChunks() - before));
+              .formatted(sizes.computedPrompt(), mapped));
       recorder.add(COMPUTED, FIRST, 2, WEFT, seconds);
-      recorder.add(COMPUTED, STALLS, 3, WEFT, stalls(engine.steps().steps()));
+      // A function that still had enough says nothing of mappings.
+      if (mapped > 0) {
+        recorder.add(COMPUTED, STALLS, 3, WEFT, stalls(engine.steps().steps()));
+      }
     }
   }
 
@@ -285,7 +289,9 @@ final class ElasticPart implements GpuPart {
                           / median(RESERVED, BATCH))
                   + " x"));
       stalls(ELASTIC, "4/stalls/decode", "decode steps");
-      stalls(COMPUTED, "4/stalls/prompt", "steps of a prompt whose memory others hold");
+      if (recorder.median(COMPUTED, STALLS, WEFT).isPresent()) {
+        stalls(COMPUTED, "4/stalls/prompt", "steps of a prompt whose memory others hold");
+      }
     }
 
     private void against(String label, String key, String what, double target) {
