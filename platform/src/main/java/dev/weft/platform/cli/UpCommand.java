@@ -155,9 +155,9 @@ final class UpCommand implements Runnable {
         + """
 
         Try it:
-          curl %1$s/v1/chat/completions -H "Authorization: Bearer %2$s" -H 'Content-Type: application/json' -d '{"model":"smollm2","messages":[{"role":"user","content":"Say hello."}]}'
+          curl %1$s/v1/chat/completions -H "Authorization: Bearer %2$s" -H 'Content-Type: application/json' -d '{"model":"smollm2","temperature":0,"messages":[{"role":"user","content":"Say hello."}]}'
           curl %1$s/v1/embeddings -H "Authorization: Bearer %2$s" -H 'Content-Type: application/json' -d '{"model":"minilm","input":"a text"}'
-          OPENAI_BASE_URL=%1$s/v1 OPENAI_API_KEY=%2$s python3 -c 'from openai import OpenAI; print(OpenAI().chat.completions.create(model="smollm2", messages=[{"role":"user","content":"Say hello."}]).choices[0].message.content)'   # pip install openai
+          OPENAI_BASE_URL=%1$s/v1 OPENAI_API_KEY=%2$s python3 -c 'from openai import OpenAI; print(OpenAI().chat.completions.create(model="smollm2", temperature=0, messages=[{"role":"user","content":"Say hello."}]).choices[0].message.content)'   # pip install openai
 
         %3$s
         """
