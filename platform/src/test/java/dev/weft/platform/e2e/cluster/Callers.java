@@ -34,7 +34,8 @@ final class Callers {
   record Answer(int status, String text, Duration took) {
     /// Whether it is an answer, from its beginning to its end.
     boolean whole() {
-      return status == 200 && text.contains("\"choices\"");
+      boolean ended = text.startsWith("{") || text.stripTrailing().endsWith("data: [DONE]");
+      return status == 200 && ended && text.contains("\"choices\"");
     }
 
     JsonNode json() {
@@ -51,12 +52,17 @@ final class Callers {
   }
 
   Answer chat(String requestId, int tokens) {
+    return chat(requestId, tokens, false);
+  }
+
+  /// @param streamed whether the answer comes token by token
+  Answer chat(String requestId, int tokens, boolean streamed) {
     String body =
         """
-        {"model": "%s", "max_tokens": %d, "temperature": 0,
+        {"model": "%s", "max_tokens": %d, "temperature": 0, "stream": %s,
          "messages": [{"role": "user", "content": "Say hello."}]}
         """
-            .formatted(function, tokens);
+            .formatted(function, tokens, streamed);
     long begin = System.nanoTime();
     try {
       var response =
@@ -84,17 +90,23 @@ final class Callers {
 
   /// What the management API says.
   JsonNode get(String path) {
+    return manage("GET", path, "");
+  }
+
+  /// What the management API answers, which must do what it is asked for.
+  JsonNode manage(String method, String path, String body) {
     try {
       var response =
           http.send(
               HttpRequest.newBuilder(URI.create(base + path))
                   .header("authorization", "Bearer " + key)
                   .timeout(Duration.ofSeconds(10))
+                  .method(method, BodyPublishers.ofString(body))
                   .build(),
               BodyHandlers.ofString());
       if (response.statusCode() >= 300) {
         throw new AssertionError(
-            "%s: %d %s".formatted(path, response.statusCode(), response.body()));
+            "%s %s: %d %s".formatted(method, path, response.statusCode(), response.body()));
       }
       return JSON.readTree(response.body());
     } catch (IOException e) {

@@ -11,10 +11,13 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /// The chart as an earlier release of it might have been: its definitions know one member less, and
-/// have no rules beside the types of members.
+/// have no rules beside the types of members. It has another version, and names images of it.
 final class EarlierChart {
   /// The member that they do not know.
   static final String NEW_MEMBER = "serviceLevel";
+
+  /// What its images are tagged with.
+  static final String TAG = "earlier";
 
   private static final YAMLMapper YAML = new YAMLMapper();
 
@@ -34,6 +37,11 @@ final class EarlierChart {
       JsonNode definition = YAML.readTree(Files.readString(file));
       age(definition);
       Files.writeString(file, YAML.writeValueAsString(definition));
+    }
+    Path about = target.resolve("Chart.yaml");
+    if (YAML.readTree(Files.readString(about)) instanceof ObjectNode root) {
+      Files.writeString(
+          about, YAML.writeValueAsString(root.put("version", "0.0.1").put("appVersion", TAG)));
     }
     return target;
   }

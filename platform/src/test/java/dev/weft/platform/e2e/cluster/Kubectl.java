@@ -30,6 +30,11 @@ final class Kubectl {
     checked(run("helm", input, arguments), "helm", arguments);
   }
 
+  /// Runs any program, which must succeed, and returns what it printed.
+  static String command(String program, String... arguments) {
+    return checked(run(program, "", arguments), program, arguments);
+  }
+
   static Result run(String program, String input, String... arguments) {
     List<String> command = new ArrayList<>(List.of(program));
     command.addAll(List.of(arguments));

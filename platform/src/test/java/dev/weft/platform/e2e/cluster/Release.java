@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /// A release of the chart in a namespace of its own, which lets restricted pods in and no others,
@@ -18,6 +19,9 @@ import java.util.stream.Stream;
 final class Release {
   static final String NAMESPACE = "installation";
   static final Path CHART = Path.of("../helm/weft");
+
+  /// The machine of the tests, as the cluster sees it. Who manages functions is there.
+  static final String MACHINE = "198.18.0.1";
 
   /// What it is installed with: a node of two processors has room for two gateways, and a third
   /// while they are exchanged.
@@ -28,7 +32,10 @@ final class Release {
         resources: {requests: {cpu: 200m, memory: 256Mi}}
       controller:
         resources: {requests: {cpu: 150m, memory: 256Mi}}
-      """;
+      networkPolicy:
+        controllerFrom: [{ipBlock: {cidr: MACHINE/32}}]
+      """
+          .replace("MACHINE", MACHINE);
 
   private static Path records = Path.of("target/cluster");
 
@@ -47,6 +54,22 @@ final class Release {
     ModelFiles.provide(NAMESPACE);
   }
 
+  /// Callers of one of its functions.
+  static Callers callers(String function) {
+    return new Callers("http://" + address("weft"), key(), function);
+  }
+
+  /// The same, past the Service: callers of one gateway.
+  static Callers callersOfGateway(String function) {
+    String address = pods("gateway").getFirst().at("/status/podIP").asText();
+    return new Callers("http://%s:8080".formatted(address), key(), function);
+  }
+
+  /// Who manages one of its functions, by the API of the controller that leads.
+  static Callers manager(String function) {
+    return new Callers("http://%s:8080".formatted(address("weft-controller")), key(), function);
+  }
+
   /// Where what is worth keeping goes.
   static Path records() {
     return records;
@@ -55,19 +78,20 @@ final class Release {
   /// Installs the chart, or one like it, and waits for the gateways and the controller.
   ///
   /// @param values beside those that all have
-  static void install(Path chart, String values) {
-    Kubectl.helm(
-        VALUES + values,
-        "install",
-        "weft",
-        chart.toString(),
-        "-n",
-        NAMESPACE,
-        "-f",
-        "-",
-        "--wait",
-        "--timeout",
-        "5m");
+  static void install(Path chart, String values, String... options) {
+    helm("install", chart, values, options);
+  }
+
+  /// Has the release be of the chart as it is, and waits as [#install] does.
+  static void upgrade(String values) {
+    helm("upgrade", CHART, values);
+  }
+
+  private static void helm(String command, Path chart, String values, String... options) {
+    List<String> arguments = new ArrayList<>(List.of(command, "weft", chart.toString()));
+    arguments.addAll(List.of("-n", NAMESPACE, "-f", "-", "--wait", "--timeout", "5m"));
+    arguments.addAll(List.of(options));
+    Kubectl.helm(VALUES + values, arguments.toArray(String[]::new));
   }
 
   /// Takes everything away that was made, also after a failure, when nobody may be left who would
@@ -98,7 +122,7 @@ final class Release {
   }
 
   /// The kinds of objects that are Weft's, as far as the cluster knows them.
-  private static List<String> definitions() {
+  static List<String> definitions() {
     return new ArrayList<>(
         Kubectl.succeed("get", "customresourcedefinitions", "-o", "name")
             .lines()
@@ -163,17 +187,48 @@ final class Release {
     return false;
   }
 
+  /// The images that its pods run.
+  static List<String> images(String component) {
+    return pods(component).stream()
+        .map(pod -> pod.at("/spec/containers/0/image").asText())
+        .distinct()
+        .toList();
+  }
+
   static int restarts(String component) {
     return pods(component).stream()
         .mapToInt(pod -> pod.at("/status/containerStatuses/0/restartCount").asInt())
         .sum();
   }
 
-  /// Whether a controller leads.
-  static boolean led() {
-    return ready("controller").size() == 1
-        && pods("controller").stream()
-            .anyMatch(pod -> pod.at("/metadata/labels/weft.dev~1leader").asText().equals("true"));
+  /// The controller that leads, if one does and is ready.
+  static Optional<String> leader() {
+    return pods("controller").stream()
+        .filter(Release::isReady)
+        .filter(pod -> pod.at("/metadata/labels/weft.dev~1leader").asText().equals("true"))
+        .map(Release::name)
+        .findFirst();
+  }
+
+  /// What is left in the namespace: neither what every namespace has, nor the volume of the models,
+  /// nor events, which pass.
+  static List<String> left() {
+    String kinds =
+        String.join(
+            ",",
+            Kubectl.succeed("api-resources", "--verbs=list", "--namespaced", "-o", "name")
+                .lines()
+                .filter(kind -> !kind.startsWith("events"))
+                .toList());
+    return kubectl("get", kinds, "-o", "name", "--ignore-not-found")
+        .lines()
+        .filter(object ->
+            !List.of(
+                    "configmap/kube-root-ca.crt",
+                    "serviceaccount/default",
+                    "persistentvolumeclaim/models")
+                .contains(object))
+        .toList();
   }
 
   /// Notes how long something took.
