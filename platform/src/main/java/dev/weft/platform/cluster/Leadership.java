@@ -25,11 +25,12 @@ import org.slf4j.LoggerFactory;
 final class Leadership {
   static final String LABEL = "weft.dev/leader";
   private static final Logger LOG = LoggerFactory.getLogger(Leadership.class);
+  private static final Duration PAUSE = Duration.ofSeconds(1);
 
   private final Cluster cluster;
   private final String identity;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
-  private @Nullable CompletableFuture<?> election;
+  private volatile @Nullable CompletableFuture<?> election;
   private volatile boolean stopping;
 
   Leadership(Cluster cluster) {
@@ -42,7 +43,31 @@ final class Leadership {
   /// @param lead called when it is held, in a thread of its own
   /// @param lose called when it is lost without having been given up
   void start(Runnable lead, Runnable lose) {
-    label(null);
+    threads.execute(() -> {
+      try {
+        startWhenThereIsAnApi(lead, lose);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    });
+  }
+
+  /// Whoever ended for want of the cluster's API would be started again after longer and longer
+  /// pauses, and not lead for as long when it is back.
+  private void startWhenThereIsAnApi(Runnable lead, Runnable lose) throws InterruptedException {
+    while (!stopping) {
+      try {
+        label(null);
+        elect(lead, lose);
+        return;
+      } catch (RuntimeException e) {
+        LOG.atWarn().setCause(e).log("this controller cannot wait to lead yet; trying again");
+        Thread.sleep(PAUSE);
+      }
+    }
+  }
+
+  private void elect(Runnable lead, Runnable lose) {
     Duration lease = cluster.config().lease();
     LeaderElector elector =
         new LeaderElector(
