@@ -95,6 +95,7 @@ final class RuntimeDiscovery implements ResourceEventHandler<EndpointSlice> {
         .places()
         .forEach((device, place) ->
             addresses.put(device, new RuntimeAddress(place.host(), place.port(), secret)));
+    followers.doubt(found.doubted());
     followers.followOnly(addresses);
     found.leaving().forEach(followers::leaving);
   }

@@ -26,6 +26,8 @@ public final class RuntimeFollowers {
   private final RuntimeClient client;
   private final Fleet fleet;
   private final Map<DeviceId, RuntimeAddress> addresses = new ConcurrentHashMap<>();
+  private final Set<DeviceId> unwell = ConcurrentHashMap.newKeySet();
+  private volatile Set<DeviceId> doubted = Set.of();
   private volatile boolean told;
 
   public RuntimeFollowers(RuntimeClient client, Fleet fleet) {
@@ -55,9 +57,16 @@ public final class RuntimeFollowers {
     for (DeviceId device : List.copyOf(addresses.keySet())) {
       if (!runtimes.containsKey(device)) {
         addresses.remove(device);
+        unwell.remove(device);
         fleet.forget(device);
       }
     }
+  }
+
+  /// Has these runtimes be asked whether they are well, and counts those out that do not say so:
+  /// somebody says that they are not ready, and may be the one who is not well.
+  public void doubt(Set<DeviceId> devices) {
+    doubted = Set.copyOf(devices);
   }
 
   /// Takes over which of the devices are to be drained.
@@ -85,6 +94,7 @@ public final class RuntimeFollowers {
             .follow(address, status -> publish(device, address, status))
             .onComplete(_ -> ended.countDown());
         while (!ended.await(LOOK_PERIOD.toMillis(), TimeUnit.MILLISECONDS)) {
+          ask(device, address);
           clearSuspicion(device, address);
         }
         lost(device, address);
@@ -92,6 +102,21 @@ public final class RuntimeFollowers {
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  /// Whether a runtime that is doubted is well after all.
+  private void ask(DeviceId device, RuntimeAddress address) {
+    if (!doubted.contains(device) || client.healthy(address, TIMEOUT)) {
+      unwell.remove(device);
+    } else {
+      hide(device, address);
+    }
+  }
+
+  private synchronized void hide(DeviceId device, RuntimeAddress address) {
+    if (address.equals(addresses.get(device)) && unwell.add(device)) {
+      fleet.forget(device);
     }
   }
 
@@ -108,13 +133,18 @@ public final class RuntimeFollowers {
   }
 
   private synchronized void lost(DeviceId device, RuntimeAddress address) {
-    if (address.equals(addresses.get(device))) {
+    if (!address.equals(addresses.get(device))) {
+      return;
+    }
+    if (doubted.contains(device)) {
+      fleet.forget(device);
+    } else {
       fleet.away(device, "its runtime does not answer");
     }
   }
 
   private synchronized void publish(DeviceId device, RuntimeAddress address, DeviceStatus status) {
-    if (address.equals(addresses.get(device))) {
+    if (address.equals(addresses.get(device)) && !unwell.contains(device)) {
       fleet.update(status, address);
     }
   }

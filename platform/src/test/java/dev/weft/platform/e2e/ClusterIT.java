@@ -21,6 +21,7 @@ import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice;
 import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSliceBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
+import io.fabric8.kubernetes.client.dsl.Resource;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.Inet4Address;
@@ -28,6 +29,7 @@ import java.net.InetAddress;
 import java.net.NetworkInterface;
 import java.net.ServerSocket;
 import java.net.SocketException;
+import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -58,6 +60,7 @@ final class ClusterIT {
       "/apis/weft.dev/v1alpha1/namespaces/default/functionrevisions";
   private static final String ACCOUNT = "system:serviceaccount:default:weft-";
   private static final String RUNTIME = "weft-cpu-0";
+  private static final String SLICE = "weft-runtimes-1";
   private static final ObjectMapper JSON = new ObjectMapper();
 
   @TempDir static Path directory;
@@ -180,7 +183,7 @@ final class ClusterIT {
   private static EndpointSlice slice(int listens) throws SocketException {
     return new EndpointSliceBuilder()
         .withNewMetadata()
-        .withName("weft-runtimes-1")
+        .withName(SLICE)
         .addToLabels("kubernetes.io/service-name", "weft-runtimes")
         .endMetadata()
         .withAddressType("IPv4")
@@ -496,8 +499,39 @@ final class ClusterIT {
     await(() -> call("after") == 200);
   }
 
+  /// It is the kubelet who says that a pod is not ready, and the kubelet may be away.
   @Test
   @Order(12)
+  void aRuntimeThatIsSaidNotToBeReadyIsAskedItself() throws IOException {
+    sayReady(false);
+    for (int i = 0; i < 50; i++) {
+      assertThat(call("mine")).isEqualTo(200);
+    }
+    int listens = slices().require().getPorts().getFirst().getPort();
+    URI.create("http://%s:%d/stub/sick".formatted(address(), listens)).toURL().openStream().close();
+    await(() -> manager().get("/api/v1/devices").json().path("devices").isEmpty());
+    sayReady(true);
+    await(() -> call("mine") == 200);
+  }
+
+  private static Resource<EndpointSlice> slices() {
+    return admin.discovery().v1().endpointSlices().inNamespace("default").withName(SLICE);
+  }
+
+  private static void sayReady(boolean ready) {
+    slices()
+        .edit(slice ->
+            new EndpointSliceBuilder(slice)
+                .editFirstEndpoint()
+                .editConditions()
+                .withReady(ready)
+                .endConditions()
+                .endEndpoint()
+                .build());
+  }
+
+  @Test
+  @Order(13)
   void anotherControllerLeadsWhenTheFirstIsKilled() throws Exception {
     try (PlatformProcess second = controller("two", freePort())) {
       assertThat(client(second.port()).get("/api/v1/functions").status()).isEqualTo(503);
@@ -513,7 +547,7 @@ final class ClusterIT {
 
   /// Nobody asked for what the chart's Roles do not grant, and gateways for nothing else.
   @Test
-  @Order(13)
+  @Order(14)
   void rolesGrantWhatIsAskedForAndGatewaysAskForNothingElse() throws IOException {
     assertThat(server.asked(ACCOUNT + "controller"))
         .containsKeys(
@@ -536,7 +570,7 @@ final class ClusterIT {
 
   /// Others take its place, and callers learn by its answers that they are to come to those.
   @Test
-  @Order(14)
+  @Order(15)
   void aGatewayThatEndsServesWhoComesAndEndsWhatItStreams() throws IOException {
     PlatformClient caller = caller();
     HttpResponse<InputStream> stream = caller.open(CHAT, chatStream("mine", "words 30 every 100"));

@@ -56,14 +56,16 @@ class RuntimeEndpointsTest {
                 new DeviceId("a"), new Place("10.0.0.1", 7_001),
                 new DeviceId("b"), new Place("10.0.0.2", 7_001)));
     assertThat(found.leaving()).isEmpty();
+    assertThat(found.doubted()).isEmpty();
   }
 
   @Test
-  void whatIsNotReadyIsNotThere() {
-    assertThat(
-            RuntimeEndpoints.of(List.of(slice(endpoint("a", "10.0.0.1", false, false, false))))
-                .places())
-        .isEmpty();
+  void whatIsNotReadyIsDoubted() {
+    RuntimeEndpoints found =
+        RuntimeEndpoints.of(List.of(slice(endpoint("a", "10.0.0.1", false, false, false))));
+    assertThat(found.places()).containsOnlyKeys(new DeviceId("a"));
+    assertThat(found.doubted()).containsExactly(new DeviceId("a"));
+    assertThat(found.leaving()).isEmpty();
   }
 
   @Test
@@ -76,6 +78,7 @@ class RuntimeEndpointsTest {
                     endpoint("b", "10.0.0.2", false, false, true))));
     assertThat(found.places()).containsOnlyKeys(new DeviceId("a"));
     assertThat(found.leaving()).containsExactly(new DeviceId("a"));
+    assertThat(found.doubted()).isEmpty();
   }
 
   @Test
