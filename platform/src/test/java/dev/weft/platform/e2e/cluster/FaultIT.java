@@ -34,21 +34,13 @@ final class FaultIT {
 
   private static final Duration KUBELET_AWAY = Duration.ofMinutes(1);
 
-  private static final String VALUES =
-      """
-      pools:
-        cpu:
-          resources: {cpu: "1", memory: 3Gi}
-          models: [{claim: models}]
-      """;
-
   private static Callers callers = new Callers("", "", "");
 
   @BeforeAll
   static void install() throws IOException, InterruptedException {
     Release.prepare("faults");
     try {
-      Release.install(Release.CHART, VALUES, "--set", "controller.replicas=2");
+      Release.install(Release.CHART, Release.ONE_POOL, "--set", "controller.replicas=2");
       Kubectl.await(SOON, "every pod is ready", FaultIT::complete);
       callers = Release.callers(SMOLLM2.name());
       SMOLLM2.apply("{min: 1, max: 1}", "[]");
@@ -62,10 +54,7 @@ final class FaultIT {
   }
 
   private static boolean complete() {
-    return ready("gateway").size() == 2
-        && ready("controller").size() == 2
-        && ready("runtime").size() == 1
-        && Release.leader().isPresent();
+    return Release.complete(2);
   }
 
   @AfterAll

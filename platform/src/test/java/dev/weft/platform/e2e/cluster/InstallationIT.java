@@ -37,16 +37,8 @@ final class InstallationIT {
   private static final Duration SOON = Duration.ofMinutes(4);
   private static final int CANARY_CALLS = 1_000;
 
-  private static final String POOLS_WITHOUT_THE_SPARE =
-      """
-      pools:
-        cpu:
-          resources: {cpu: "1", memory: 3Gi}
-          models: [{claim: models}]
-      """;
-
   private static final String POOLS =
-      POOLS_WITHOUT_THE_SPARE
+      Release.ONE_POOL
           + """
             spare:
               device: cpu
@@ -81,10 +73,7 @@ final class InstallationIT {
   }
 
   private static boolean complete() {
-    return ready("gateway").size() == 2
-        && ready("runtime").size() == 1
-        && ready("controller").size() == 1
-        && Release.leader().isPresent();
+    return Release.complete(1);
   }
 
   @AfterAll
@@ -199,17 +188,15 @@ final class InstallationIT {
     Kubectl.await(
         SOON, "it cannot be run", () -> INVALID.reason("SpecAccepted").equals("InvalidSpec"));
     String member = "  %s: {priority: 2}\n".formatted(EarlierChart.NEW_MEMBER);
-    assertThat(
-            Kubectl.attempt(
-                    SMOLLM2.manifest("{min: 0}") + member,
-                    "apply",
-                    "-n",
-                    Release.NAMESPACE,
-                    "--dry-run=server",
-                    "-f",
-                    "-")
-                .err())
+    assertThat(refusal(SMOLLM2.manifest("{min: 0}") + member))
         .contains("unknown field \"spec.%s\"".formatted(EarlierChart.NEW_MEMBER));
+  }
+
+  /// What the definitions have against a manifest.
+  private static String refusal(String manifest) {
+    return Kubectl.attempt(
+            manifest, "apply", "-n", Release.NAMESPACE, "--dry-run=server", "-f", "-")
+        .err();
   }
 
   /// Everything is exchanged: definitions, gateways, controller, runtime, while there are callers.
@@ -246,16 +233,7 @@ final class InstallationIT {
     String member = "  %s: {priority: 2}\n".formatted(EarlierChart.NEW_MEMBER);
     Kubectl.apply(
         SMOLLM2.manifest("{min: 0}") + member, "-n", Release.NAMESPACE, "--dry-run=server");
-    assertThat(
-            Kubectl.attempt(
-                    new DeployedFunction("another").manifest("{min: 3, max: 2}"),
-                    "apply",
-                    "-n",
-                    Release.NAMESPACE,
-                    "--dry-run=server",
-                    "-f",
-                    "-")
-                .err())
+    assertThat(refusal(new DeployedFunction("another").manifest("{min: 3, max: 2}")))
         .contains("min is more than max");
   }
 
@@ -323,7 +301,7 @@ final class InstallationIT {
   @Test
   @Order(12)
   void theRolesGrantWhatIsUsedAndNothingElse() {
-    Release.upgrade(POOLS_WITHOUT_THE_SPARE);
+    Release.upgrade(Release.ONE_POOL);
     Kubectl.await(
         SOON,
         "the spare pool is gone",

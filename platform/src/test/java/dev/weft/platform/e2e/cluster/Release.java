@@ -23,6 +23,15 @@ final class Release {
   /// The machine of the tests, as the cluster sees it. Who manages functions is there.
   static final String MACHINE = "198.18.0.1";
 
+  /// Values of one pool with the models.
+  static final String ONE_POOL =
+      """
+      pools:
+        cpu:
+          resources: {cpu: "1", memory: 3Gi}
+          models: [{claim: models}]
+      """;
+
   /// What it is installed with: a node of two processors has room for two gateways, and a third
   /// while they are exchanged.
   private static final String VALUES =
@@ -199,6 +208,14 @@ final class Release {
     return pods(component).stream()
         .mapToInt(pod -> pod.at("/status/containerStatuses/0/restartCount").asInt())
         .sum();
+  }
+
+  /// Whether two gateways, so many controllers, of which one leads, and a runtime are ready.
+  static boolean complete(int controllers) {
+    return ready("gateway").size() == 2
+        && ready("controller").size() == controllers
+        && ready("runtime").size() == 1
+        && leader().isPresent();
   }
 
   /// The controller that leads, if one does and is ready.
