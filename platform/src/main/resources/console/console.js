@@ -50,7 +50,7 @@ function hue(name) {
   return String(hash);
 }
 
-const functionOf = (revision) => revision.replace(/-\d+$/, "");
+const functionOf = (revision) => revision.replace(/-\d+(?=[.]|$)/, "");
 
 // Drawing.
 

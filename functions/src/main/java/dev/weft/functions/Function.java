@@ -29,6 +29,10 @@ public record Function(String apiVersion, String kind, Metadata metadata, Functi
     if (!kind.equals(KIND)) {
       throw new InvalidManifestException("kind", "'%s' is not %s".formatted(kind, KIND));
     }
+    FunctionName base = spec.adapterOf();
+    if (base != null) {
+      base.requireLocal("spec.adapterOf");
+    }
   }
 
   public static Function of(FunctionName name, FunctionSpec spec) {
@@ -62,6 +66,7 @@ public record Function(String apiVersion, String kind, Metadata metadata, Functi
       if (name == null) {
         throw new InvalidManifestException("metadata.name", "missing: give the function a name");
       }
+      name.requireLocal("metadata.name");
       labels = labels == null ? Map.of() : Collections.unmodifiableMap(new TreeMap<>(labels));
       if (labels.size() > MAX_LABELS) {
         throw new InvalidManifestException(

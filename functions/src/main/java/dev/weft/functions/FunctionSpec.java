@@ -70,6 +70,12 @@ public record FunctionSpec(
     }
   }
 
+  /// The same as an adapter of a function of that name.
+  public FunctionSpec withAdapterOf(FunctionName base) {
+    return new FunctionSpec(
+        model, base, quantization, kvCache, serviceLevel, scaling, devices, limits);
+  }
+
   public static FunctionSpec of(Model model) {
     return new FunctionSpec(
         model,

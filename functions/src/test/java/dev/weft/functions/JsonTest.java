@@ -130,7 +130,16 @@ class JsonTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"mine", "mine-1", "-00001", "mine-00000", "mine-99999999999", "Mi-00001"})
+  @ValueSource(
+      strings = {
+        "mine",
+        "mine-1",
+        "-00001",
+        "mine-00000",
+        "mine-99999999999",
+        "Mi-00001",
+        "mine.a-00001"
+      })
   void refusesRevisionsThatAreNotWrittenLikeOne(String text) {
     assertThatIllegalArgumentException().isThrownBy(() -> RevisionId.parse(text));
   }

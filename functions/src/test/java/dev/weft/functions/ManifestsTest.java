@@ -95,6 +95,7 @@ class ManifestsTest {
           kvCache: int8           | spec.kvCache
           devices: [cpu]          | spec.devices
           adapterOf: ..           | spec.adapterOf
+          adapterOf: base.team-a  | spec.adapterOf
           """)
   void refusesWhatAnAdapterCannotHave(String line, String field) {
     String manifest =
@@ -224,6 +225,7 @@ class ManifestsTest {
           name: mine            | name: Mine                | metadata.name           | 'Mine' is not a function name
           name: mine            | name: -mine               | metadata.name           | is not a function name
           name: mine            | name: ..                  | metadata.name           | is not a function name
+          name: mine            | name: mine.team-a         | metadata.name           | is not a function name
           name: mine            | name: 17                  | metadata.name           | is not text; write it in quotes
           name: mine            | labels: {a: b}            | metadata.name           | missing
           name: mine            | {name: a, labels: {k: -}} | metadata.labels.k       | '-' is not a label's value

@@ -168,10 +168,14 @@ abstract class StateContractTest {
   }
 
   static Invocation invocation(int index, Instant at) {
+    return invocation(NAME, index, at);
+  }
+
+  private static Invocation invocation(FunctionName name, int index, Instant at) {
     return new Invocation(
         "req_" + index,
-        NAME,
-        new RevisionId(NAME, 1),
+        name,
+        new RevisionId(name, 1),
         new DeviceId("cpu-0"),
         "chat",
         200,
@@ -190,6 +194,17 @@ abstract class StateContractTest {
     InvocationJournal journal = journal(100);
     journal.write(List.of(invocation(1, NOW), invocation(2, NOW)));
     assertThat(journal.recent(NAME, 10)).containsExactly(invocation(2, NOW), invocation(1, NOW));
+  }
+
+  @Test
+  void theLongestNamesOfOtherNamespacesAreKept() {
+    FunctionName name = FunctionName.in("n".repeat(63), "f".repeat(63));
+    InvocationJournal journal = journal(100);
+    journal.write(List.of(invocation(name, 1, NOW), invocation(2, NOW)));
+    assertThat(journal.recent(name, 10)).containsExactly(invocation(name, 1, NOW));
+    CallsTable calls = new CallsTable(database);
+    calls.keep(Map.of(name, new Calls(7, List.of(1.0))));
+    assertThat(calls.of(Set.of(name))).containsExactly(Map.entry(name, new Calls(7, List.of(1.0))));
   }
 
   @Test
