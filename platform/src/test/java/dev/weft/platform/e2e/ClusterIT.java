@@ -1,18 +1,16 @@
 package dev.weft.platform.e2e;
 
+import static dev.weft.platform.e2e.ClusterPlatform.function;
 import static dev.weft.platform.stub.PlatformClient.await;
 import static dev.weft.platform.stub.PlatformClient.chat;
 import static dev.weft.platform.stub.PlatformClient.chatStream;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.weft.platform.cluster.ApiServer;
 import dev.weft.platform.cluster.HelmChart;
 import dev.weft.platform.stub.PlatformClient;
 import dev.weft.platform.stub.PlatformClient.Reply;
-import dev.weft.platform.stub.StubHome;
-import dev.weft.platform.stub.StubRuntime;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.NamespaceBuilder;
 import io.fabric8.kubernetes.api.model.PodBuilder;
@@ -24,24 +22,16 @@ import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.Inet4Address;
-import java.net.InetAddress;
-import java.net.NetworkInterface;
-import java.net.ServerSocket;
-import java.net.SocketException;
 import java.net.URI;
 import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
 import org.junit.jupiter.api.Order;
@@ -49,225 +39,53 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.io.TempDir;
 
-/// A controller and a gateway in a cluster whose API is real and whose pods are processes of the
-/// test: each has no more than the service account that the chart gives it, and the objects are
-/// those that the chart makes.
+/// A controller and a gateway in a cluster whose API is real ([ClusterPlatform]).
 @TestMethodOrder(MethodOrderer.OrderAnnotation.class)
 final class ClusterIT {
   private static final String CHAT = "/v1/chat/completions";
-  private static final String FUNCTIONS = "/apis/weft.dev/v1alpha1/namespaces/default/functions";
-  private static final String REVISIONS =
-      "/apis/weft.dev/v1alpha1/namespaces/default/functionrevisions";
-  private static final String ACCOUNT = "system:serviceaccount:default:weft-";
-  private static final String RUNTIME = "weft-cpu-0";
-  private static final String SLICE = "weft-runtimes-1";
-  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final String FUNCTIONS = ClusterPlatform.path("default", "functions");
+  private static final String REVISIONS = ClusterPlatform.path("default", "functionrevisions");
 
   @TempDir static Path directory;
 
-  private static ApiServer server;
+  private static ClusterPlatform platform;
   private static KubernetesClient admin;
-  private static PlatformProcess controller;
-  private static PlatformProcess gateway;
-  private static Process runtime;
-  private static int port;
 
   @BeforeAll
   static void up() throws Exception {
-    server = ApiServer.start(directory.resolve("api"), ACCOUNT + "controller", ACCOUNT + "gateway");
-    admin = server.client();
-    ApiServer.apply(admin, HelmChart.template());
-    for (String name : List.of("weft-access", "weft-runtime")) {
-      for (var member : admin.secrets().withName(name).require().getData().entrySet()) {
-        Files.write(
-            directory.resolve(member.getKey()), Base64.getDecoder().decode(member.getValue()));
-      }
-    }
-    port = freePort();
-    controller = controller("one", port);
-    gateway =
-        PlatformProcess.start(
-            directory.resolve("gateway"),
-            Map.of(
-                "role", "gateway",
-                "http.port", "0",
-                "controller.url", "http://127.0.0.1:" + port,
-                "controller.key-file", directory.resolve("gateway-key").toString(),
-                "cluster.enabled", "true",
-                "cluster.namespace", "default",
-                "cluster.runtime-secret-file", directory.resolve("secret").toString()),
-            Map.of("kubeconfig", server.kubeconfig(ACCOUNT + "gateway").toString()));
-    runtime = runtime();
-    await(() -> caller().get("/q/health/ready").status() == 200);
+    platform = ClusterPlatform.start(directory, Map.of());
+    admin = platform.admin();
   }
 
   @AfterAll
   static void down() {
-    if (server == null) {
-      return;
-    }
-    for (PlatformProcess process : new PlatformProcess[] {gateway, controller}) {
-      if (process != null) {
-        process.close();
-      }
-    }
-    if (runtime != null) {
-      runtime.destroyForcibly();
-    }
-    admin.close();
-    server.close();
-  }
-
-  private static PlatformProcess controller(String name, int port) throws IOException {
-    admin
-        .pods()
-        .inNamespace("default")
-        .resource(
-            new PodBuilder()
-                .withNewMetadata()
-                .withName("weft-controller-" + name)
-                .endMetadata()
-                .withNewSpec()
-                .addNewContainer()
-                .withName("controller")
-                .withImage("weft/platform")
-                .endContainer()
-                .endSpec()
-                .build())
-        .create();
-    return PlatformProcess.start(
-        directory.resolve("controller-" + name),
-        Map.ofEntries(
-            Map.entry("role", "controller"),
-            Map.entry("http.port", String.valueOf(port)),
-            Map.entry("cluster.enabled", "true"),
-            Map.entry("cluster.namespace", "default"),
-            Map.entry("cluster.pod", "weft-controller-" + name),
-            Map.entry("cluster.lease", "12s"),
-            Map.entry("cluster.status-period", "100ms"),
-            Map.entry("cluster.url", "http://weft.default.svc"),
-            Map.entry("cluster.pods.cpu-image", "weft/runtime-cpu:test"),
-            Map.entry("cluster.pods.service-account", "weft-runtime"),
-            Map.entry("cluster.api-key-file", directory.resolve("api-key").toString()),
-            Map.entry("cluster.gateway-key-file", directory.resolve("gateway-key").toString()),
-            Map.entry("cluster.runtime-secret-file", directory.resolve("secret").toString())),
-        Map.of("kubeconfig", server.kubeconfig(ACCOUNT + "controller").toString()));
-  }
-
-  /// The stub where a pod would be: on an address that an endpoint may have.
-  private static Process runtime() throws Exception {
-    Path announcement = directory.resolve("runtime.json");
-    List<String> command = new ArrayList<>();
-    command.add(Path.of(System.getProperty("java.home"), "bin/java").toString());
-    command.addAll(List.of("-Xmx128m", "-cp", StubHome.classpath(), StubRuntime.class.getName()));
-    command.addAll(List.of("--announce", announcement.toString(), "--device", RUNTIME));
-    command.addAll(List.of("--secret-file", directory.resolve("secret").toString()));
-    command.addAll(List.of("--host", "0.0.0.0"));
-    Process process =
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(directory.resolve("runtime.log").toFile())
-            .start();
-    await(() -> Files.exists(announcement));
-    int listens = JSON.readTree(Files.readString(announcement)).path("port").asInt();
-    admin
-        .discovery()
-        .v1()
-        .endpointSlices()
-        .inNamespace("default")
-        .resource(slice(listens))
-        .create();
-    return process;
-  }
-
-  private static EndpointSlice slice(int listens) throws SocketException {
-    return new EndpointSliceBuilder()
-        .withNewMetadata()
-        .withName(SLICE)
-        .addToLabels("kubernetes.io/service-name", "weft-runtimes")
-        .endMetadata()
-        .withAddressType("IPv4")
-        .addNewPort()
-        .withName("http")
-        .withPort(listens)
-        .endPort()
-        .addNewEndpoint()
-        .withAddresses(address())
-        .withNewConditions()
-        .withReady(true)
-        .endConditions()
-        .withNewTargetRef()
-        .withKind("Pod")
-        .withName(RUNTIME)
-        .endTargetRef()
-        .endEndpoint()
-        .build();
-  }
-
-  private static String address() throws SocketException {
-    Optional<InetAddress> found =
-        NetworkInterface.networkInterfaces()
-            .flatMap(NetworkInterface::inetAddresses)
-            .filter(each -> each instanceof Inet4Address)
-            .filter(each -> !each.isLoopbackAddress() && !each.isLinkLocalAddress())
-            .findFirst();
-    Assumptions.assumeTrue(
-        found.isPresent(), "an endpoint must not be on loopback, and there is nothing else here");
-    return found.orElseThrow().getHostAddress();
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket free = new ServerSocket(0)) {
-      return free.getLocalPort();
+    if (platform != null) {
+      platform.close();
     }
   }
 
   private static PlatformClient manager() {
-    return client(port);
+    return platform.manager();
   }
 
   private static PlatformClient caller() {
-    return client(gateway.port());
-  }
-
-  private static PlatformClient client(int listens) {
-    return new PlatformClient(
-        listens, directory.toString(), Installation.read(directory.resolve("api-key")).strip());
-  }
-
-  private static String function(String name, String behaviour, String more) {
-    return """
-    apiVersion: weft.dev/v1alpha1
-    kind: Function
-    metadata: {name: %s, labels: {team: blue}}
-    spec:
-      model:
-        sources: [{uri: 'file:///stub/%s'}]
-    %s
-    """
-        .formatted(name, behaviour, more);
+    return platform.caller();
   }
 
   private static JsonNode object(String path) {
-    try {
-      String text = admin.raw(path);
-      return text == null ? JSON.createObjectNode() : JSON.readTree(text);
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
+    return platform.object(path);
   }
 
   private static JsonNode status(String function) {
-    return object(FUNCTIONS + "/" + function).path("status");
+    return platform.status("default", function);
   }
 
   private static String ready(String function) {
-    JsonNode condition = status(function).at("/conditions/0");
-    return condition.path("status").asText() + " " + condition.path("reason").asText();
+    return platform.ready("default", function);
   }
 
   private static int call(String function) {
-    return caller().post(CHAT, chat(function, "words 2")).status();
+    return platform.call(function);
   }
 
   @Test
@@ -282,7 +100,8 @@ final class ClusterIT {
     assertThat(status.path("observedGeneration").asLong()).isEqualTo(1);
     assertThat(status.path("url").asText()).isEqualTo("http://weft.default.svc/v1");
     assertThat(status.path("instances").asInt()).isEqualTo(1);
-    assertThat(status.path("devices").toString()).isEqualTo("[\"%s\"]".formatted(RUNTIME));
+    assertThat(status.path("devices").toString())
+        .isEqualTo("[\"%s\"]".formatted(ClusterPlatform.RUNTIME));
     JsonNode revision = object(REVISIONS + "/mine-00001");
     assertThat(revision.at("/metadata/ownerReferences/0/kind").asText()).isEqualTo("Function");
     assertThat(revision.at("/spec/template/model/sources/0/uri").asText())
@@ -490,11 +309,13 @@ final class ClusterIT {
   @Order(11)
   void callsGoOnWithoutTheApiserverAndWhatComesAfterIsSeen() throws Exception {
     await(() -> call("mine") == 200);
-    server.restart(() -> {
-      for (int i = 0; i < 20; i++) {
-        assertThat(call("mine")).isEqualTo(200);
-      }
-    });
+    platform
+        .server()
+        .restart(() -> {
+          for (int i = 0; i < 20; i++) {
+            assertThat(call("mine")).isEqualTo(200);
+          }
+        });
     ApiServer.apply(admin, function("after", "quick", ""));
     await(() -> call("after") == 200);
   }
@@ -508,14 +329,22 @@ final class ClusterIT {
       assertThat(call("mine")).isEqualTo(200);
     }
     int listens = slices().require().getPorts().getFirst().getPort();
-    URI.create("http://%s:%d/stub/sick".formatted(address(), listens)).toURL().openStream().close();
+    URI.create("http://%s:%d/stub/sick".formatted(ClusterPlatform.address(), listens))
+        .toURL()
+        .openStream()
+        .close();
     await(() -> manager().get("/api/v1/devices").json().path("devices").isEmpty());
     sayReady(true);
     await(() -> call("mine") == 200);
   }
 
   private static Resource<EndpointSlice> slices() {
-    return admin.discovery().v1().endpointSlices().inNamespace("default").withName(SLICE);
+    return admin
+        .discovery()
+        .v1()
+        .endpointSlices()
+        .inNamespace("default")
+        .withName(ClusterPlatform.SLICE);
   }
 
   private static void sayReady(boolean ready) {
@@ -533,12 +362,12 @@ final class ClusterIT {
   @Test
   @Order(13)
   void anotherControllerLeadsWhenTheFirstIsKilled() throws Exception {
-    try (PlatformProcess second = controller("two", freePort())) {
-      assertThat(client(second.port()).get("/api/v1/functions").status()).isEqualTo(503);
+    try (PlatformProcess second = platform.controller("two", ClusterPlatform.freePort())) {
+      assertThat(platform.client(second.port()).get("/api/v1/functions").status()).isEqualTo(503);
       assertThat(leaders()).containsExactly("weft-controller-one");
-      controller.kill();
+      platform.controller().kill();
       assertThat(call("mine")).isEqualTo(200);
-      await(() -> client(second.port()).get("/api/v1/functions").status() == 200);
+      await(() -> platform.client(second.port()).get("/api/v1/functions").status() == 200);
       await(() -> leaders().contains("weft-controller-two"));
       ApiServer.apply(admin, function("later", "quick", ""));
       await(() -> status("later").path("activeRevision").asText().equals("later-00001"));
@@ -549,7 +378,7 @@ final class ClusterIT {
   @Test
   @Order(14)
   void rolesGrantWhatIsAskedForAndGatewaysAskForNothingElse() throws IOException {
-    assertThat(server.asked(ACCOUNT + "controller"))
+    assertThat(platform.server().asked(ClusterPlatform.ACCOUNT + "controller"))
         .containsKeys(
             "patch functions",
             "patch functions/status",
@@ -563,7 +392,7 @@ final class ClusterIT {
             "create events",
             "patch pods")
         .doesNotContainValue(true);
-    assertThat(server.asked(ACCOUNT + "gateway"))
+    assertThat(platform.server().asked(ClusterPlatform.ACCOUNT + "gateway"))
         .containsOnlyKeys("list endpointslices", "watch endpointslices")
         .doesNotContainValue(true);
   }
@@ -574,7 +403,7 @@ final class ClusterIT {
   void aGatewayThatEndsServesWhoComesAndEndsWhatItStreams() throws IOException {
     PlatformClient caller = caller();
     HttpResponse<InputStream> stream = caller.open(CHAT, chatStream("mine", "words 30 every 100"));
-    CompletableFuture<Void> end = CompletableFuture.runAsync(gateway::close);
+    CompletableFuture<Void> end = CompletableFuture.runAsync(platform.gateway()::close);
     await(() -> caller.get("/q/health/ready").status() == 503);
     for (int i = 0; i < 20; i++) {
       Reply reply = caller.post(CHAT, chat("mine", "words 2"));
