@@ -4,7 +4,9 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.weft.functions.Function;
+import dev.weft.functions.FunctionName;
 import dev.weft.functions.Json;
+import dev.weft.platform.cluster.model.Namespaces;
 import dev.weft.platform.config.WeftConfig;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
@@ -13,6 +15,7 @@ import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
+import io.fabric8.kubernetes.client.dsl.FilterWatchListDeletable;
 import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
@@ -129,11 +132,11 @@ public final class Cluster {
   }
 
   /// Makes an object go when the one of a kind of Weft's does that it was made for.
-  static OwnerReference madeFor(Kind kind, String name, String uid) {
+  static OwnerReference madeFor(ObjectRef object, String uid) {
     return new OwnerReferenceBuilder()
         .withApiVersion(Function.API_VERSION)
-        .withKind(kind.word())
-        .withName(name)
+        .withKind(object.kind().word())
+        .withName(object.name())
         .withUid(uid)
         .withController(true)
         .build();
@@ -167,12 +170,59 @@ public final class Cluster {
     }
   }
 
+  /// One object of a kind of Weft's.
+  record ObjectRef(Kind kind, String namespace, String name) {}
+
+  /// The object that a function is.
+  ObjectRef function(FunctionName name) {
+    return new ObjectRef(Kind.FUNCTION, namespaces().of(name), name.local());
+  }
+
+  /// A pool of this installation.
+  ObjectRef pool(String name) {
+    return new ObjectRef(Kind.POOL, namespace(), name);
+  }
+
+  /// How functions are called that are objects of namespaces.
+  Namespaces namespaces() {
+    return new Namespaces(namespace());
+  }
+
+  /// Whether functions of all namespaces are this installation's.
+  boolean everywhere() {
+    return config.scope() == WeftConfig.Cluster.Scope.CLUSTER;
+  }
+
+  /// The objects of a kind in this installation's namespace.
   NonNamespaceOperation<
           GenericKubernetesResource,
           GenericKubernetesResourceList,
           Resource<GenericKubernetesResource>>
       objects(Kind kind) {
-    return client().genericKubernetesResources(kind.context()).inNamespace(namespace());
+    return objects(kind, namespace());
+  }
+
+  NonNamespaceOperation<
+          GenericKubernetesResource,
+          GenericKubernetesResourceList,
+          Resource<GenericKubernetesResource>>
+      objects(Kind kind, String namespace) {
+    return client().genericKubernetesResources(kind.context()).inNamespace(namespace);
+  }
+
+  /// The objects of a kind in all namespaces that this installation looks at.
+  FilterWatchListDeletable<
+          GenericKubernetesResource,
+          GenericKubernetesResourceList,
+          Resource<GenericKubernetesResource>>
+      allObjects(Kind kind) {
+    return everywhere()
+        ? client().genericKubernetesResources(kind.context()).inAnyNamespace()
+        : objects(kind);
+  }
+
+  Resource<GenericKubernetesResource> object(ObjectRef object) {
+    return objects(object.kind(), object.namespace()).withName(object.name());
   }
 
   /// Says what this process has to say of an object, by server-side apply: members that it said
@@ -181,13 +231,13 @@ public final class Cluster {
   /// @param uid of the object that is meant; `null` makes one that is not there
   /// @param members such as `spec`
   GenericKubernetesResource apply(
-      Kind kind, String name, @Nullable String uid, Map<String, Object> members, String manager) {
-    return patch(kind, name, uid, members, manager, null);
+      ObjectRef object, @Nullable String uid, Map<String, Object> members, String manager) {
+    return patch(object, uid, members, manager, null);
   }
 
   /// The same of an object's status.
-  void applyStatus(Kind kind, String name, String uid, Object status) {
-    patch(kind, name, uid, Map.of("status", json.valueToTree(status)), OPERATOR, "status");
+  void applyStatus(ObjectRef object, String uid, Object status) {
+    patch(object, uid, Map.of("status", json.valueToTree(status)), OPERATOR, "status");
   }
 
   /// Changes members of a pod of this installation; `null` takes one away.
@@ -215,15 +265,15 @@ public final class Cluster {
   }
 
   private GenericKubernetesResource patch(
-      Kind kind,
-      String name,
+      ObjectRef ref,
       @Nullable String uid,
       Map<String, Object> members,
       String manager,
       @Nullable String subresource) {
     var object = json.createObjectNode();
-    object.put("apiVersion", Function.API_VERSION).put("kind", kind.word());
-    var metadata = object.putObject("metadata").put("name", name).put("namespace", namespace());
+    object.put("apiVersion", Function.API_VERSION).put("kind", ref.kind().word());
+    var metadata =
+        object.putObject("metadata").put("name", ref.name()).put("namespace", ref.namespace());
     if (uid != null) {
       metadata.put("uid", uid);
     }
@@ -239,7 +289,7 @@ public final class Cluster {
     context.setFieldManager(manager);
     context.setForce(true);
     Resource<GenericKubernetesResource> target =
-        objects(kind)
+        objects(ref.kind(), ref.namespace())
             .resource(
                 client()
                     .getKubernetesSerialization()

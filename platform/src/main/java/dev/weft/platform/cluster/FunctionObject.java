@@ -15,6 +15,7 @@ import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.cluster.FunctionStatus;
 import dev.weft.functions.cluster.TrafficShare;
+import dev.weft.platform.cluster.model.Namespaces;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.ObjectMeta;
 import java.time.Instant;
@@ -40,11 +41,11 @@ record FunctionObject(
 
   private static final ObjectMapper JSON = Json.mapper();
 
-  static FunctionObject of(GenericKubernetesResource resource) {
+  static FunctionObject of(GenericKubernetesResource resource, Namespaces namespaces) {
     ObjectMeta metadata = resource.getMetadata();
     JsonNode status = JSON.valueToTree(resource.getAdditionalProperties().get("status"));
     return new FunctionObject(
-        new FunctionName(metadata.getName()),
+        namespaces.functionName(metadata.getNamespace(), metadata.getName()),
         metadata.getUid(),
         metadata.getGeneration() == null ? 0 : metadata.getGeneration(),
         metadata.getLabels() == null ? Map.of() : Map.copyOf(metadata.getLabels()),
@@ -64,13 +65,14 @@ record FunctionObject(
     }
   }
 
-  /// What was declared; throws [InvalidManifestException] when that cannot be run.
+  /// What was declared, with a base in the same namespace; throws [InvalidManifestException] when
+  /// that cannot be run.
   Function declared() {
     ObjectNode manifest = JSON.createObjectNode();
     manifest.put("apiVersion", Function.API_VERSION).put("kind", Function.KIND);
     manifest
         .putObject("metadata")
-        .put("name", name.value())
+        .put("name", name.local())
         .set("labels", JSON.valueToTree(labels));
     JsonNode only = spec.deepCopy();
     if (only instanceof ObjectNode object) {
@@ -93,9 +95,19 @@ record FunctionObject(
     return shares;
   }
 
-  /// A spec as objects have it: every source is an object.
+  /// The spec that a function has among those of all namespaces, of one that its object has.
+  static FunctionSpec global(FunctionName name, FunctionSpec spec) {
+    FunctionName base = spec.adapterOf();
+    return base == null ? spec : spec.withAdapterOf(name.beside(base));
+  }
+
+  /// A spec as objects have it: every source is an object, and a base is in the same namespace.
   static ObjectNode tree(FunctionSpec spec) {
     ObjectNode tree = JSON.valueToTree(spec);
+    FunctionName base = spec.adapterOf();
+    if (base != null) {
+      tree.put("adapterOf", base.local());
+    }
     ArrayNode sources = (ArrayNode) tree.at("/model/sources");
     for (int i = 0; i < sources.size(); i++) {
       if (sources.get(i).isTextual()) {
@@ -106,16 +118,18 @@ record FunctionObject(
   }
 
   /// A `FunctionRevision` as the cluster has it.
-  static Revision revision(GenericKubernetesResource resource) {
+  static Revision revision(GenericKubernetesResource resource, Namespaces namespaces) {
     JsonNode spec = JSON.valueToTree(resource.getAdditionalProperties().get("spec"));
+    ObjectMeta metadata = resource.getMetadata();
     try {
+      RevisionId id = namespaces.revisionId(metadata.getNamespace(), metadata.getName());
       return new Revision(
-          RevisionId.parse(resource.getMetadata().getName()),
-          JSON.treeToValue(spec.path("template"), FunctionSpec.class),
-          Instant.parse(resource.getMetadata().getCreationTimestamp()));
+          id,
+          global(id.function(), JSON.treeToValue(spec.path("template"), FunctionSpec.class)),
+          Instant.parse(metadata.getCreationTimestamp()));
     } catch (JsonProcessingException e) {
       throw new IllegalStateException(
-          "the revision %s cannot be read".formatted(resource.getMetadata().getName()), e);
+          "the revision %s cannot be read".formatted(metadata.getName()), e);
     }
   }
 }

@@ -50,6 +50,7 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
   private final Map<FunctionName, FunctionStatus> written = new HashMap<>();
   private @Nullable SharedIndexInformer<GenericKubernetesResource> informer;
   private @Nullable SharedIndexInformer<GenericKubernetesResource> revisions;
+  private @Nullable SharedIndexInformer<GenericKubernetesResource> pools;
   private @Nullable Thread thread;
   private volatile boolean stopped;
 
@@ -68,10 +69,14 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
   }
 
   void start() {
-    informer = cluster.objects(Kind.FUNCTION).runnableInformer(0);
-    revisions = cluster.objects(Kind.REVISION).runnableInformer(0);
+    informer = cluster.allObjects(Kind.FUNCTION).runnableInformer(0);
+    revisions = cluster.allObjects(Kind.REVISION).runnableInformer(0);
     follow(informer, this);
     follow(revisions, new LostRevisions());
+    if (cluster.everywhere()) {
+      pools = cluster.allObjects(Kind.POOL).runnableInformer(0);
+      follow(pools, new OtherInstallations(informer, pools));
+    }
     thread = Thread.ofVirtual().name("function-operator").start(this::run);
   }
 
@@ -88,7 +93,7 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
 
   void stop() {
     stopped = true;
-    for (var running : new SharedIndexInformer<?>[] {informer, revisions}) {
+    for (var running : new SharedIndexInformer<?>[] {informer, revisions, pools}) {
       if (running != null) {
         running.stop();
       }
@@ -124,8 +129,12 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
     changed.add(nameOf(object));
   }
 
-  private static FunctionName nameOf(GenericKubernetesResource object) {
-    return new FunctionName(object.getMetadata().getName());
+  private FunctionName nameOf(GenericKubernetesResource object) {
+    return nameOf(object, object.getMetadata().getName());
+  }
+
+  private FunctionName nameOf(GenericKubernetesResource object, String function) {
+    return cluster.namespaces().functionName(object.getMetadata().getNamespace(), function);
   }
 
   /// A revision that somebody deleted may have been the one that answers.
@@ -140,8 +149,42 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
     public void onDelete(GenericKubernetesResource object, boolean unknown) {
       Map<String, String> labels = object.getMetadata().getLabels();
       if (labels != null && labels.containsKey(Cluster.FUNCTION_LABEL)) {
-        changed.add(new FunctionName(labels.get(Cluster.FUNCTION_LABEL)));
+        changed.add(nameOf(object, labels.get(Cluster.FUNCTION_LABEL)));
       }
+    }
+  }
+
+  /// A namespace's functions change hands when it gets its first pool and when it loses its last.
+  private final class OtherInstallations
+      implements ResourceEventHandler<GenericKubernetesResource> {
+    private final SharedIndexInformer<GenericKubernetesResource> ofFunctions;
+    private final SharedIndexInformer<GenericKubernetesResource> ofPools;
+
+    OtherInstallations(
+        SharedIndexInformer<GenericKubernetesResource> ofFunctions,
+        SharedIndexInformer<GenericKubernetesResource> ofPools) {
+      this.ofFunctions = ofFunctions;
+      this.ofPools = ofPools;
+    }
+
+    @Override
+    public void onAdd(GenericKubernetesResource pool) {
+      look(pool.getMetadata().getNamespace());
+    }
+
+    @Override
+    public void onUpdate(GenericKubernetesResource before, GenericKubernetesResource after) {}
+
+    @Override
+    public void onDelete(GenericKubernetesResource pool, boolean unknown) {
+      look(pool.getMetadata().getNamespace());
+    }
+
+    private void look(String namespace) {
+      store.others(ofPools.getStore().list());
+      ofFunctions.getStore().list().stream()
+          .filter(function -> function.getMetadata().getNamespace().equals(namespace))
+          .forEach(function -> changed.add(nameOf(function)));
     }
   }
 
@@ -174,14 +217,15 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
 
   private void reconcile(FunctionName name) {
     try {
-      GenericKubernetesResource object =
-          cluster.objects(Kind.FUNCTION).withName(name.value()).get();
-      if (object == null) {
+      GenericKubernetesResource object = cluster.object(cluster.function(name)).get();
+      Optional<DeployedFunction> before = store.seen(name).map(Seen::deployed);
+      store.reconcile(
+          name, object == null ? null : FunctionObject.of(object, cluster.namespaces()));
+      Optional<Seen> after = store.seen(name);
+      if (after.isEmpty()) {
         written.remove(name);
       }
-      Optional<DeployedFunction> before = store.seen(name).map(Seen::deployed);
-      store.reconcile(name, object == null ? null : FunctionObject.of(object));
-      store.seen(name).ifPresent(seen -> tellOfRevision(seen, before));
+      after.ifPresent(seen -> tellOfRevision(seen, before));
     } catch (KubernetesClientException e) {
       LOG.atWarn().addKeyValue("function", name).setCause(e).log("could not be reconciled yet");
       again.add(name);
@@ -193,10 +237,10 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
     if (deployed == null) {
       return;
     }
-    String newest = deployed.revisions().getLast().id().toString();
+    String newest = deployed.revisions().getLast().id().local();
     boolean told =
         before
-            .map(earlier -> earlier.revisions().getLast().id().toString().equals(newest))
+            .map(earlier -> earlier.revisions().getLast().id().local().equals(newest))
             .orElseGet(() -> {
               FunctionStatus status = seen.object().status();
               return status != null && newest.equals(status.latestRevision());
@@ -220,7 +264,7 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
       FunctionStatus status =
           FunctionConditions.status(facts(seen, before), selector(name), Instant.now());
       if (!status.equals(before)) {
-        cluster.applyStatus(Kind.FUNCTION, name.value(), seen.object().uid(), status);
+        cluster.applyStatus(cluster.function(name), seen.object().uid(), status);
         written.put(name, status);
         tellOfReady(seen, before, status);
       }
@@ -242,7 +286,7 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
 
   private void say(Seen seen, boolean warning, String reason, String message) {
     events.say(
-        Kind.FUNCTION, seen.object().name().value(), seen.object().uid(), warning, reason, message);
+        cluster.function(seen.object().name()), seen.object().uid(), warning, reason, message);
   }
 
   private FunctionConditions.Facts facts(Seen seen, @Nullable FunctionStatus before) {
@@ -268,13 +312,15 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
     DeployedFunction found = store.seen(base).map(Seen::deployed).orElse(null);
     if (found == null) {
       return Optional.of(
-          new Problem("BaseNotFound", "spec.adapterOf: there is no function '%s'".formatted(base)));
+          new Problem(
+              "BaseNotFound", "spec.adapterOf: there is no function '%s'".formatted(base.local())));
     }
     return found.spec().adapterOf() == null
         ? Optional.empty()
         : Optional.of(
             new Problem(
-                "BaseIsAdapter", "spec.adapterOf: '%s' is an adapter itself".formatted(base)));
+                "BaseIsAdapter",
+                "spec.adapterOf: '%s' is an adapter itself".formatted(base.local())));
   }
 
   private boolean someDevice(FunctionSpec spec) {
@@ -296,6 +342,6 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
   }
 
   private static String selector(FunctionName name) {
-    return Cluster.FUNCTION_LABEL + "=" + name;
+    return Cluster.FUNCTION_LABEL + "=" + name.local();
   }
 }

@@ -11,12 +11,15 @@ import dev.weft.functions.Revision;
 import dev.weft.functions.RevisionId;
 import dev.weft.functions.cluster.FunctionStatus;
 import dev.weft.platform.cluster.Cluster.Kind;
+import dev.weft.platform.cluster.Cluster.ObjectRef;
 import dev.weft.platform.cluster.model.FunctionConditions.Problem;
+import dev.weft.platform.cluster.model.Namespaces;
 import dev.weft.platform.cluster.model.RevisionPlan;
 import dev.weft.platform.control.DeployedFunction;
 import dev.weft.platform.state.FunctionStore;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceBuilder;
+import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import jakarta.enterprise.inject.Typed;
@@ -29,6 +32,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -46,6 +50,9 @@ public final class KubernetesFunctionStore implements FunctionStore {
   private final Cluster cluster;
   private final ObjectMapper json = Json.mapper();
   private final Map<FunctionName, Seen> seen = new ConcurrentSkipListMap<>();
+
+  /// Namespaces whose functions are another installation's.
+  private volatile Set<String> others = Set.of();
 
   KubernetesFunctionStore(Cluster cluster) {
     this.cluster = cluster;
@@ -70,14 +77,50 @@ public final class KubernetesFunctionStore implements FunctionStore {
   @Override
   public void open() {
     seen.clear();
+    others(cluster.allObjects(Kind.POOL).list().getItems());
+    Namespaces namespaces = cluster.namespaces();
     Map<FunctionName, List<Revision>> revisions =
-        cluster.objects(Kind.REVISION).list().getItems().stream()
-            .map(FunctionObject::revision)
+        cluster.allObjects(Kind.REVISION).list().getItems().stream()
+            .map(each -> FunctionObject.revision(each, namespaces))
             .collect(Collectors.groupingBy(revision -> revision.id().function()));
-    for (GenericKubernetesResource each : cluster.objects(Kind.FUNCTION).list().getItems()) {
-      FunctionObject object = FunctionObject.of(each);
-      reconcile(object, revisions.getOrDefault(object.name(), List.of()), Instant.now());
+    for (GenericKubernetesResource each : cluster.allObjects(Kind.FUNCTION).list().getItems()) {
+      FunctionObject object = FunctionObject.of(each, namespaces);
+      if (serves(object.name())) {
+        open(object, revisions.getOrDefault(object.name(), List.of()));
+      }
     }
+  }
+
+  /// What the cluster refuses for one function, as where its namespace is being deleted, is in
+  /// nobody else's way: what was deployed of it stays, and the operator tries again.
+  private void open(FunctionObject object, List<Revision> revisions) {
+    try {
+      reconcile(object, revisions, Instant.now());
+    } catch (KubernetesClientException e) {
+      if (e.getCode() < 400 || e.getCode() >= 500) {
+        throw e;
+      }
+      LOG.atWarn().addKeyValue("function", object.name()).setCause(e).log("stays as it is");
+      seen.put(
+          object.name(),
+          new Seen(
+              object,
+              unchanged(object, existing(object, sorted(revisions))),
+              Optional.of(new Problem("Refused", String.valueOf(e.getMessage())))));
+    }
+  }
+
+  /// Takes what pools there are: a namespace with pools of its own has an installation of its own.
+  void others(List<GenericKubernetesResource> pools) {
+    others =
+        pools.stream()
+            .map(pool -> pool.getMetadata().getNamespace())
+            .filter(namespace -> !namespace.equals(cluster.namespace()))
+            .collect(Collectors.toUnmodifiableSet());
+  }
+
+  private boolean serves(FunctionName name) {
+    return !others.contains(cluster.namespaces().of(name));
   }
 
   @Override
@@ -87,7 +130,7 @@ public final class KubernetesFunctionStore implements FunctionStore {
 
   /// Takes an object that has changed; `null` is one that is gone.
   void reconcile(FunctionName name, @Nullable FunctionObject object) {
-    if (object == null) {
+    if (object == null || !serves(name)) {
       seen.remove(name);
     } else {
       reconcile(object, revisions(name), Instant.now());
@@ -111,7 +154,12 @@ public final class KubernetesFunctionStore implements FunctionStore {
     try {
       Function declared = object.declared();
       RevisionPlan plan =
-          RevisionPlan.decide(object.name(), declared.spec(), object.traffic(), existing, now);
+          RevisionPlan.decide(
+              object.name(),
+              FunctionObject.global(object.name(), declared.spec()),
+              object.traffic(),
+              existing,
+              now);
       plan.created().ifPresent(revision -> create(object, revision));
       plan.pruned().forEach(this::delete);
       return new Seen(
@@ -156,7 +204,7 @@ public final class KubernetesFunctionStore implements FunctionStore {
     OptionalInt number =
         revisions.stream()
             .map(Revision::id)
-            .filter(id -> id.toString().equals(active))
+            .filter(id -> id.local().equals(active))
             .mapToInt(RevisionId::number)
             .findFirst();
     return new RevisionPlan.Existing(revisions, last == null ? 0 : last, number);
@@ -175,8 +223,7 @@ public final class KubernetesFunctionStore implements FunctionStore {
     spec.putArray("traffic");
     GenericKubernetesResource applied =
         cluster.apply(
-            Kind.FUNCTION,
-            declared.name().value(),
+            cluster.function(declared.name()),
             null,
             Map.of("metadata", Map.of("labels", declared.metadata().labels()), "spec", spec),
             Cluster.API);
@@ -201,12 +248,12 @@ public final class KubernetesFunctionStore implements FunctionStore {
     context.setFieldManager(Cluster.API);
     GenericKubernetesResource patched =
         Objects.requireNonNull(
-            cluster.objects(Kind.FUNCTION).withName(name.value()).patch(context, patch.toString()));
+            cluster.object(cluster.function(name)).patch(context, patch.toString()));
     return Optional.of(taken(patched, now));
   }
 
   private DeployedFunction taken(GenericKubernetesResource resource, Instant now) {
-    FunctionObject object = FunctionObject.of(resource);
+    FunctionObject object = FunctionObject.of(resource, cluster.namespaces());
     Seen result = reconcile(object, revisions(object.name()), now);
     DeployedFunction deployed = result.deployed();
     if (deployed == null || result.problem().isPresent()) {
@@ -219,7 +266,7 @@ public final class KubernetesFunctionStore implements FunctionStore {
 
   @Override
   public boolean delete(FunctionName name, Instant now) {
-    boolean known = !cluster.objects(Kind.FUNCTION).withName(name.value()).delete().isEmpty();
+    boolean known = !cluster.object(cluster.function(name)).delete().isEmpty();
     Seen before = seen.get(name);
     if (before != null) {
       seen.put(name, new Seen(before.object(), null, Optional.empty()));
@@ -235,8 +282,7 @@ public final class KubernetesFunctionStore implements FunctionStore {
 
   private void finalizer(FunctionObject object, boolean wanted) {
     cluster.apply(
-        Kind.FUNCTION,
-        object.name().value(),
+        cluster.function(object.name()),
         object.uid(),
         wanted
             ? Map.of("metadata", Map.of("finalizers", List.of(FunctionObject.FINALIZER)))
@@ -245,13 +291,14 @@ public final class KubernetesFunctionStore implements FunctionStore {
   }
 
   private List<Revision> revisions(FunctionName name) {
+    Namespaces namespaces = cluster.namespaces();
     return cluster
-        .objects(Kind.REVISION)
-        .withLabel(Cluster.FUNCTION_LABEL, name.value())
+        .objects(Kind.REVISION, namespaces.of(name))
+        .withLabel(Cluster.FUNCTION_LABEL, name.local())
         .list()
         .getItems()
         .stream()
-        .map(FunctionObject::revision)
+        .map(each -> FunctionObject.revision(each, namespaces))
         .toList();
   }
 
@@ -262,9 +309,10 @@ public final class KubernetesFunctionStore implements FunctionStore {
   }
 
   private void create(FunctionObject owner, Revision revision) {
+    ObjectRef function = cluster.function(owner.name());
     Map<String, Object> spec =
         Map.of(
-            "function", owner.name().value(),
+            "function", function.name(),
             "number", revision.id().number(),
             "template", FunctionObject.tree(revision.spec()));
     GenericKubernetesResource object =
@@ -272,18 +320,19 @@ public final class KubernetesFunctionStore implements FunctionStore {
             .withApiVersion(Function.API_VERSION)
             .withKind(Kind.REVISION.word())
             .withNewMetadata()
-            .withName(revision.id().toString())
-            .addToLabels(Cluster.FUNCTION_LABEL, owner.name().value())
+            .withName(revision.id().local())
+            .addToLabels(Cluster.FUNCTION_LABEL, function.name())
             .addToLabels(Cluster.MANAGED_BY, "weft")
-            .addToOwnerReferences(Cluster.madeFor(Kind.FUNCTION, owner.name().value(), owner.uid()))
+            .addToOwnerReferences(Cluster.madeFor(function, owner.uid()))
             .endMetadata()
             .addToAdditionalProperties("spec", spec)
             .build();
-    cluster.objects(Kind.REVISION).resource(object).create();
+    cluster.objects(Kind.REVISION, function.namespace()).resource(object).create();
     LOG.atInfo().addKeyValue("revision", revision.id()).log("a revision was made");
   }
 
   private void delete(RevisionId revision) {
-    cluster.objects(Kind.REVISION).withName(revision.toString()).delete();
+    String namespace = cluster.namespaces().of(revision.function());
+    cluster.object(new ObjectRef(Kind.REVISION, namespace, revision.local())).delete();
   }
 }

@@ -22,20 +22,19 @@ final class ObjectEvents {
 
   /// @param warning whether somebody should look at it
   /// @param reason a word in CamelCase
-  void say(
-      Cluster.Kind kind, String name, String uid, boolean warning, String reason, String message) {
+  void say(Cluster.ObjectRef object, String uid, boolean warning, String reason, String message) {
     String now = Instant.now().truncatedTo(ChronoUnit.SECONDS).toString();
     Event event =
         new EventBuilder()
             .withNewMetadata()
-            .withGenerateName(name + ".")
-            .withNamespace(cluster.namespace())
+            .withGenerateName(object.name() + ".")
+            .withNamespace(object.namespace())
             .endMetadata()
             .withNewInvolvedObject()
             .withApiVersion(Function.API_VERSION)
-            .withKind(kind.word())
-            .withName(name)
-            .withNamespace(cluster.namespace())
+            .withKind(object.kind().word())
+            .withName(object.name())
+            .withNamespace(object.namespace())
             .withUid(uid)
             .endInvolvedObject()
             .withType(warning ? "Warning" : "Normal")
@@ -49,10 +48,10 @@ final class ObjectEvents {
             .withCount(1)
             .build();
     try {
-      cluster.client().v1().events().inNamespace(cluster.namespace()).resource(event).create();
+      cluster.client().v1().events().inNamespace(object.namespace()).resource(event).create();
     } catch (KubernetesClientException e) {
       // The status says the same, and is written again until it is taken.
-      LOG.atWarn().addKeyValue("object", name).setCause(e).log("an event could not be written");
+      LOG.atWarn().addKeyValue("object", object).setCause(e).log("an event could not be written");
     }
   }
 }

@@ -135,7 +135,7 @@ final class PoolOperator {
             installation,
             name,
             spec,
-            Cluster.madeFor(Kind.POOL, name, pool.getMetadata().getUid()));
+            Cluster.madeFor(cluster.pool(name), pool.getMetadata().getUid()));
     PatchContext context = PatchContext.of(PatchType.SERVER_SIDE_APPLY);
     context.setFieldManager(Cluster.OPERATOR);
     context.setForce(true);
@@ -184,7 +184,7 @@ final class PoolOperator {
     if (status.equals(before)) {
       return;
     }
-    cluster.applyStatus(Kind.POOL, name, pool.getMetadata().getUid(), status);
+    cluster.applyStatus(cluster.pool(name), pool.getMetadata().getUid(), status);
     Condition now = status.conditions().getFirst();
     boolean same =
         before != null
@@ -192,8 +192,7 @@ final class PoolOperator {
             && before.conditions().getFirst().reason().equals(now.reason());
     if (!same) {
       events.say(
-          Kind.POOL,
-          name,
+          cluster.pool(name),
           pool.getMetadata().getUid(),
           problem.isPresent(),
           now.reason(),

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.weft.functions.Json;
-import dev.weft.platform.cluster.Cluster.Kind;
 import io.fabric8.kubernetes.api.model.ConfigMap;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.client.KubernetesClientException;
@@ -90,7 +89,7 @@ final class ValuesPools {
       if (said(pool) != null
           && !values.containsKey(name)
           && pool.getMetadata().getDeletionTimestamp() == null) {
-        cluster.objects(Kind.POOL).withName(name).delete();
+        cluster.object(cluster.pool(name)).delete();
         deleted.add(name);
         LOG.atInfo().addKeyValue("pool", name).log("the values name it no longer; deleted");
       }
@@ -111,8 +110,7 @@ final class ValuesPools {
     try {
       JsonNode spec = json.readTree(said);
       cluster.apply(
-          Kind.POOL,
-          name,
+          cluster.pool(name),
           null,
           Map.of(
               "metadata",

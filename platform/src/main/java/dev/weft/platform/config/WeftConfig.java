@@ -224,6 +224,10 @@ public interface WeftConfig {
     /// The namespace of this installation's objects; by default the pod's own.
     Optional<String> namespace();
 
+    /// Whose functions it serves.
+    @WithDefault("namespace")
+    Scope scope();
+
     /// The name of this pod.
     Optional<String> pod();
 
@@ -249,6 +253,14 @@ public interface WeftConfig {
 
     /// The pods that the operator makes.
     Pods pods();
+
+    /// Whose functions an installation serves.
+    enum Scope {
+      /// Those of its own namespace.
+      NAMESPACE,
+      /// Those of all namespaces, but for namespaces with an installation of their own.
+      CLUSTER
+    }
 
     /// The pods that the operator makes.
     interface Pods {

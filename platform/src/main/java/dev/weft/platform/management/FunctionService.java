@@ -96,6 +96,7 @@ public final class FunctionService {
     changes.lock();
     try {
       DeployedFunction function = find(name);
+      requireOwn(name);
       int target = number == null ? previous(function) : number;
       function
           .revision(target)
@@ -120,6 +121,7 @@ public final class FunctionService {
   public void delete(FunctionName name) {
     changes.lock();
     try {
+      requireOwn(name);
       Adapters.requireNone(name, directory.snapshot());
       if (!store.delete(name, Instant.now())) {
         throw ManagementException.notFound("function", name);
@@ -135,6 +137,21 @@ public final class FunctionService {
     DeployedFunction function = find(name);
     controller.prewarm(function.active(), tier);
     return function;
+  }
+
+  /// Who may change a function of another namespace is for the cluster to say, and not for this
+  /// installation's keys.
+  private void requireOwn(FunctionName name) {
+    name.namespace()
+        .ifPresent(namespace -> {
+          find(name);
+          throw new ManagementException(
+              409,
+              "other_namespace",
+              null,
+              "'%s' is an object of the namespace %s: change it there, with kubectl"
+                  .formatted(name, namespace));
+        });
   }
 
   private static int previous(DeployedFunction function) {

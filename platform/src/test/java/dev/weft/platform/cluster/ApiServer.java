@@ -29,6 +29,7 @@ import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
@@ -96,15 +97,17 @@ public final class ApiServer implements AutoCloseable {
   private void launchEtcd() throws Exception {
     String url = "http://127.0.0.1:" + etcdPort;
     String peers = "http://127.0.0.1:" + freePort();
-    run(
-        "etcd",
-        "--data-dir=" + directory.resolve("etcd"),
-        "--listen-client-urls=" + url,
-        "--advertise-client-urls=" + url,
-        "--listen-peer-urls=" + peers,
-        "--initial-advertise-peer-urls=" + peers,
-        "--initial-cluster=default=" + peers,
-        "--unsafe-no-fsync");
+    Process etcd =
+        run(
+            "etcd",
+            "--data-dir=" + directory.resolve("etcd"),
+            "--listen-client-urls=" + url,
+            "--advertise-client-urls=" + url,
+            "--listen-peer-urls=" + peers,
+            "--initial-advertise-peer-urls=" + peers,
+            "--initial-cluster=default=" + peers,
+            "--unsafe-no-fsync");
+    processes.add(etcd);
   }
 
   private void launch() throws Exception {
@@ -112,23 +115,25 @@ public final class ApiServer implements AutoCloseable {
     Path secret = pem("sa.key", "PRIVATE KEY", keys.getPrivate());
     Path open = pem("sa.pub", "PUBLIC KEY", keys.getPublic());
     Path known = Files.write(directory.resolve("tokens.csv"), tokens);
-    run(
-        "kube-apiserver",
-        "--etcd-servers=http://127.0.0.1:" + etcdPort,
-        "--bind-address=127.0.0.1",
-        "--secure-port=" + port,
-        "--cert-dir=" + directory.resolve("certificates"),
-        "--token-auth-file=" + known,
-        "--authorization-mode=RBAC",
-        "--service-account-issuer=https://kubernetes.default.svc",
-        "--service-account-key-file=" + open,
-        "--service-account-signing-key-file=" + secret,
-        "--service-cluster-ip-range=10.96.0.0/16",
-        "--endpoint-reconciler-type=none",
-        "--audit-policy-file=" + auditPolicy(),
-        "--audit-log-path=" + directory.resolve("audit.jsonl"),
-        // There is nobody who would make service accounts for pods.
-        "--disable-admission-plugins=ServiceAccount");
+    Process server =
+        run(
+            "kube-apiserver",
+            "--etcd-servers=http://127.0.0.1:" + etcdPort,
+            "--bind-address=127.0.0.1",
+            "--secure-port=" + port,
+            "--cert-dir=" + directory.resolve("certificates"),
+            "--token-auth-file=" + known,
+            "--authorization-mode=RBAC",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-account-key-file=" + open,
+            "--service-account-signing-key-file=" + secret,
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--endpoint-reconciler-type=none",
+            "--audit-policy-file=" + auditPolicy(),
+            "--audit-log-path=" + directory.resolve("audit.jsonl"),
+            // There is nobody who would make service accounts for pods.
+            "--disable-admission-plugins=ServiceAccount");
+    processes.add(server);
   }
 
   private Path auditPolicy() throws IOException {
@@ -145,11 +150,20 @@ public final class ApiServer implements AutoCloseable {
   /// What somebody asked for, as `VERB RESOURCE[/SUBRESOURCE]`, and whether that was always
   /// forbidden: an apiserver that has just started knows no roles yet.
   public Map<String, Boolean> asked(String user) throws IOException {
+    return asked(user, _ -> true);
+  }
+
+  /// The same of what somebody asked for outside of a namespace: in others, and in all at once.
+  public Map<String, Boolean> askedBeyond(String namespace, String user) throws IOException {
+    return asked(user, event -> !event.at("/objectRef/namespace").asText().equals(namespace));
+  }
+
+  private Map<String, Boolean> asked(String user, Predicate<JsonNode> wanted) throws IOException {
     Map<String, Boolean> asked = new TreeMap<>();
     ObjectMapper json = new ObjectMapper();
     for (String line : Files.readAllLines(directory.resolve("audit.jsonl"))) {
       JsonNode event = json.readTree(line);
-      if (event.at("/user/username").asText().equals(user)) {
+      if (event.at("/user/username").asText().equals(user) && wanted.test(event)) {
         String part = event.at("/objectRef/subresource").asText();
         asked.merge(
             "%s %s%s"
@@ -179,15 +193,28 @@ public final class ApiServer implements AutoCloseable {
     awaitReady();
   }
 
-  private void run(String program, String... arguments) throws IOException {
+  /// Has Kubernetes' own controllers run, by their names, such as `namespace-controller`.
+  public void startControllers(String... names) throws IOException {
+    Process controllers =
+        run(
+            "kube-controller-manager",
+            "--kubeconfig=" + kubeconfig("admin"),
+            "--controllers=" + String.join(",", names),
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            "--secure-port=" + freePort(),
+            "--cert-dir=" + directory.resolve("certificates"));
+    processes.addFirst(controllers);
+  }
+
+  private Process run(String program, String... arguments) throws IOException {
     List<String> command = new ArrayList<>(List.of(binary(program).toString()));
     command.addAll(List.of(arguments));
-    processes.add(
-        new ProcessBuilder(command)
-            .redirectErrorStream(true)
-            .redirectOutput(
-                ProcessBuilder.Redirect.appendTo(directory.resolve(program + ".log").toFile()))
-            .start());
+    return new ProcessBuilder(command)
+        .redirectErrorStream(true)
+        .redirectOutput(
+            ProcessBuilder.Redirect.appendTo(directory.resolve(program + ".log").toFile()))
+        .start();
   }
 
   private void awaitReady() {
@@ -276,11 +303,16 @@ public final class ApiServer implements AutoCloseable {
 
   /// Applies every object of a text; what definitions define is served when this returns.
   public static void apply(KubernetesClient client, String yaml) {
+    apply(client, "default", yaml);
+  }
+
+  /// The same in another namespace.
+  public static void apply(KubernetesClient client, String namespace, String yaml) {
     try (InputStream in = new ByteArrayInputStream(yaml.getBytes(StandardCharsets.UTF_8))) {
       for (HasMetadata object : client.load(in).items()) {
         client
             .resource(object)
-            .inNamespace("default")
+            .inNamespace(namespace)
             .fieldManager("test")
             .forceConflicts()
             .serverSideApply();

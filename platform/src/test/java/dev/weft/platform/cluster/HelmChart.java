@@ -3,6 +3,7 @@ package dev.weft.platform.cluster;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -23,6 +24,15 @@ public final class HelmChart {
       throw new AssertionError(printed.out());
     }
     return printed.out();
+  }
+
+  /// Installs a release in a cluster.
+  public static Printed install(
+      Path kubeconfig, String release, String namespace, String... options) {
+    List<String> command = new ArrayList<>(List.of("install", release, ApiServer.CHART.toString()));
+    command.addAll(List.of("--kubeconfig", kubeconfig.toString(), "--namespace", namespace));
+    command.addAll(List.of(options));
+    return helm(command.toArray(String[]::new));
   }
 
   public static Printed helm(String... arguments) {

@@ -11,7 +11,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -22,6 +25,23 @@ import org.junit.jupiter.params.provider.ValueSource;
 /// What the chart makes of its values: every set that comes with it, and what must hold in all.
 final class HelmChartTest {
   private static final YAMLMapper YAML = new YAMLMapper();
+
+  private static final Set<String> NAMESPACED =
+      Set.of(
+          "ConfigMap",
+          "Deployment",
+          "HorizontalPodAutoscaler",
+          "Ingress",
+          "NetworkPolicy",
+          "PersistentVolumeClaim",
+          "PodDisruptionBudget",
+          "PrometheusRule",
+          "Role",
+          "RoleBinding",
+          "Secret",
+          "Service",
+          "ServiceAccount",
+          "ServiceMonitor");
 
   static Stream<Path> valueSets() throws IOException {
     List<Path> sets = new ArrayList<>(List.of(ApiServer.CHART.resolve("values.yaml")));
@@ -91,6 +111,37 @@ final class HelmChartTest {
         }
       }
     }
+  }
+
+  /// What is not of a namespace is the definitions, which no namespace can have.
+  @ParameterizedTest
+  @MethodSource("valueSets")
+  void allButDefinitionsIsOfTheReleasesNamespace(Path values) throws IOException {
+    assertThat(kinds(rendered(values)))
+        .contains("CustomResourceDefinition", "Role")
+        .isSubsetOf(
+            Stream.concat(Stream.of("CustomResourceDefinition"), NAMESPACED.stream()).toList());
+  }
+
+  @Test
+  void thereIsOneClusterRoleForWhoServesAllNamespaces() throws IOException {
+    List<JsonNode> objects = objects(HelmChart.template("--set", "scope=cluster"));
+    Set<String> kinds = kinds(objects);
+    kinds.removeAll(kinds(objects(HelmChart.template())));
+    assertThat(kinds).containsExactlyInAnyOrder("ClusterRole", "ClusterRoleBinding");
+    JsonNode role = find(objects, "ClusterRole", "weft-functions-of-all-namespaces").orElseThrow();
+    assertThat(role.path("rules")).isNotEmpty();
+    for (JsonNode rule : role.path("rules")) {
+      assertThat(rule.toString()).doesNotContain("*", "secrets", "pods");
+    }
+    assertThat(find(objects, "Role", "weft-controller"))
+        .isEqualTo(find(objects(HelmChart.template()), "Role", "weft-controller"));
+  }
+
+  private static Set<String> kinds(List<JsonNode> objects) {
+    return objects.stream()
+        .map(each -> each.path("kind").asText())
+        .collect(Collectors.toCollection(TreeSet::new));
   }
 
   @ParameterizedTest
@@ -223,6 +274,7 @@ final class HelmChartTest {
         "gateway.replicas=many",
         "gateway.replicaCount=3",
         "image.pullPolicy=Sometimes",
+        "scope=everything",
         "networkPolicy.enabled=perhaps",
         "controller.persistence.size=5",
         "auth.existingsecret=x",

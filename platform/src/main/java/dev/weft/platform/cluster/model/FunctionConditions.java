@@ -1,6 +1,5 @@
 package dev.weft.platform.cluster.model;
 
-import dev.weft.functions.Revision;
 import dev.weft.functions.cluster.Condition;
 import dev.weft.functions.cluster.FunctionStatus;
 import dev.weft.functions.cluster.FunctionStatus.RevisionShare;
@@ -76,8 +75,8 @@ public final class FunctionConditions {
     return new FunctionStatus(
         facts.generation(),
         conditions,
-        deployed == null ? null : deployed.active().id().toString(),
-        deployed == null ? null : deployed.revisions().getLast().id().toString(),
+        deployed == null ? null : deployed.active().id().local(),
+        deployed == null ? null : deployed.revisions().getLast().id().local(),
         lastNumber(facts),
         deployed == null ? List.of() : traffic(deployed),
         facts.url().map(url -> url + "/v1").orElse(null),
@@ -171,15 +170,14 @@ public final class FunctionConditions {
   private static List<RevisionShare> traffic(DeployedFunction deployed) {
     List<DeployedFunction.Share> shares = deployed.traffic();
     if (shares == null || shares.isEmpty()) {
-      return List.of(new RevisionShare(deployed.active().id().toString(), 100));
+      return List.of(new RevisionShare(deployed.active().id().local(), 100));
     }
     return shares.stream()
         .map(share ->
             new RevisionShare(
                 deployed
                     .revision(share.revision())
-                    .map(Revision::id)
-                    .map(Object::toString)
+                    .map(revision -> revision.id().local())
                     .orElse("?"),
                 share.percent()))
         .toList();

@@ -32,7 +32,10 @@ class FunctionConditionsTest {
   private @Nullable FunctionStatus before;
 
   private static DeployedFunction function() {
-    FunctionName name = new FunctionName("f");
+    return function(new FunctionName("f"));
+  }
+
+  private static DeployedFunction function(FunctionName name) {
     FunctionSpec spec =
         FunctionSpec.of(new Model(null, List.of(ModelSource.of("file:///m")), null));
     return new DeployedFunction(
@@ -60,6 +63,15 @@ class FunctionConditionsTest {
     assertThat(status(function(), NOW).traffic())
         .containsExactly(new FunctionStatus.RevisionShare("f-00001", 100));
     assertThat(status(function(), NOW).url()).isEqualTo("http://x/v1");
+  }
+
+  /// Who reads it has the objects of that namespace before him.
+  @Test
+  void revisionsAreCalledAsTheirObjectsAre() {
+    FunctionStatus status = status(function(FunctionName.in("team-a", "f")), NOW);
+    assertThat(status.activeRevision()).isEqualTo("f-00001");
+    assertThat(status.latestRevision()).isEqualTo("f-00001");
+    assertThat(status.traffic()).containsExactly(new FunctionStatus.RevisionShare("f-00001", 100));
   }
 
   @Test
