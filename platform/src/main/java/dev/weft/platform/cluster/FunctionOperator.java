@@ -71,6 +71,10 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
   void start() {
     informer = cluster.allObjects(Kind.FUNCTION).runnableInformer(0);
     revisions = cluster.allObjects(Kind.REVISION).runnableInformer(0);
+    // One that was refused when the store was opened may be gone since, which nobody tells.
+    store.seen().stream()
+        .filter(seen -> seen.problem().isPresent())
+        .forEach(seen -> changed.add(seen.object().name()));
     follow(informer, this);
     follow(revisions, new LostRevisions());
     if (cluster.everywhere()) {

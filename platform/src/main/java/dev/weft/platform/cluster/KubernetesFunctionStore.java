@@ -19,6 +19,7 @@ import dev.weft.platform.control.DeployedFunction;
 import dev.weft.platform.state.FunctionStore;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceBuilder;
+import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
@@ -35,6 +36,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -80,8 +82,7 @@ public final class KubernetesFunctionStore implements FunctionStore {
     others(cluster.allObjects(Kind.POOL).list().getItems());
     Namespaces namespaces = cluster.namespaces();
     Map<FunctionName, List<Revision>> revisions =
-        cluster.allObjects(Kind.REVISION).list().getItems().stream()
-            .map(each -> FunctionObject.revision(each, namespaces))
+        readable(cluster.allObjects(Kind.REVISION).list())
             .collect(Collectors.groupingBy(revision -> revision.id().function()));
     for (GenericKubernetesResource each : cluster.allObjects(Kind.FUNCTION).list().getItems()) {
       FunctionObject object = FunctionObject.of(each, namespaces);
@@ -291,15 +292,31 @@ public final class KubernetesFunctionStore implements FunctionStore {
   }
 
   private List<Revision> revisions(FunctionName name) {
-    Namespaces namespaces = cluster.namespaces();
-    return cluster
-        .objects(Kind.REVISION, namespaces.of(name))
-        .withLabel(Cluster.FUNCTION_LABEL, name.local())
-        .list()
-        .getItems()
-        .stream()
-        .map(each -> FunctionObject.revision(each, namespaces))
+    return readable(
+            cluster
+                .objects(Kind.REVISION, cluster.namespaces().of(name))
+                .withLabel(Cluster.FUNCTION_LABEL, name.local())
+                .list())
         .toList();
+  }
+
+  /// The revisions but for those that cannot be read: whoever may make one in his namespace must
+  /// not keep the controller from serving the others.
+  private Stream<Revision> readable(GenericKubernetesResourceList revisions) {
+    Namespaces namespaces = cluster.namespaces();
+    return revisions.getItems().stream()
+        .flatMap(each -> {
+          try {
+            return Stream.of(FunctionObject.revision(each, namespaces));
+          } catch (IllegalArgumentException | IllegalStateException e) {
+            LOG.atWarn()
+                .addKeyValue("revision", each.getMetadata().getName())
+                .addKeyValue("namespace", each.getMetadata().getNamespace())
+                .setCause(e)
+                .log("left out, as it cannot be read");
+            return Stream.empty();
+          }
+        });
   }
 
   private static List<Revision> sorted(List<Revision> revisions) {

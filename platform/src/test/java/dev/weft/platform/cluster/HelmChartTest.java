@@ -118,7 +118,7 @@ final class HelmChartTest {
   @MethodSource("valueSets")
   void allButDefinitionsIsOfTheReleasesNamespace(Path values) throws IOException {
     assertThat(kinds(rendered(values)))
-        .contains("CustomResourceDefinition", "Role")
+        .contains("Deployment")
         .isSubsetOf(
             Stream.concat(Stream.of("CustomResourceDefinition"), NAMESPACED.stream()).toList());
   }
@@ -299,6 +299,20 @@ final class HelmChartTest {
             "kubectl get secret -n models mine-access -o jsonpath='{.data.api-key}'",
             "service/mine 8080:80",
             "http://127.0.0.1:8080/v1/chat/completions");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"namespace, false", "cluster, true"})
+  void notesTellHowFunctionsOfOtherNamespacesAreCalled(String scope, boolean told) {
+    HelmChart.Printed printed =
+        HelmChart.helm(
+            "install",
+            "mine",
+            ApiServer.CHART.toString(),
+            "--dry-run=client",
+            "--set",
+            "scope=" + scope);
+    assertThat(printed.out().contains("NAME.NAMESPACE")).isEqualTo(told);
   }
 
   @ParameterizedTest

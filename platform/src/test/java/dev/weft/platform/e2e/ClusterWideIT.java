@@ -20,8 +20,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.MethodOrderer;
@@ -133,8 +135,9 @@ final class ClusterWideIT {
     assertThat(invoked.json().path("model").asText()).isEqualTo("mine.team-a");
     assertThat(platform.manager().get("/api/v1/functions/mine.team-a").json().path("name").asText())
         .isEqualTo("mine.team-a");
-    assertThat(platform.manager().get("/api/v1/explain/mine.team-a").body())
-        .contains("mine.team-a");
+    JsonNode decisions =
+        platform.manager().get("/api/v1/decisions/mine.team-a").json().path("decisions");
+    assertThat(decisions.at("/0/function").asText()).isEqualTo("mine.team-a");
     assertThat(caller.get("/metrics").body()).contains("mine.team-a");
   }
 
@@ -253,7 +256,7 @@ final class ClusterWideIT {
 
   /// Where a namespace is being deleted nothing can be made, so a function that has no revision
   /// gets none. Nothing of it has been deleted yet but for one function, which waits for its
-  /// finalizer.
+  /// finalizer. The other has a revision that cannot be read.
   @Test
   @Order(9)
   void aControllerStartsWhereANamespaceIsBeingDeleted() throws IOException {
@@ -262,6 +265,14 @@ final class ClusterWideIT {
     await(() -> call("gone.team-c") == 200);
     platform.controller().kill();
     apply("team-c", function("late", "quick", ""));
+    apply(
+        "team-c",
+        """
+        apiVersion: weft.dev/v1alpha1
+        kind: FunctionRevision
+        metadata: {name: nonsense, labels: {weft.dev/function: late}}
+        spec: {function: late, number: 1, template: {model: {sources: [{uri: 'file:/m'}]}}}
+        """);
     admin.namespaces().withName("team-c").delete();
     admin.raw(path("team-c", "functions") + "/gone", "DELETE", null);
     assertThat(platform.object(path("team-c", "functions") + "/gone").isEmpty()).isFalse();
@@ -271,7 +282,7 @@ final class ClusterWideIT {
     assertThat(call("mine.team-a")).isEqualTo(200);
     // This is Kubernetes' own, which deletes what is left.
     platform.server().startControllers("namespace-controller");
-    await(() -> admin.namespaces().withName("team-c").get() == null);
+    awaitGone("team-c");
   }
 
   @Test
@@ -279,12 +290,20 @@ final class ClusterWideIT {
   void aNamespaceThatIsDeletedGoes() {
     assertThat(call("mine.team-b")).isEqualTo(200);
     admin.namespaces().withName("team-b").delete();
-    await(() -> admin.namespaces().withName("team-b").get() == null);
+    awaitGone("team-b");
     await(() -> call("mine.team-b") == 404);
     assertThat(loaded())
         .contains("mine-00001.team-a")
         .noneMatch(revision -> revision.endsWith(".team-b"));
     assertThat(call("mine.team-a")).isEqualTo(200);
+  }
+
+  /// Kubernetes' controller looks again after longer and longer pauses.
+  private static void awaitGone(String namespace) {
+    admin
+        .namespaces()
+        .withName(namespace)
+        .waitUntilCondition(Objects::isNull, 60, TimeUnit.SECONDS);
   }
 
   private static List<String> loaded() {
