@@ -9,14 +9,15 @@ import java.util.Set;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// One place to get a model's files from: `file:`, `hf://org/name@revision`, `https:` or
-/// `pypi://package==version/path/inside`. In a manifest it is the address alone, or an object with
-/// `uri` and `sha256`.
+/// One place to get a model's files from: `file:`, `hf://org/name@revision`, `https:`,
+/// `oci://registry/repository:tag`, `pypi://package==version/path/inside` or
+/// `s3://bucket/file-or-folder`. In a manifest it is the address alone, or an object with `uri` and
+/// `sha256`.
 ///
 /// @param uri the address
 /// @param sha256 what the (single) file must hash to, lower-case hex
 public record ModelSource(String uri, @Nullable String sha256) {
-  public static final Set<String> SCHEMES = Set.of("file", "hf", "https", "pypi");
+  public static final Set<String> SCHEMES = Set.of("file", "hf", "https", "oci", "pypi", "s3");
 
   static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
   static final Pattern FILE = Pattern.compile("file:[^\\x00-\\x1f\\x7f]+");
@@ -26,6 +27,14 @@ public record ModelSource(String uri, @Nullable String sha256) {
   static final Pattern HUB = Pattern.compile("hf://" + NAME + "/" + NAME + "([@/]" + REST + ")?");
   static final Pattern WEB = Pattern.compile("https://[^/\\x00-\\x20\\x7f]+/" + REST);
   static final Pattern PACKAGE = Pattern.compile("pypi://" + NAME + "==" + NAME + "/" + REST);
+  // As the distribution specification has a repository and a tag; a digest may stand for the tag.
+  static final Pattern REGISTRY =
+      Pattern.compile(
+          "oci://[A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{1,5})?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+"
+              + "(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}|(:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?"
+              + "@sha256:[0-9a-f]{64})");
+  static final Pattern STORE =
+      Pattern.compile("s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/" + REST + ")?");
   private static final Pattern PARENT_SEGMENT = Pattern.compile("(^|/)\\.\\.(/|$)");
 
   @JsonCreator(mode = JsonCreator.Mode.PROPERTIES)
@@ -40,14 +49,16 @@ public record ModelSource(String uri, @Nullable String sha256) {
           case "file" -> FILE.matcher(uri).matches();
           case "hf" -> HUB.matcher(uri).matches() && !PARENT_SEGMENT.matcher(uri).find();
           case "https" -> WEB.matcher(uri).matches();
+          case "oci" -> REGISTRY.matcher(uri).matches();
           case "pypi" -> PACKAGE.matcher(uri).matches() && !PARENT_SEGMENT.matcher(uri).find();
+          case "s3" -> STORE.matcher(uri).matches() && !PARENT_SEGMENT.matcher(uri).find();
           default ->
               throw invalid(
                   "'%s' starts with none of %s"
-                      .formatted(uri, SCHEMES.stream().sorted().map(s -> s + ":").toList()));
+                      .formatted(shown(uri), SCHEMES.stream().sorted().map(s -> s + ":").toList()));
         };
     if (!wellFormed) {
-      throw invalid("'%s' is not of the form %s".formatted(uri, formOf(scheme)));
+      throw invalid("'%s' is not of the form %s".formatted(shown(uri), formOf(scheme)));
     }
     if (sha256 != null && !SHA256.matcher(sha256).matches()) {
       throw invalid("sha256 is not 64 lower-case hex digits: '%s'".formatted(sha256));
@@ -68,6 +79,10 @@ public record ModelSource(String uri, @Nullable String sha256) {
 
   /// The address for messages and logs: a password that somebody wrote into it is left out.
   public String shown() {
+    return shown(uri);
+  }
+
+  private static String shown(String uri) {
     return uri.replaceFirst("//[^/]*@", "//");
   }
 
@@ -89,6 +104,8 @@ public record ModelSource(String uri, @Nullable String sha256) {
       case "file" -> "file:/path/to/model";
       case "hf" -> "hf://org/name, hf://org/name@revision, hf://org/name@revision/file";
       case "https" -> "https://host/path";
+      case "oci" -> "oci://registry/repository:tag, oci://registry/repository@sha256:digest";
+      case "s3" -> "s3://bucket/file, s3://bucket/folder";
       default -> "pypi://package==version/path/inside";
     };
   }

@@ -160,7 +160,13 @@ final class ManifestSchema {
   }
 
   private static String uriPattern() {
-    return Stream.of(ModelSource.FILE, ModelSource.HUB, ModelSource.WEB, ModelSource.PACKAGE)
+    return Stream.of(
+            ModelSource.FILE,
+            ModelSource.HUB,
+            ModelSource.WEB,
+            ModelSource.REGISTRY,
+            ModelSource.PACKAGE,
+            ModelSource.STORE)
         .map(Object::toString)
         .collect(Collectors.joining("|"));
   }

@@ -233,10 +233,12 @@ class ManifestsTest {
           name: mine            | {name: a, labels: {k: }}  | metadata.labels.k       | is not a label's value
           name: mine            | {name: a, labels: {k: 1}} | metadata.labels.k       | not text; write it in quotes
           - file:/models/mine.gguf | []                     | spec.model.sources      | empty
-          - file:/models/mine.gguf | - ftp://host/m         | spec.model.sources[0]   | starts with none of [file:, hf:, https:, pypi:]
+          - file:/models/mine.gguf | - ftp://host/m         | spec.model.sources[0]   | starts with none of [file:, hf:, https:, oci:, pypi:, s3:]
           - file:/models/mine.gguf | - hf://only            | spec.model.sources[0]   | is not of the form hf://org/name
           - file:/models/mine.gguf | - hf://a/../b          | spec.model.sources[0]   | is not of the form hf://org/name
           - file:/models/mine.gguf | - pypi://name/path     | spec.model.sources[0]   | is not of the form pypi://package==version/path
+          - file:/models/mine.gguf | - oci://registry/model | spec.model.sources[0]   | is not of the form oci://registry/repository:tag
+          - file:/models/mine.gguf | - s3://b/../c          | spec.model.sources[0]   | is not of the form s3://bucket/file
           - file:/models/mine.gguf | - https://host         | spec.model.sources[0]   | is not of the form https://host/path
           - file:/models/mine.gguf | - {uri: "https://h/m", sha256: beef} | spec.model.sources[0] | sha256 is not 64 lower-case hex digits: 'beef'
           - file:/models/mine.gguf | - 3                    | spec.model.sources[0]   | address

@@ -125,8 +125,8 @@ final class ResourceRules {
     String word = "[^/@=\\\\x00-\\\\x20\\\\x7f]+";
     rule(
         path + ".uri",
-        "['file:', 'hf:', 'https:', 'pypi:'].exists(scheme, self.startsWith(scheme))",
-        "starts with none of file:, hf:, https:, pypi:");
+        "['file:', 'hf:', 'https:', 'oci:', 'pypi:', 's3:'].exists(scheme, self.startsWith(scheme))",
+        "starts with none of file:, hf:, https:, oci:, pypi:, s3:");
     rule(
         path + ".uri",
         "!self.startsWith('file:') || self.matches('^file:[^\\\\x00-\\\\x1f\\\\x7f]+$')",
@@ -146,6 +146,15 @@ final class ResourceRules {
         "!self.startsWith('pypi:') || (self.matches('^pypi://%1$s==%1$s/%2$s$') && !self.matches('(^|/)[.][.](/|$)'))"
             .formatted(word, rest),
         "write pypi://package==version/path/inside");
+    rule(
+        path + ".uri",
+        "!self.startsWith('oci:') || self.matches('^%s$')".formatted(ModelSource.REGISTRY),
+        "write oci://registry/repository:tag or oci://registry/repository@sha256:digest");
+    rule(
+        path + ".uri",
+        "!self.startsWith('s3:') || (self.matches('^s3://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/%s)?$') && !self.matches('(^|/)[.][.](/|$)'))"
+            .formatted(rest),
+        "write s3://bucket/file or s3://bucket/folder");
     rule(
         path + ".sha256",
         "self.matches('^[0-9a-f]{64}$')",

@@ -172,14 +172,19 @@ final class DeployCommand implements Runnable {
     if (!Files.isReadable(path)) {
       throw new CliException(
           "cannot read " + source,
-          "Name a model file, a directory, a manifest, or an address (hf://org/name, https://..., pypi://...).");
+          "Name a model file, a directory, a manifest, or an address (hf://org/name, oci://..., s3://..., https://..., pypi://...).");
     }
     return ModelSource.of("file:" + path.toUri().getRawPath());
   }
 
-  /// The last part of the address as a function name: `hf://org/My.Model@main` is `my-model`.
+  /// The last part of the address as a function name: `hf://org/My.Model@main` is `my-model`, and
+  /// so is `oci://registry/my-model:v1`.
   static String nameOf(String source) {
-    String last = source.replaceAll("[@#?].*$", "").replaceAll("/+$", "").replaceAll("^.*/", "");
+    String whole = source.replaceAll("[@#?].*$", "").replaceAll("/+$", "");
+    String last = whole.replaceAll("^.*/", "");
+    if (whole.startsWith("oci://")) {
+      last = last.replaceAll(":.*$", "");
+    }
     String stem = last.replaceAll("\\.(gguf|safetensors)$", "").replaceAll("==.*$", "");
     String label =
         stem.toLowerCase(Locale.ROOT).replaceAll("[^a-z0-9]+", "-").replaceAll("^-+|-+$", "");

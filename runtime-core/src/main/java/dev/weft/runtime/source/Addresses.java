@@ -22,9 +22,19 @@ import java.util.concurrent.TimeoutException;
 final class Addresses {
   private Addresses() {}
 
+  /// How far requests may go.
+  enum Reach {
+    /// Public hosts, encrypted.
+    PUBLIC,
+    /// Private networks too; this machine also in clear.
+    PRIVATE,
+    /// Private networks too, also in clear.
+    PRIVATE_CLEAR
+  }
+
   /// Throws `UNREACHABLE` for a name that does not resolve in time, `REFUSED` for what is not
   /// allowed.
-  static void check(URI address, boolean privateAllowed, Duration timeout) {
+  static void check(URI address, Reach reach, Duration timeout) {
     String scheme = String.valueOf(address.getScheme()).toLowerCase(Locale.ROOT);
     String host = address.getHost();
     if (host == null) {
@@ -32,8 +42,9 @@ final class Addresses {
     }
     InetAddress[] resolved = resolve(host, timeout);
     boolean loopbackOnly = true;
+    boolean privateOnly = true;
     for (InetAddress one : resolved) {
-      if (!privateAllowed && isPrivate(one)) {
+      if (reach == Reach.PUBLIC && isPrivate(one)) {
         throw new SourceException(
             Code.REFUSED,
             host
@@ -41,8 +52,15 @@ final class Addresses {
                 + " it)");
       }
       loopbackOnly &= one.isLoopbackAddress();
+      privateOnly &= isPrivate(one);
     }
-    if (!scheme.equals("https") && !(scheme.equals("http") && privateAllowed && loopbackOnly)) {
+    boolean clear =
+        switch (reach) {
+          case PUBLIC -> false;
+          case PRIVATE -> loopbackOnly;
+          case PRIVATE_CLEAR -> privateOnly;
+        };
+    if (!scheme.equals("https") && !(scheme.equals("http") && clear)) {
       throw new SourceException(Code.REFUSED, "%s: is not encrypted; use https:".formatted(scheme));
     }
   }

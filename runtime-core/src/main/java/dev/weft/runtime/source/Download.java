@@ -21,7 +21,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /// Downloads one file, going on from what an earlier try left under `<name>.incomplete`, and gives
@@ -66,7 +65,6 @@ final class Download {
   /// @param hash what it must hash to under `algorithm`, if that was promised
   /// @param named whether `target` is named by content, so that a part of it can only be of this
   ///   file
-  /// @param onHeaders sees the first answer's headers and throws if they tell of another file
   record Wanted(
       URI address,
       Rules rules,
@@ -77,7 +75,25 @@ final class Download {
       String algorithm,
       @Nullable String hash,
       boolean named,
-      Consumer<HttpHeaders> onHeaders) {}
+      Protocol protocol) {}
+
+  /// What a kind of server has of its own.
+  interface Protocol {
+    Protocol PLAIN = new Protocol() {};
+
+    /// Headers of every request.
+    default Map<String, String> headers() {
+      return Map.of();
+    }
+
+    /// Sees the first answer's headers and throws if they tell of another file.
+    default void check(HttpHeaders first) {}
+
+    /// What an answer that is no file means.
+    default SourceException failure(Answer answer, String label) {
+      return Web.failure(answer.status(), label);
+    }
+  }
 
   private Download(Means means, Wanted wanted, Transfer transfer) {
     this.web = means.web();
@@ -129,7 +145,7 @@ final class Download {
       count(have);
       return verified(Hashes.of(incomplete, wanted.algorithm(), transfer));
     }
-    Map<String, String> headers = new HashMap<>();
+    Map<String, String> headers = new HashMap<>(wanted.protocol().headers());
     if (have > 0) {
       headers.put("range", "bytes=%d-".formatted(have));
       if (!wanted.named()) {
@@ -145,9 +161,9 @@ final class Download {
             wanted.label() + ": the part on disk is not of this file; starting over");
       }
       if (status != 200 && status != 206) {
-        throw Web.failure(status, wanted.label());
+        throw wanted.protocol().failure(answer, wanted.label());
       }
-      wanted.onHeaders().accept(answer.first());
+      wanted.protocol().check(answer.first());
       long from = status == 206 ? have : 0;
       if (status == 206) {
         checkRange(answer, have);

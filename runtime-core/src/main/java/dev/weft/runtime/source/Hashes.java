@@ -14,6 +14,10 @@ import java.util.HexFormat;
 final class Hashes {
   static final String SHA_256 = "SHA-256";
   static final String GIT_SHA_1 = "git-SHA-1";
+
+  /// No hash, but what a server calls a file's content: only to be compared.
+  static final String ETAG = "ETag";
+
   private static final int BUFFER_BYTES = 1 << 16;
 
   private Hashes() {}

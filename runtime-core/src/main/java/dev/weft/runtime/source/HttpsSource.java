@@ -3,9 +3,11 @@ package dev.weft.runtime.source;
 import dev.weft.functions.ModelSource;
 import dev.weft.functions.instance.Tier;
 import dev.weft.runtime.source.Download.Means;
+import dev.weft.runtime.source.Download.Protocol;
 import dev.weft.runtime.source.Download.Wanted;
 import dev.weft.runtime.source.SourceException.Code;
 import dev.weft.runtime.source.Web.Answer;
+import dev.weft.runtime.source.Web.Credential;
 import dev.weft.runtime.source.Web.Rules;
 import java.net.URI;
 import java.net.URISyntaxException;
@@ -26,7 +28,7 @@ final class HttpsSource implements Source {
   HttpsSource(SourceSettings settings, Means means) {
     this.directory = settings.cache().resolve("https");
     this.means = means;
-    this.rules = new Rules(0, settings.allowPrivateAddresses(), null);
+    this.rules = new Rules(0, settings.reach(), Credential.NONE);
     this.maxFileBytes = settings.maxFileBytes();
   }
 
@@ -64,7 +66,7 @@ final class HttpsSource implements Source {
             Hashes.SHA_256,
             source.sha256(),
             false,
-            _ -> {});
+            Protocol.PLAIN);
     String hash = Download.run(means, wanted, transfer);
     return new Fetched(target, List.of(new FetchedFile("", Hashes.SHA_256, hash)));
   }

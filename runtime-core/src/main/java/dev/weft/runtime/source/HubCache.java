@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -28,26 +27,21 @@ import java.util.stream.Stream;
 final class HubCache {
   private final Path cache;
   private final String folder;
+  private final Blobs blobs;
 
   HubCache(Path cache, String repository) {
     this.cache = cache;
     this.folder = "models--" + repository.replace("/", "--");
+    this.blobs = new Blobs(cache.resolve(folder));
   }
 
-  Path blob(HubFile file) {
-    return home().resolve("blobs").resolve(file.hash());
-  }
-
-  Path snapshot(String commit) {
-    return home().resolve("snapshots").resolve(commit);
+  /// Its contents, and the snapshots of commits.
+  Blobs blobs() {
+    return blobs;
   }
 
   Path lock() {
     return cache.resolve(".locks").resolve(folder).resolve("weft.lock");
-  }
-
-  private Path home() {
-    return cache.resolve(folder);
   }
 
   /// The commit that a revision meant when this machine last asked.
@@ -56,7 +50,7 @@ final class HubCache {
       return Optional.of(revision);
     }
     try {
-      return Optional.of(Files.readString(home().resolve("refs").resolve(revision)).strip())
+      return Optional.of(Files.readString(blobs.home().resolve("refs").resolve(revision)).strip())
           .filter(HubAddress::isCommit);
     } catch (NoSuchFileException e) {
       return Optional.empty();
@@ -71,50 +65,32 @@ final class HubCache {
     }
     try {
       FileTree.writeAtomically(
-          home().resolve("refs").resolve(revision), commit.getBytes(StandardCharsets.US_ASCII));
+          blobs.home().resolve("refs").resolve(revision),
+          commit.getBytes(StandardCharsets.US_ASCII));
     } catch (IOException e) {
       throw FileTree.failure("writing the hub's cache", e);
     }
   }
 
-  /// Makes the snapshot's name for a blob that is there.
-  void link(String commit, HubFile file) {
-    Path name = snapshot(commit).resolve(file.path());
-    Path parent = Objects.requireNonNull(name.getParent());
-    Path target = parent.relativize(blob(file));
-    try {
-      Files.createDirectories(parent);
-      if (Files.isSymbolicLink(name) && Files.readSymbolicLink(name).equals(target)) {
-        return;
-      }
-      Path temporary = parent.resolve(".weft-" + ProcessHandle.current().pid() + "-" + file.hash());
-      Files.deleteIfExists(temporary);
-      Files.createSymbolicLink(temporary, target);
-      Files.move(temporary, name, StandardCopyOption.ATOMIC_MOVE);
-    } catch (IOException e) {
-      throw FileTree.failure("linking " + file.name(), e);
-    }
-  }
-
   /// The files of a snapshot that this machine has whole, as the hub would list them: a blob's name
   /// is its hash. What other tools left without links is not listed.
-  List<HubFile> files(String commit) {
-    Path snapshot = snapshot(commit);
+  List<ListedFile> files(String commit) {
+    Path snapshot = blobs.snapshot(commit);
     if (!Files.isDirectory(snapshot)) {
       return List.of();
     }
     try (Stream<Path> names = Files.walk(snapshot)) {
-      List<HubFile> files = new ArrayList<>();
+      List<ListedFile> files = new ArrayList<>();
       for (Path name : (Iterable<Path>) names::iterator) {
         if (Files.isSymbolicLink(name) && Files.isRegularFile(name)) {
           String hash = Objects.toString(Files.readSymbolicLink(name).getFileName());
           files.add(
-              new HubFile(
+              new ListedFile(
                   snapshot.relativize(name).toString(), Files.size(name), algorithm(hash), hash));
         }
       }
       return files.stream()
-          .filter(file -> Files.exists(blob(file), LinkOption.NOFOLLOW_LINKS))
+          .filter(file -> Files.exists(blobs.of(file), LinkOption.NOFOLLOW_LINKS))
           .toList();
     } catch (IOException e) {
       throw FileTree.failure("reading the hub's cache", e);

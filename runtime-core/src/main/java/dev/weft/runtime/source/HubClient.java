@@ -3,8 +3,10 @@ package dev.weft.runtime.source;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.weft.runtime.source.Addresses.Reach;
 import dev.weft.runtime.source.SourceException.Code;
 import dev.weft.runtime.source.Web.Answer;
+import dev.weft.runtime.source.Web.Credential;
 import dev.weft.runtime.source.Web.Rules;
 import java.io.IOException;
 import java.net.URI;
@@ -45,7 +47,10 @@ final class HubClient {
           Code.REFUSED, "HF_ENDPOINT is plain http: and not on this machine; use https:");
     }
     boolean privateHub = Addresses.isPrivate(endpoint, connectTimeout);
-    return new Rules(MAX_REDIRECTS, privateHub, settings.token().orElse(null));
+    return new Rules(
+        MAX_REDIRECTS,
+        privateHub ? Reach.PRIVATE : Reach.PUBLIC,
+        settings.token().map(Credential::bearer).orElse(Credential.NONE));
   }
 
   /// The commit that a revision stands for now.
@@ -61,8 +66,8 @@ final class HubClient {
   }
 
   /// All files of a commit.
-  List<HubFile> files(HubAddress address, String commit, Transfer transfer) {
-    List<HubFile> files = new ArrayList<>();
+  List<ListedFile> files(HubAddress address, String commit, Transfer transfer) {
+    List<ListedFile> files = new ArrayList<>();
     Optional<URI> page =
         Optional.of(
             at("/api/models/%s/tree/%s?recursive=true".formatted(address.repository(), commit)));
@@ -81,11 +86,11 @@ final class HubClient {
     return files;
   }
 
-  URI content(HubAddress address, String commit, HubFile file) {
+  URI content(HubAddress address, String commit, ListedFile file) {
     return at("/%s/resolve/%s/%s".formatted(address.repository(), commit, encode(file.path())));
   }
 
-  private static HubFile file(JsonNode node) {
+  private static ListedFile file(JsonNode node) {
     String path = node.path("path").asText();
     if (!ModelFileNames.isPlainPath(path)) {
       throw new SourceException(Code.REFUSED, "the hub lists a name that leads out: " + path);
@@ -98,7 +103,7 @@ final class HubClient {
       throw new SourceException(
           Code.UNUSABLE, "the hub lists %s without hash or size".formatted(path));
     }
-    return new HubFile(path, bytes, large ? Hashes.SHA_256 : Hashes.GIT_SHA_1, hash);
+    return new ListedFile(path, bytes, large ? Hashes.SHA_256 : Hashes.GIT_SHA_1, hash);
   }
 
   /// One page of an answer.

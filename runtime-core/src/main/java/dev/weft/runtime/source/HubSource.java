@@ -3,12 +3,11 @@ package dev.weft.runtime.source;
 import dev.weft.functions.ModelSource;
 import dev.weft.functions.instance.Tier;
 import dev.weft.runtime.source.Download.Means;
+import dev.weft.runtime.source.Download.Protocol;
 import dev.weft.runtime.source.Download.Wanted;
-import dev.weft.runtime.source.HubFiles.Choice;
+import dev.weft.runtime.source.ModelSelection.Choice;
 import dev.weft.runtime.source.SourceException.Code;
-import java.io.IOException;
 import java.net.http.HttpHeaders;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,8 +19,8 @@ import org.jspecify.annotations.Nullable;
 /// hub's other tools use, so that a model downloaded by one of them is not downloaded again.
 ///
 /// The revision becomes a commit first, and everything after that is of the commit. Safetensors
-/// with their configuration are preferred; else one GGUF file ([HubFiles]). A hub that cannot be
-/// reached is no obstacle to a model that lies in the cache whole.
+/// with their configuration are preferred; else one GGUF file ([ModelSelection]). A hub that cannot
+/// be reached is no obstacle to a model that lies in the cache whole.
 final class HubSource implements Source {
   private final HubSettings settings;
   private final HubClient client;
@@ -43,7 +42,7 @@ final class HubSource implements Source {
     HubAddress address = HubAddress.of(source);
     HubCache cache = cache(address);
     Plan plan = plan(address, cache, new Transfer(source, FetchListener.NONE, () -> false));
-    boolean here = plan.choice().files().stream().allMatch(file -> isWhole(cache.blob(file), file));
+    boolean here = plan.choice().files().stream().allMatch(file -> cache.blobs().isWhole(file));
     return new Inspection(
         source, here ? Tier.DISK : Tier.REMOTE, OptionalLong.of(plan.choice().bytes()));
   }
@@ -63,13 +62,13 @@ final class HubSource implements Source {
     checkSha256(choice, source.sha256());
     transfer.expect(choice.bytes());
     List<FetchedFile> files = new ArrayList<>();
-    for (HubFile file : choice.files()) {
+    for (ListedFile file : choice.files()) {
       ensure(address, cache, plan.commit(), file, transfer);
-      cache.link(plan.commit(), file);
-      files.add(new FetchedFile(below(choice.path(), file), file.algorithm(), file.hash()));
+      cache.blobs().link(plan.commit(), file);
+      files.add(new FetchedFile(choice.below(file), file.algorithm(), file.hash()));
     }
     cache.remember(address.revision(), plan.commit());
-    return new Fetched(cache.snapshot(plan.commit()).resolve(choice.path()), files);
+    return new Fetched(cache.blobs().snapshot(plan.commit()).resolve(choice.path()), files);
   }
 
   /// Asks the hub; when it cannot be reached, or must not be asked, what is in the cache will do.
@@ -86,7 +85,7 @@ final class HubSource implements Source {
               ? address.revision()
               : client.commit(address, transfer);
       return new Plan(
-          commit, HubFiles.choose(client.files(address, commit, transfer), address.inside()));
+          commit, ModelSelection.choose(client.files(address, commit, transfer), address.inside()));
     } catch (SourceException e) {
       Optional<Plan> cached =
           e.code() == Code.UNREACHABLE ? cachedPlan(address, cache) : Optional.empty();
@@ -101,13 +100,13 @@ final class HubSource implements Source {
   /// A model that lies whole in the cache, whoever put it there.
   private static Optional<Plan> cachedPlan(HubAddress address, HubCache cache) {
     Optional<String> commit = cache.commit(address.revision());
-    List<HubFile> files = commit.map(cache::files).orElse(List.of());
+    List<ListedFile> files = commit.map(cache::files).orElse(List.of());
     if (files.isEmpty()) {
       return Optional.empty();
     }
     Choice choice;
     try {
-      choice = HubFiles.choose(files, address.inside());
+      choice = ModelSelection.choose(files, address.inside());
     } catch (SourceException e) {
       return Optional.empty(); // another tool fetched only a part of it
     }
@@ -119,36 +118,34 @@ final class HubSource implements Source {
     return configured ? Optional.of(new Plan(commit.orElseThrow(), choice)) : Optional.empty();
   }
 
-  /// A blob that is there already, perhaps by another tool that only looked at its size, is hashed
-  /// once; the receipt remembers.
   private void ensure(
-      HubAddress address, HubCache cache, String commit, HubFile file, Transfer transfer) {
-    Path blob = cache.blob(file);
-    if (isWhole(blob, file)) {
-      if (Hashes.of(blob, file.algorithm(), transfer).equals(file.hash())) {
-        transfer.advance(file.bytes());
-        return;
-      }
-      transfer.note(file.name() + " in the cache is damaged; fetching it again");
+      HubAddress address, HubCache cache, String commit, ListedFile file, Transfer transfer) {
+    if (cache.blobs().has(file, transfer)) {
+      return;
     }
     Wanted wanted =
         new Wanted(
             client.content(address, commit, file),
             client.rules(),
-            blob,
+            cache.blobs().of(file),
             file.name(),
             OptionalLong.of(file.bytes()),
             maxFileBytes,
             file.algorithm(),
             file.hash(),
             true,
-            headers -> checkTag(headers, file));
+            new Protocol() {
+              @Override
+              public void check(HttpHeaders first) {
+                checkTag(first, file);
+              }
+            });
     Download.run(means, wanted, transfer);
   }
 
   /// The hub names a large file's hash before it redirects to the bytes: a difference shows before
   /// anything is transferred.
-  private static void checkTag(HttpHeaders headers, HubFile file) {
+  private static void checkTag(HttpHeaders headers, ListedFile file) {
     String tag = headers.firstValue("x-linked-etag").orElse(file.hash());
     String hash = tag.replaceFirst("^W/", "").replace("\"", "");
     if (!hash.equals(file.hash())) {
@@ -163,11 +160,10 @@ final class HubSource implements Source {
     if (sha256 == null) {
       return;
     }
-    HubFile file = choice.files().getFirst();
-    if (choice.files().size() != 1 || !file.algorithm().equals(Hashes.SHA_256)) {
-      throw new SourceException(
-          Code.UNUSABLE,
-          "sha256 is for a single file; name a .gguf file, or pin the repository to a commit: @<commit>");
+    String advice = "name a .gguf file, or pin the repository to a commit: @<commit>";
+    ListedFile file = choice.only(advice);
+    if (!file.algorithm().equals(Hashes.SHA_256)) {
+      throw new SourceException(Code.UNUSABLE, "sha256 is for a large file; " + advice);
     }
     if (!file.hash().equals(sha256)) {
       throw new SourceException(
@@ -175,21 +171,6 @@ final class HubSource implements Source {
           "the hub's %s hashes to %s, and the manifest says %s"
               .formatted(file.name(), file.hash(), sha256));
     }
-  }
-
-  private static boolean isWhole(Path blob, HubFile file) {
-    try {
-      return Files.isRegularFile(blob) && Files.size(blob) == file.bytes();
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
-  private static String below(String folder, HubFile file) {
-    if (folder.isEmpty()) {
-      return file.path();
-    }
-    return folder.equals(file.path()) ? "" : file.path().substring(folder.length() + 1);
   }
 
   private HubCache cache(HubAddress address) {

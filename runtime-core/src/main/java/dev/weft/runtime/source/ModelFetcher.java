@@ -37,7 +37,9 @@ public final class ModelFetcher {
         Map.of(
             "hf", new HubSource(settings, means),
             "https", new HttpsSource(settings, means),
-            "pypi", new PypiSource(settings));
+            "oci", new OciSource(settings, means),
+            "pypi", new PypiSource(settings),
+            "s3", new S3Source(settings, means));
   }
 
   /// Gets a model's files.

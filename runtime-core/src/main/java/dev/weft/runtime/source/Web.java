@@ -1,5 +1,6 @@
 package dev.weft.runtime.source;
 
+import dev.weft.runtime.source.Addresses.Reach;
 import dev.weft.runtime.source.SourceException.Code;
 import java.io.IOException;
 import java.io.InputStream;
@@ -37,13 +38,24 @@ final class Web {
 
   /// What a request may do.
   ///
-  /// @param privateAllowed whether hosts on loopback and private networks may be asked, and
-  ///   loopback in clear
-  /// @param token a bearer token for the host of the request's own address
-  record Rules(int maxRedirects, boolean privateAllowed, @Nullable String token) {
+  /// @param credential for the host of the request's own address
+  record Rules(int maxRedirects, Reach reach, Credential credential) {
     @Override
     public String toString() {
-      return "Rules[maxRedirects=%d, privateAllowed=%s]".formatted(maxRedirects, privateAllowed);
+      return "Rules[maxRedirects=%d, reach=%s]".formatted(maxRedirects, reach);
+    }
+  }
+
+  /// What tells a host who asks.
+  @FunctionalInterface
+  interface Credential {
+    Credential NONE = _ -> Map.of();
+
+    /// The headers for a GET of `address`.
+    Map<String, String> headers(URI address);
+
+    static Credential bearer(String token) {
+      return _ -> Map.of("authorization", "Bearer " + token);
     }
   }
 
@@ -100,11 +112,11 @@ final class Web {
 
   private HttpResponse<InputStream> send(
       URI at, URI origin, Map<String, String> headers, Rules rules, Transfer transfer) {
-    Addresses.check(at, rules.privateAllowed(), connectTimeout);
+    Addresses.check(at, rules.reach(), connectTimeout);
     HttpRequest.Builder request = HttpRequest.newBuilder(at).header("user-agent", "weft");
     headers.forEach(request::header);
-    if (rules.token() != null && sameOrigin(at, origin)) {
-      request.header("authorization", "Bearer " + rules.token());
+    if (sameOrigin(at, origin)) {
+      rules.credential().headers(at).forEach(request::header);
     }
     // The request's own time-out would end the body too, on later JDKs.
     long deadline = System.nanoTime() + answerTimeout.toNanos();

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import dev.weft.runtime.source.Addresses.Reach;
 import dev.weft.runtime.source.SourceException.Code;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -89,20 +90,27 @@ class AddressesTest {
   @Test
   void theOwnerOfTheMachineMayAllowThem() {
     URI address = URI.create("https://127.0.0.1/m.gguf");
-    assertThatCode(() -> Addresses.check(address, true, TIMEOUT)).doesNotThrowAnyException();
+    assertThatCode(() -> Addresses.check(address, Reach.PRIVATE, TIMEOUT))
+        .doesNotThrowAnyException();
     assertThatExceptionOfType(SourceException.class)
-        .isThrownBy(() -> Addresses.check(address, false, TIMEOUT))
+        .isThrownBy(() -> Addresses.check(address, Reach.PUBLIC, TIMEOUT))
         .withMessageContaining("WEFT_ALLOW_PRIVATE_ADDRESSES");
   }
 
   @Test
-  void whatIsNotEncryptedStaysOnThisMachine() {
+  void whatIsNotEncryptedStaysOnThisMachineOrWhereTheOwnerSaysSo() {
+    URI near = URI.create("http://10.0.0.1/m.gguf");
+    URI far = URI.create("http://1.1.1.1/m.gguf");
+    for (Reach reach : Reach.values()) {
+      assertThatExceptionOfType(SourceException.class)
+          .isThrownBy(() -> Addresses.check(far, reach, TIMEOUT))
+          .withMessageContaining("use https:");
+    }
     assertThatExceptionOfType(SourceException.class)
-        .isThrownBy(() -> Addresses.check(URI.create("http://10.0.0.1/m.gguf"), true, TIMEOUT))
+        .isThrownBy(() -> Addresses.check(near, Reach.PRIVATE, TIMEOUT))
         .withMessageContaining("use https:");
-    assertThatExceptionOfType(SourceException.class)
-        .isThrownBy(() -> Addresses.check(URI.create("http://1.1.1.1/m.gguf"), false, TIMEOUT))
-        .withMessageContaining("use https:");
+    assertThatCode(() -> Addresses.check(near, Reach.PRIVATE_CLEAR, TIMEOUT))
+        .doesNotThrowAnyException();
   }
 
   @Test

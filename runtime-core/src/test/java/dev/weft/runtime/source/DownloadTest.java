@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import dev.weft.functions.ModelSource;
+import dev.weft.runtime.source.Addresses.Reach;
 import dev.weft.runtime.source.Download.Disk;
 import dev.weft.runtime.source.Download.Means;
 import dev.weft.runtime.source.Download.Wanted;
@@ -91,7 +92,7 @@ class DownloadTest {
     Wanted wanted =
         new Wanted(
             URI.create("http://127.0.0.1:" + server.getAddress().getPort() + "/m.gguf"),
-            new Web.Rules(0, true, null),
+            new Web.Rules(0, Reach.PRIVATE, Web.Credential.NONE),
             target,
             "m.gguf",
             OptionalLong.empty(),
@@ -99,7 +100,7 @@ class DownloadTest {
             Hashes.SHA_256,
             null,
             false,
-            _ -> {});
+            Download.Protocol.PLAIN);
     Means means = new Means(new Web(TIMEOUT, TIMEOUT), Disk.REAL, stallTimeout);
     String hash = Download.run(means, wanted, transfer);
     assertThat(hash).isEqualTo(Hashes.of(target, Hashes.SHA_256, transfer));

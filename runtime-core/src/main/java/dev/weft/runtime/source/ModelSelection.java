@@ -10,9 +10,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/// Which of a repository's files make up the model. Pure: the same choice from the hub's list and
-/// from a cache's.
-final class HubFiles {
+/// Which of the files that a place lists make up the model. Pure: the same choice from a hub's
+/// list, a cache's, an object store's and an artifact's.
+final class ModelSelection {
   /// Which of several GGUF files to take when none is named: small and good first, then what is
   /// larger, then what is smaller and worse.
   static final List<String> GGUF_PREFERENCE =
@@ -26,43 +26,60 @@ final class HubFiles {
 
   /// The files to have.
   ///
-  /// @param path what the model is, relative to the repository: a GGUF file, a folder, or empty for
-  ///   the repository itself
+  /// @param path what the model is, in the place that lists them: a GGUF file, a folder, or empty
+  ///   for all of the place
   /// @param note one line when the choice was ours
-  record Choice(String path, List<HubFile> files, Optional<String> note) {
+  record Choice(String path, List<ListedFile> files, Optional<String> note) {
     public Choice {
       files = List.copyOf(files);
     }
 
     long bytes() {
-      return files.stream().mapToLong(HubFile::bytes).sum();
+      return files.stream().mapToLong(ListedFile::bytes).sum();
+    }
+
+    /// A file's name relative to [#path], empty when that is the file.
+    String below(ListedFile file) {
+      if (path.isEmpty()) {
+        return file.path();
+      }
+      return path.equals(file.path()) ? "" : file.path().substring(path.length() + 1);
+    }
+
+    /// The only file, for a hash that a manifest gives.
+    ListedFile only(String advice) {
+      if (files.size() != 1) {
+        throw new SourceException(Code.UNUSABLE, "sha256 is for a single file; " + advice);
+      }
+      return files.getFirst();
     }
   }
 
-  private HubFiles() {}
+  private ModelSelection() {}
 
-  /// Chooses the file `inside`, or the model in the folder `inside` (empty: the repository).
-  static Choice choose(List<HubFile> all, String inside) {
-    Optional<HubFile> named = all.stream().filter(file -> file.path().equals(inside)).findFirst();
+  /// Chooses the file `inside`, or the model in the folder `inside` (empty: all).
+  static Choice choose(List<ListedFile> all, String inside) {
+    Optional<ListedFile> named =
+        all.stream().filter(file -> file.path().equals(inside)).findFirst();
     if (named.isPresent()) {
       return single(named.get());
     }
     String prefix = inside.isEmpty() ? "" : inside + "/";
-    List<HubFile> below = all.stream().filter(file -> file.path().startsWith(prefix)).toList();
+    List<ListedFile> below = all.stream().filter(file -> file.path().startsWith(prefix)).toList();
     if (below.isEmpty()) {
       throw new SourceException(
-          Code.NOT_FOUND, "the repository has no " + (inside.isEmpty() ? "files" : inside));
+          Code.NOT_FOUND, inside.isEmpty() ? "there are no files" : "there is no " + inside);
     }
-    List<HubFile> here =
+    List<ListedFile> here =
         below.stream().filter(file -> file.path().indexOf('/', prefix.length()) < 0).toList();
-    List<HubFile> weights = safetensors(here);
+    List<ListedFile> weights = safetensors(here);
     if (weights.isEmpty()) {
       return gguf(here, below);
     }
     return new Choice(inside, withConfiguration(weights, below, prefix), Optional.empty());
   }
 
-  private static Choice single(HubFile file) {
+  private static Choice single(ListedFile file) {
     if (!file.path().endsWith(".gguf")) {
       throw new SourceException(
           Code.UNUSABLE,
@@ -72,14 +89,14 @@ final class HubFiles {
     return new Choice(file.path(), List.of(file), Optional.empty());
   }
 
-  private static List<HubFile> safetensors(List<HubFile> here) {
-    List<HubFile> files =
+  private static List<ListedFile> safetensors(List<ListedFile> here) {
+    List<ListedFile> files =
         here.stream().filter(file -> file.path().endsWith(".safetensors")).toList();
     boolean indexed = here.stream().anyMatch(file -> file.name().equals(SHARD_INDEX));
     if (indexed) {
       return shards(files);
     }
-    List<HubFile> usual =
+    List<ListedFile> usual =
         files.stream().filter(file -> file.name().equals("model.safetensors")).toList();
     if (!usual.isEmpty() || files.size() <= 1) {
       return usual.isEmpty() ? files : usual;
@@ -90,10 +107,10 @@ final class HubFiles {
             + names(files));
   }
 
-  private static List<HubFile> shards(List<HubFile> files) {
-    List<HubFile> shards = new ArrayList<>();
+  private static List<ListedFile> shards(List<ListedFile> files) {
+    List<ListedFile> shards = new ArrayList<>();
     int promised = 0;
-    for (HubFile file : files) {
+    for (ListedFile file : files) {
       Matcher shard = SHARD.matcher(file.name());
       if (shard.matches()) {
         shards.add(file);
@@ -110,10 +127,10 @@ final class HubFiles {
 
   /// The small files beside the weights, and those of the folders that a `modules.json` means
   /// (`1_Pooling/config.json`).
-  private static List<HubFile> withConfiguration(
-      List<HubFile> weights, List<HubFile> below, String prefix) {
+  private static List<ListedFile> withConfiguration(
+      List<ListedFile> weights, List<ListedFile> below, String prefix) {
     Pattern module = Pattern.compile("\\d+_[A-Za-z]+/[^/]+");
-    Stream<HubFile> small =
+    Stream<ListedFile> small =
         below.stream()
             .filter(file -> ModelFileNames.isWanted(file.path()))
             .filter(file -> {
@@ -127,23 +144,23 @@ final class HubFiles {
     return name.endsWith(".safetensors") || name.endsWith(".gguf");
   }
 
-  private static Choice gguf(List<HubFile> here, List<HubFile> below) {
-    List<HubFile> files =
+  private static Choice gguf(List<ListedFile> here, List<ListedFile> below) {
+    List<ListedFile> files =
         here.stream()
             .filter(file -> file.path().endsWith(".gguf"))
             .filter(file -> !file.name().toLowerCase(Locale.ROOT).contains("mmproj"))
-            .sorted(Comparator.comparing(HubFile::path))
+            .sorted(Comparator.comparing(ListedFile::path))
             .toList();
     if (files.isEmpty()) {
       boolean pickled = below.stream().anyMatch(file -> ModelFileNames.isPickle(file.path()));
       throw new SourceException(
           Code.UNUSABLE,
           pickled
-              ? "the repository holds only pickled weights, which can run code when they are read;"
+              ? "there are only pickled weights, which can run code when they are read;"
                   + " convert them to safetensors"
               : "no .safetensors and no .gguf file there");
     }
-    HubFile chosen =
+    ListedFile chosen =
         GGUF_PREFERENCE.stream()
             .flatMap(type -> files.stream().filter(file -> hasType(file, type)))
             .findFirst()
@@ -155,15 +172,15 @@ final class HubFiles {
         files.size() == 1
             ? Optional.empty()
             : Optional.of(
-                "takes %s of %d GGUF files; name another after the repository to have that"
+                "takes %s of %d GGUF files; name another in the address to have that"
                     .formatted(chosen.name(), files.size())));
   }
 
-  private static boolean hasType(HubFile file, String type) {
+  private static boolean hasType(ListedFile file, String type) {
     return file.name().toUpperCase(Locale.ROOT).matches(".*(^|[-._])" + type + "([-._].*)");
   }
 
-  private static void refuseSplit(HubFile file) {
+  private static void refuseSplit(ListedFile file) {
     if (SPLIT_GGUF.matcher(file.name()).matches()) {
       throw new SourceException(
           Code.UNUSABLE,
@@ -171,7 +188,7 @@ final class HubFiles {
     }
   }
 
-  private static String names(List<HubFile> files) {
-    return String.join(", ", files.stream().map(HubFile::name).toList());
+  private static String names(List<ListedFile> files) {
+    return String.join(", ", files.stream().map(ListedFile::name).toList());
   }
 }

@@ -3,23 +3,23 @@ package dev.weft.runtime.source;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
-import dev.weft.runtime.source.HubFiles.Choice;
+import dev.weft.runtime.source.ModelSelection.Choice;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /// Which of a repository's files become the model.
-class HubFilesTest {
+class ModelSelectionTest {
   private static Choice choose(String inside, String... paths) {
-    List<HubFile> files =
+    List<ListedFile> files =
         Stream.of(paths)
-            .map(path -> new HubFile(path, 10, Hashes.SHA_256, "0".repeat(64)))
+            .map(path -> new ListedFile(path, 10, Hashes.SHA_256, "0".repeat(64)))
             .toList();
-    return HubFiles.choose(files, inside);
+    return ModelSelection.choose(files, inside);
   }
 
   private static List<String> paths(Choice choice) {
-    return choice.files().stream().map(HubFile::path).toList();
+    return choice.files().stream().map(ListedFile::path).toList();
   }
 
   private static void assertRefuses(String word, String inside, String... paths) {
@@ -108,7 +108,7 @@ class HubFilesTest {
   void whatIsNoModelIsRefusedWithTheReason() {
     assertRefuses("pickled", "", "config.json", "pytorch_model.bin");
     assertRefuses("no .safetensors and no .gguf", "", "config.json");
-    assertRefuses("has no absent.gguf", "absent.gguf", "a.gguf");
+    assertRefuses("there is no absent.gguf", "absent.gguf", "a.gguf");
     assertRefuses("alone is not a model", "config.json", "config.json");
     assertRefuses("split GGUF", "", "a-Q4_K_M-00001-of-00002.gguf", "a-Q4_K_M-00002-of-00002.gguf");
     assertRefuses("several .safetensors", "", "a.safetensors", "b.safetensors");
