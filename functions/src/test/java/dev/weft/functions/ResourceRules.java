@@ -89,6 +89,20 @@ final class ResourceRules {
         "self.startsWith('/') && !self.contains('..')",
         "a whole path is wanted, without '..'");
     rules.rule(
+        "spec.models[]", "has(self.claim) != has(self.image)", "give one of claim and image");
+    rules.rule(
+        "spec.models[]",
+        "has(self.name) || !has(self.image)",
+        "an image needs a name: runtimes see it at /models/NAME");
+    rules.rule(
+        "spec.models[].name",
+        "self.matches('^[a-z0-9]([-a-z0-9]{0,38}[a-z0-9])?$')",
+        "use 1 to 40 of a-z, 0-9 and '-', starting and ending with a letter or digit");
+    rules.rule(
+        "spec.models[].pullPolicy",
+        "self in ['Always', 'IfNotPresent', 'Never']",
+        "one of Always, IfNotPresent, Never is wanted");
+    rules.rule(
         "spec.models[].path",
         "self.startsWith('/') && !self.contains('..')",
         "a whole path is wanted, without '..'");

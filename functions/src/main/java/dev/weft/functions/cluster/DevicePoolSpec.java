@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
 /// @param cache where fetched and packed models are kept; in the pod, and lost with it, when left
 ///   out
 /// @param models volumes with models of your own, for `file:` sources
+/// @param credentials what sources are fetched with
 public record DevicePoolSpec(
     DeviceClass device,
     @Nullable Workload workload,
@@ -32,7 +33,8 @@ public record DevicePoolSpec(
     @Nullable String priorityClassName,
     @Nullable String image,
     @Nullable Cache cache,
-    @Nullable List<ModelVolume> models) {
+    @Nullable List<ModelVolume> models,
+    @Nullable Credentials credentials) {
   public DevicePoolSpec {
     Objects.requireNonNull(device, "device");
     nodeSelector = nodeSelector == null ? null : Map.copyOf(nodeSelector);
@@ -85,14 +87,46 @@ public record DevicePoolSpec(
   /// @param size the most that a cache in the pod may take, such as `20Gi`
   public record Cache(@Nullable String claim, @Nullable String hostPath, @Nullable String size) {}
 
-  /// A volume with models, read only.
+  /// A volume with models, read only: of a claim, or of an image.
   ///
   /// @param claim the PersistentVolumeClaim
-  /// @param path where runtimes see it; `/models/CLAIM` when left out
-  public record ModelVolume(String claim, @Nullable String path) {
+  /// @param image an image or artifact of a registry, which the node fetches; where the cluster has
+  ///   image volumes
+  /// @param pullPolicy when the node fetches the image: `Always`, `IfNotPresent` or `Never`; the
+  ///   cluster's choice when left out
+  /// @param name the volume's; the claim's when left out
+  /// @param path where runtimes see it; `/models/NAME` when left out
+  public record ModelVolume(
+      @Nullable String claim,
+      @Nullable String image,
+      @Nullable String pullPolicy,
+      @Nullable String name,
+      @Nullable String path) {
+    public ModelVolume {
+      if ((claim == null) == (image == null)) {
+        throw new IllegalArgumentException("spec.models: give one of claim and image");
+      }
+      if (claim == null && name == null) {
+        throw new IllegalArgumentException("spec.models: an image needs a name");
+      }
+    }
+
+    /// What it is called in the pool.
+    public String called() {
+      return Objects.requireNonNull(name == null ? claim : name);
+    }
+
     /// Where runtimes see it.
     public String mountPath() {
-      return path == null ? "/models/" + claim : path;
+      return path == null ? "/models/" + called() : path;
     }
   }
+
+  /// What sources are fetched with, in Secrets of the pool's namespace. A runtime reads them at its
+  /// start.
+  ///
+  /// @param environmentSecret its members become variables of the runtime: `HF_TOKEN`,
+  ///   `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL_S3` and the like
+  /// @param registrySecret one of type `kubernetes.io/dockerconfigjson`, for `oci:` sources
+  public record Credentials(@Nullable String environmentSecret, @Nullable String registrySecret) {}
 }

@@ -98,7 +98,8 @@ final class DefinitionsIT {
           resources: {cpu: "8", memory: 64Gi, gpus: 1}
           runtimeClassName: nvidia
           cache: {claim: models}
-          models: [{claim: own-models}]
+          models: [{claim: own-models}, {name: support, image: "registry/support:7b"}]
+          credentials: {environmentSecret: store, registrySecret: pull}
         """);
   }
 
@@ -155,7 +156,14 @@ final class DefinitionsIT {
         bad(POOL + "  resources: {gpus: 1}\n", "resources.gpus is for device: gpu"),
         bad(POOL + "  resources: {memory: much}\n", "not a quantity: write 4, 500m, 16Gi"),
         bad(POOL + "  cache: {claim: a, size: 1Gi}\n", "one of claim, hostPath and size"),
-        bad(POOL + "  models: [{claim: a, path: ../a}]\n", "a whole path is wanted"));
+        bad(POOL + "  models: [{claim: a, path: ../a}]\n", "a whole path is wanted"),
+        bad(POOL + "  models: [{claim: a, image: b, name: c}]\n", "give one of claim and image"),
+        bad(POOL + "  models: [{name: c}]\n", "give one of claim and image"),
+        bad(POOL + "  models: [{image: b}]\n", "an image needs a name"),
+        bad(POOL + "  models: [{image: b, name: ../c}]\n", "use 1 to 40 of a-z, 0-9 and '-'"),
+        bad(
+            POOL + "  models: [{image: b, name: c, pullPolicy: Often}]\n",
+            "one of Always, IfNotPresent, Never"));
   }
 
   private static Arguments bad(String manifest, String message) {

@@ -3,10 +3,14 @@ package dev.weft.platform.cluster.model;
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.cluster.DevicePoolSpec;
 import dev.weft.functions.cluster.DevicePoolSpec.Cache;
+import dev.weft.functions.cluster.DevicePoolSpec.Credentials;
 import dev.weft.functions.cluster.DevicePoolSpec.ModelVolume;
 import dev.weft.functions.cluster.DevicePoolSpec.PoolResources;
 import io.fabric8.kubernetes.api.model.Container;
 import io.fabric8.kubernetes.api.model.ContainerBuilder;
+import io.fabric8.kubernetes.api.model.EnvFromSource;
+import io.fabric8.kubernetes.api.model.EnvFromSourceBuilder;
+import io.fabric8.kubernetes.api.model.EnvVar;
 import io.fabric8.kubernetes.api.model.EnvVarBuilder;
 import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.IntOrString;
@@ -47,6 +51,7 @@ public final class RuntimeWorkload {
   static final String PORT_NAME = "http";
   private static final String HOME = "/var/lib/weft";
   private static final String SECRETS = "/etc/weft/runtime";
+  private static final String REGISTRIES = "/etc/weft/registries";
   private static final String POOL_LABEL = "weft.dev/pool";
 
   /// Longer than the 25 s that a runtime gives its requests at its end.
@@ -202,16 +207,8 @@ public final class RuntimeWorkload {
             HOME,
             "--secret-file",
             SECRETS + "/secret")
-        .withEnv(
-            new EnvVarBuilder()
-                .withName("POD_NAME")
-                .withNewValueFrom()
-                .withNewFieldRef()
-                .withFieldPath("metadata.name")
-                .endFieldRef()
-                .endValueFrom()
-                .build(),
-            new EnvVarBuilder().withName("WEFT_HOME").withValue(HOME).build())
+        .withEnvFrom(environment(spec))
+        .withEnv(variables(spec))
         .addNewPort()
         .withName(PORT_NAME)
         .withContainerPort(PORT)
@@ -230,6 +227,43 @@ public final class RuntimeWorkload {
         .withLivenessProbe(probe(5, 3))
         .withVolumeMounts(mounts(spec))
         .build();
+  }
+
+  /// What a pool's Secret says; the variables of the runtime itself take precedence.
+  private static List<EnvFromSource> environment(DevicePoolSpec spec) {
+    Credentials credentials = spec.credentials();
+    String secret = credentials == null ? null : credentials.environmentSecret();
+    return secret == null
+        ? List.of()
+        : List.of(
+            new EnvFromSourceBuilder().withNewSecretRef().withName(secret).endSecretRef().build());
+  }
+
+  private static List<EnvVar> variables(DevicePoolSpec spec) {
+    List<EnvVar> variables = new ArrayList<>();
+    variables.add(
+        new EnvVarBuilder()
+            .withName("POD_NAME")
+            .withNewValueFrom()
+            .withNewFieldRef()
+            .withFieldPath("metadata.name")
+            .endFieldRef()
+            .endValueFrom()
+            .build());
+    variables.add(variable("WEFT_HOME", HOME));
+    if (registrySecret(spec) != null) {
+      variables.add(variable("DOCKER_CONFIG", REGISTRIES));
+    }
+    return variables;
+  }
+
+  private static EnvVar variable(String name, String value) {
+    return new EnvVarBuilder().withName(name).withValue(value).build();
+  }
+
+  private static @Nullable String registrySecret(DevicePoolSpec spec) {
+    Credentials credentials = spec.credentials();
+    return credentials == null ? null : credentials.registrySecret();
   }
 
   private static Probe probe(int periodSeconds, int failures) {
@@ -299,14 +333,34 @@ public final class RuntimeWorkload {
             .endItem()
             .endSecret()
             .build());
-    for (ModelVolume model : models(spec)) {
+    String registries = registrySecret(spec);
+    if (registries != null) {
       volumes.add(
           new VolumeBuilder()
-              .withName("models-" + model.claim())
-              .withNewPersistentVolumeClaim(model.claim(), true)
+              .withName("registries")
+              .withNewSecret()
+              .withSecretName(registries)
+              .addNewItem()
+              .withKey(".dockerconfigjson")
+              .withPath("config.json")
+              .endItem()
+              .endSecret()
               .build());
     }
+    models(spec).forEach(model -> volumes.add(volume(model)));
     return volumes;
+  }
+
+  private static Volume volume(ModelVolume model) {
+    VolumeBuilder volume = new VolumeBuilder().withName("models-" + model.called());
+    return model.image() == null
+        ? volume.withNewPersistentVolumeClaim(model.claim(), true).build()
+        : volume
+            .withNewImage()
+            .withReference(model.image())
+            .withPullPolicy(model.pullPolicy())
+            .endImage()
+            .build();
   }
 
   private static Volume home(@Nullable Cache cache) {
@@ -330,8 +384,11 @@ public final class RuntimeWorkload {
     mounts.add(mount("home", HOME, false));
     mounts.add(mount("tmp", "/tmp", false));
     mounts.add(mount("secret", SECRETS, true));
+    if (registrySecret(spec) != null) {
+      mounts.add(mount("registries", REGISTRIES, true));
+    }
     models(spec)
-        .forEach(each -> mounts.add(mount("models-" + each.claim(), each.mountPath(), true)));
+        .forEach(each -> mounts.add(mount("models-" + each.called(), each.mountPath(), true)));
     return mounts;
   }
 

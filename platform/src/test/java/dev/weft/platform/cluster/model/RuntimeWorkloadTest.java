@@ -2,6 +2,8 @@ package dev.weft.platform.cluster.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
@@ -100,6 +102,77 @@ class RuntimeWorkloadTest {
         .filteredOn(mount -> mount.getMountPath().equals("/models/own"))
         .singleElement()
         .satisfies(mount -> assertThat(mount.getReadOnly()).isTrue());
+  }
+
+  @Test
+  void modelsMayBeInAnImage() {
+    DaemonSet set =
+        (DaemonSet)
+            workload(
+                """
+                device: cpu
+                models:
+                  - {name: support, image: "registry.example.org/support:7b", pullPolicy: Always}
+                  - {name: other, image: "registry.example.org/other:1", path: /srv/other}
+                """);
+    PodSpec pod = set.getSpec().getTemplate().getSpec();
+    assertThat(pod.getVolumes())
+        .filteredOn(volume -> volume.getImage() != null)
+        .extracting(
+            volume -> volume.getName(),
+            volume -> volume.getImage().getReference(),
+            volume -> volume.getImage().getPullPolicy())
+        .containsExactly(
+            tuple("models-support", "registry.example.org/support:7b", "Always"),
+            tuple("models-other", "registry.example.org/other:1", null));
+    assertThat(pod.getContainers().getFirst().getVolumeMounts())
+        .filteredOn(mount -> mount.getName().startsWith("models-"))
+        .extracting(mount -> mount.getMountPath(), mount -> mount.getReadOnly())
+        .containsExactly(tuple("/models/support", true), tuple("/srv/other", true));
+  }
+
+  @Test
+  void modelsAreOfAClaimOrOfAnImageWithAName() {
+    for (String model : List.of("{}", "{claim: a, image: b, name: c}", "{image: b}")) {
+      assertThatThrownBy(() -> workload("{device: cpu, models: [%s]}".formatted(model)))
+          .hasMessageContaining("spec.models");
+    }
+  }
+
+  @Test
+  void sourcesAreFetchedWithThePoolsSecrets() {
+    PodSpec none = ((DaemonSet) workload("{device: cpu}")).getSpec().getTemplate().getSpec();
+    assertThat(none.getContainers().getFirst().getEnvFrom()).isEmpty();
+    PodSpec pod =
+        ((DaemonSet)
+                workload(
+                    "{device: cpu, credentials: {environmentSecret: store, registrySecret: pull}}"))
+            .getSpec()
+            .getTemplate()
+            .getSpec();
+    Container container = pod.getContainers().getFirst();
+    assertThat(container.getEnvFrom())
+        .singleElement()
+        .satisfies(from -> assertThat(from.getSecretRef().getName()).isEqualTo("store"));
+    String path =
+        container.getEnv().stream()
+            .filter(variable -> variable.getName().equals("DOCKER_CONFIG"))
+            .map(variable -> variable.getValue())
+            .findFirst()
+            .orElseThrow();
+    assertThat(container.getVolumeMounts())
+        .filteredOn(mount -> mount.getMountPath().equals(path))
+        .singleElement()
+        .satisfies(mount -> assertThat(mount.getReadOnly()).isTrue());
+    assertThat(pod.getVolumes())
+        .filteredOn(volume -> volume.getName().equals("registries"))
+        .singleElement()
+        .satisfies(volume -> {
+          assertThat(volume.getSecret().getSecretName()).isEqualTo("pull");
+          assertThat(volume.getSecret().getItems())
+              .extracting(item -> item.getKey(), item -> item.getPath())
+              .containsExactly(tuple(".dockerconfigjson", "config.json"));
+        });
   }
 
   @Test
