@@ -32,6 +32,16 @@ class ArchitectureTest {
           .dependOnClassesThat()
           .resideInAnyPackage("io.vertx..", "io.netty..");
 
+  /// So that it is loaded by who signs a request, and not when a runtime starts.
+  @ArchTest
+  static final ArchRule AMAZONS_LIBRARY_IS_THE_SIGNERS_ONLY =
+      noClasses()
+          .that()
+          .doNotHaveFullyQualifiedName("dev.weft.runtime.source.S3Signer")
+          .should()
+          .dependOnClassesThat()
+          .resideInAPackage("software.amazon..");
+
   @ArchTest
   static final ArchRule NOTHING_BUT_THE_INSTANCES_KNOWS_THE_SERVER =
       noClasses()

@@ -7,9 +7,21 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import dev.weft.functions.Catalog;
 import dev.weft.functions.Function;
+import dev.weft.functions.Json;
+import dev.weft.functions.cluster.DevicePoolSpec;
+import dev.weft.platform.cluster.model.RuntimeWorkload;
+import dev.weft.platform.cluster.model.RuntimeWorkload.Installation;
+import io.fabric8.kubernetes.api.model.NamespaceBuilder;
+import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
+import io.fabric8.kubernetes.api.model.Pod;
+import io.fabric8.kubernetes.api.model.PodBuilder;
+import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -101,6 +113,69 @@ final class DefinitionsIT {
           models: [{claim: own-models}, {name: support, image: "registry/support:7b"}]
           credentials: {environmentSecret: store, registrySecret: pull}
         """);
+  }
+
+  /// The cluster has image volumes, and Pod Security lets them be.
+  @Test
+  void podsWithModelsOfImagesAreAdmittedAsRestricted() throws Exception {
+    client
+        .namespaces()
+        .resource(
+            new NamespaceBuilder()
+                .withNewMetadata()
+                .withName("restricted")
+                .addToLabels("pod-security.kubernetes.io/enforce", "restricted")
+                .endMetadata()
+                .build())
+        .create();
+    DevicePoolSpec spec =
+        Json.mapper()
+            .treeToValue(
+                YAML.readTree(
+                    """
+                    device: cpu
+                    workload: deployment
+                    models: [{name: support, image: "registry/support:7b", pullPolicy: Always}]
+                    credentials: {environmentSecret: store, registrySecret: pull}
+                    """),
+                DevicePoolSpec.class);
+    Deployment deployment =
+        (Deployment)
+            RuntimeWorkload.of(
+                new Installation(
+                    "weft",
+                    "restricted",
+                    Optional.of("weft/runtime-cpu:1"),
+                    "IfNotPresent",
+                    List.of(),
+                    "weft-runtime",
+                    Optional.empty(),
+                    OptionalLong.empty()),
+                "images",
+                spec,
+                new OwnerReferenceBuilder()
+                    .withApiVersion("v1")
+                    .withKind("ConfigMap")
+                    .withName("owner")
+                    .withUid("0")
+                    .build());
+    client.resource(deployment).create();
+    Pod pod =
+        client
+            .resource(
+                new PodBuilder()
+                    .withNewMetadata()
+                    .withName("runtime")
+                    .withNamespace("restricted")
+                    .endMetadata()
+                    .withSpec(deployment.getSpec().getTemplate().getSpec())
+                    .build())
+            .create();
+    assertThat(pod.getSpec().getVolumes())
+        .filteredOn(volume -> volume.getImage() != null)
+        .extracting(volume -> volume.getImage().getReference())
+        .containsExactly("registry/support:7b");
+    assertThat(pod.getSpec().getContainers().getFirst().getEnvFrom()).hasSize(1);
   }
 
   static Stream<Arguments> badManifests() {

@@ -31,7 +31,7 @@ record OciManifest(String digest, List<ListedFile> files, List<Archive> archives
 
   /// A layer of several files.
   ///
-  /// @param blob the layer; its path is its digest
+  /// @param blob the layer; its path is its hash
   /// @param folder the files are in this folder of it; empty for all of it
   record Archive(ListedFile blob, boolean gzip, String folder) {}
 
@@ -70,11 +70,11 @@ record OciManifest(String digest, List<ListedFile> files, List<Archive> archives
       throw new SourceException(
           Code.UNUSABLE, "a layer is compressed with zstd, which is not read; use gzip or none");
     }
-    return new Archive(file(layer, digest(layer)), type.endsWith("gzip"), folder);
+    return new Archive(file(layer, hash(layer)), type.endsWith("gzip"), folder);
   }
 
   private static ListedFile file(JsonNode layer, String path) {
-    if (!ModelFileNames.isPlainPath(path) && !path.startsWith("sha256:")) {
+    if (!ModelFileNames.isPlainPath(path)) {
       throw new SourceException(Code.REFUSED, "the artifact lists a name that leads out: " + path);
     }
     long bytes = layer.path("size").asLong(-1);
@@ -82,8 +82,11 @@ record OciManifest(String digest, List<ListedFile> files, List<Archive> archives
       throw new SourceException(
           Code.UNUSABLE, "the artifact lists %s without size".formatted(path));
     }
-    String hash = digest(layer).substring("sha256:".length());
-    return new ListedFile(path, bytes, Hashes.SHA_256, hash);
+    return new ListedFile(path, bytes, Hashes.SHA_256, hash(layer));
+  }
+
+  private static String hash(JsonNode descriptor) {
+    return digest(descriptor).substring("sha256:".length());
   }
 
   static String digest(JsonNode descriptor) {

@@ -123,7 +123,7 @@ final class RegistryAccess implements Credential {
       throw new SourceException(
           Code.UNUSABLE, "%s gives no token that can be read".formatted(from.getHost()), e);
     }
-    if (token.isEmpty() || token.chars().anyMatch(c -> c <= ' ' || c >= 127)) {
+    if (token.isEmpty()) {
       throw new SourceException(
           Code.UNUSABLE, "%s gives no token that can be read".formatted(from.getHost()));
     }

@@ -37,14 +37,15 @@ final class S3Client {
     this.connectTimeout = connectTimeout;
   }
 
-  /// An endpoint on a private network is the word of this machine's owner, who may well have no
-  /// certificate there: signatures do not tell the secret to who listens.
+  /// The store is the word of this machine's owner, so it may be on a private network (Amazon's
+  /// too, by an endpoint of the owner's network), and an endpoint there may well have no
+  /// certificate: signatures do not tell the secret to who listens.
   Rules rules() {
     boolean privateStore =
         settings.endpoint().map(at -> Addresses.isPrivate(at, connectTimeout)).orElse(false);
     return new Rules(
         0,
-        privateStore ? Reach.PRIVATE_CLEAR : Reach.PUBLIC,
+        privateStore ? Reach.PRIVATE_CLEAR : Reach.PRIVATE,
         settings
             .keys()
             .<Credential>map(keys -> new S3Signer(keys, settings.region(), Clock.systemUTC()))

@@ -116,7 +116,7 @@ final class Web {
     HttpRequest.Builder request = HttpRequest.newBuilder(at).header("user-agent", "weft");
     headers.forEach(request::header);
     if (sameOrigin(at, origin)) {
-      rules.credential().headers(at).forEach(request::header);
+      authorise(request, rules.credential().headers(at), at);
     }
     // The request's own time-out would end the body too, on later JDKs.
     long deadline = System.nanoTime() + answerTimeout.toNanos();
@@ -146,6 +146,18 @@ final class Web {
       throw new SourceException(Code.CANCELLED, "cancelled", e);
     } finally {
       response.cancel(true); // once it is complete this does nothing
+    }
+  }
+
+  @SuppressWarnings("UnusedException") // its text quotes the credential
+  private static void authorise(
+      HttpRequest.Builder request, Map<String, String> headers, URI address) {
+    try {
+      headers.forEach(request::header);
+    } catch (IllegalArgumentException e) {
+      throw new SourceException(
+          Code.UNUSABLE,
+          "the credential for %s has characters that cannot be sent".formatted(address.getHost()));
     }
   }
 

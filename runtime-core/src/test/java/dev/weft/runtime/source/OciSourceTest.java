@@ -189,9 +189,11 @@ class OciSourceTest {
     assertFails(Code.NOT_FOUND, registry.address("absent"), "no", "acme/tiny:absent");
     assertFails(Code.UNUSABLE, registry.address("nameless"), "org.opencontainers.image.title");
     assertFails(Code.UNUSABLE, registry.address("zstd"), "zstd");
-    registry.removeLayers();
-    registry.file("../up.json", SMALL).tag("up");
-    assertFails(Code.REFUSED, registry.address("up"), "leads out");
+    for (String name : List.of("../up.json", "/up.json", "sha256:/../../up.json")) {
+      registry.removeLayers();
+      registry.file(name, SMALL).tag("up");
+      assertFails(Code.REFUSED, registry.address("up"), "leads out");
+    }
   }
 
   @Test
@@ -278,6 +280,8 @@ class OciSourceTest {
       assertFails(Code.UNAUTHORISED, registry.address("v1"), "is not public", "DOCKER_CONFIG");
       login("{\"auths\":{\"%s\":{\"auth\":\"bm86bm8=\"}}}".formatted(registry.host()));
       assertFails(Code.UNAUTHORISED, registry.address("v1"), "may not read");
+      login("{\"auths\":{\"%s\":{\"auth\":\"geheim\\u0001\"}}}".formatted(registry.host()));
+      assertFails(Code.UNUSABLE, registry.address("v1"), "characters that cannot be sent");
       login(
           "{\"auths\":{\"%1$s\":{}},\"credHelpers\":{\"%1$s\":\"pass\"}}"
               .formatted(registry.host()));
