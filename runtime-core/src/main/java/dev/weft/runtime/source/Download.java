@@ -120,6 +120,7 @@ final class Download {
 
   private String run() throws IOException {
     Files.createDirectories(Objects.requireNonNull(incomplete.getParent()));
+    SourceException early = null;
     for (int attempt = 1; ; attempt++) {
       try {
         String hash = attempt();
@@ -131,8 +132,10 @@ final class Download {
           Files.deleteIfExists(incomplete);
           Files.deleteIfExists(validator);
         }
-        if (e.code() != Code.TRUNCATED || attempt == MAX_ATTEMPTS) {
-          throw e;
+        // Who has sent a part and does not answer for the rest has ended the transfer early.
+        early = early != null && e.code() == Code.UNREACHABLE ? early : e;
+        if (early.code() != Code.TRUNCATED || attempt == MAX_ATTEMPTS) {
+          throw early;
         }
         pause(PAUSE.multipliedBy(attempt));
       }
