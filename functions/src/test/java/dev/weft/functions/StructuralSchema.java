@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 
 /// Schemas in the part of OpenAPI that a custom resource's definition may have: made from the
 /// manifest's JSON Schema, or from records. What a schema cannot say for people is a rule of
-/// [ResourceRules]. Defaults are told and not set: what a user left out stays left out.
+/// [ResourceRules]. Defaults are told and not set: what a user left out stays left out. Lists that
+/// users write have bounds, so that rules of them do; what is told of many devices has none.
 final class StructuralSchema {
   private static final JsonNodeFactory NODES = JsonNodeFactory.instance;
   private static final int MAX_ITEMS = 16;
@@ -135,7 +136,10 @@ final class StructuralSchema {
         schema.put("type", "object").put("maxProperties", MAX_ITEMS);
         schema.set("additionalProperties", of(of[1], path + ".*"));
       } else {
-        schema.put("type", "array").put("maxItems", MAX_ITEMS);
+        schema.put("type", "array");
+        if (!path.startsWith("status")) {
+          schema.put("maxItems", MAX_ITEMS);
+        }
         schema.set("items", of(of[0], path + "[]"));
         schema.put("x-kubernetes-list-type", "atomic");
       }

@@ -8,17 +8,14 @@ import java.util.List;
 /// @param conditions `Ready`, and what it depends on: `WorkloadApplied`, `DevicesReady`
 /// @param replicas how many runtimes there are to be
 /// @param ready how many of them can be called
-/// @param devices the devices that can be called
 /// @param selector the labels of the runtimes' pods
 public record DevicePoolStatus(
     Long observedGeneration,
     List<Condition> conditions,
     Integer replicas,
     Integer ready,
-    List<String> devices,
     String selector) {
   public DevicePoolStatus {
     conditions = conditions == null ? List.of() : List.copyOf(conditions);
-    devices = devices == null ? List.of() : List.copyOf(devices);
   }
 }

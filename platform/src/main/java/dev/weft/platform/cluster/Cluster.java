@@ -13,6 +13,7 @@ import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
 import io.fabric8.kubernetes.api.model.OwnerReference;
 import io.fabric8.kubernetes.api.model.OwnerReferenceBuilder;
 import io.fabric8.kubernetes.api.model.Secret;
+import io.fabric8.kubernetes.api.model.Status;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.dsl.FilterWatchListDeletable;
@@ -21,6 +22,7 @@ import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
+import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import io.fabric8.kubernetes.client.vertx.VertxHttpClientFactory;
 import io.vertx.core.Vertx;
 import jakarta.annotation.PreDestroy;
@@ -62,12 +64,21 @@ public final class Cluster {
         () ->
             new KubernetesClientBuilder()
                 .withHttpClientFactory(new VertxHttpClientFactory(vertx))
+                .withKubernetesSerialization(serialization())
                 .build());
   }
 
   Cluster(WeftConfig.Cluster config, Supplier<KubernetesClient> opener) {
     this.config = config;
     this.opener = opener;
+  }
+
+  /// Whoever asks says what class the answer is, but for a watch that is refused. With all classes
+  /// of all kinds that there are, a process would be seconds later.
+  private static KubernetesSerialization serialization() {
+    var serialization = new KubernetesSerialization(new ObjectMapper(), false);
+    serialization.registerKubernetesResource(Status.class);
+    return serialization;
   }
 
   synchronized KubernetesClient client() {

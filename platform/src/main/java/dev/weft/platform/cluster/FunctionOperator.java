@@ -18,7 +18,6 @@ import io.fabric8.kubernetes.client.informers.ResourceEventHandler;
 import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.time.Instant;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -26,18 +25,25 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /// Follows `Function` objects: what changes is reconciled, and what the fleet says of them is
-/// written to their status. One virtual thread does all of it, so that an object is never written
-/// twice at a time. What fails is done again with the next look.
+/// written to their status, of some at a time and never of one object twice at a time. What fails
+/// is done again with the next look.
 final class FunctionOperator implements ResourceEventHandler<GenericKubernetesResource> {
   private static final Logger LOG = LoggerFactory.getLogger(FunctionOperator.class);
-  private static final int BATCH = 50;
+  private static final int BATCH = 100;
+
+  /// How many objects are written at a time.
+  private static final int WRITERS = 8;
 
   private final Cluster cluster;
   private final KubernetesFunctionStore store;
@@ -46,8 +52,8 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
   private final LoadTracker loads;
   private final ObjectEvents events;
   private final BlockingQueue<FunctionName> changed = new LinkedBlockingQueue<>();
-  private final Set<FunctionName> again = new LinkedHashSet<>();
-  private final Map<FunctionName, FunctionStatus> written = new HashMap<>();
+  private final Set<FunctionName> again = ConcurrentHashMap.newKeySet();
+  private final Map<FunctionName, FunctionStatus> written = new ConcurrentHashMap<>();
   private @Nullable SharedIndexInformer<GenericKubernetesResource> informer;
   private @Nullable SharedIndexInformer<GenericKubernetesResource> revisions;
   private @Nullable SharedIndexInformer<GenericKubernetesResource> pools;
@@ -110,7 +116,10 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
 
   @Override
   public void onAdd(GenericKubernetesResource object) {
-    changed.add(nameOf(object));
+    // Those that were there when the store was opened have been looked at.
+    if (!store.knows(FunctionObject.of(object, cluster.namespaces()))) {
+      changed.add(nameOf(object));
+    }
   }
 
   /// What this operator writes, a status and a finalizer, is no reason to look again.
@@ -153,7 +162,9 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
     public void onDelete(GenericKubernetesResource object, boolean unknown) {
       Map<String, String> labels = object.getMetadata().getLabels();
       if (labels != null && labels.containsKey(Cluster.FUNCTION_LABEL)) {
-        changed.add(nameOf(object, labels.get(Cluster.FUNCTION_LABEL)));
+        FunctionName name = nameOf(object, labels.get(Cluster.FUNCTION_LABEL));
+        store.lost(name);
+        changed.add(name);
       }
     }
   }
@@ -206,9 +217,9 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
           names.addAll(more);
         }
         if (!names.isEmpty()) {
-          functions.changed(() -> names.forEach(this::reconcile));
+          functions.changed(() -> writeEach(names.stream().map(this::reconciling)));
         }
-        store.seen().forEach(this::report);
+        writeEach(store.seen().stream().map(this::report).flatMap(Optional::stream));
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;
@@ -217,6 +228,26 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
         LOG.atError().setCause(e).log("a round of the operator failed");
       }
     }
+  }
+
+  private static void writeEach(Stream<Runnable> writes) {
+    try (ExecutorService writers =
+        Executors.newFixedThreadPool(WRITERS, Thread.ofVirtual().factory())) {
+      writes.forEach(write -> writers.execute(() -> contain(write)));
+    }
+  }
+
+  /// One bad object must not stand in others' way.
+  private static void contain(Runnable write) {
+    try {
+      write.run();
+    } catch (RuntimeException e) {
+      LOG.atError().setCause(e).log("an object could not be looked at");
+    }
+  }
+
+  private Runnable reconciling(FunctionName name) {
+    return () -> reconcile(name);
   }
 
   private void reconcile(FunctionName name) {
@@ -254,27 +285,35 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
     }
   }
 
-  /// Writes a status that says something new, and lets go of what is deleted.
-  private void report(Seen seen) {
+  /// What is to be written of a function: a status that says something new, or that it may go.
+  private Optional<Runnable> report(Seen seen) {
     FunctionName name = seen.object().name();
+    if (seen.object().deleting()) {
+      return seen.object().finalized() && unloaded(name)
+          ? Optional.of(() -> attempt(name, () -> store.release(seen.object())))
+          : Optional.empty();
+    }
+    FunctionStatus before = written.getOrDefault(name, seen.object().status());
+    FunctionStatus status =
+        FunctionConditions.status(facts(seen, before), selector(name), Instant.now());
+    return status.equals(before)
+        ? Optional.empty()
+        : Optional.of(() -> attempt(name, () -> write(seen, before, status)));
+  }
+
+  private static void attempt(FunctionName name, Runnable write) {
     try {
-      if (seen.object().deleting()) {
-        if (seen.object().finalized() && unloaded(name)) {
-          store.release(seen.object());
-        }
-        return;
-      }
-      FunctionStatus before = written.getOrDefault(name, seen.object().status());
-      FunctionStatus status =
-          FunctionConditions.status(facts(seen, before), selector(name), Instant.now());
-      if (!status.equals(before)) {
-        cluster.applyStatus(cluster.function(name), seen.object().uid(), status);
-        written.put(name, status);
-        tellOfReady(seen, before, status);
-      }
+      write.run();
     } catch (KubernetesClientException e) {
       LOG.atDebug().addKeyValue("function", name).setCause(e).log("its status was not taken yet");
     }
+  }
+
+  private void write(Seen seen, @Nullable FunctionStatus before, FunctionStatus status) {
+    FunctionName name = seen.object().name();
+    cluster.applyStatus(cluster.function(name), seen.object().uid(), status);
+    written.put(name, status);
+    tellOfReady(seen, before, status);
   }
 
   private void tellOfReady(Seen seen, @Nullable FunctionStatus before, FunctionStatus after) {

@@ -20,6 +20,7 @@ import dev.weft.platform.state.FunctionStore;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResource;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceBuilder;
 import io.fabric8.kubernetes.api.model.GenericKubernetesResourceList;
+import io.fabric8.kubernetes.api.model.ListOptionsBuilder;
 import io.fabric8.kubernetes.client.KubernetesClientException;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
@@ -34,6 +35,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -43,7 +45,8 @@ import org.slf4j.LoggerFactory;
 
 /// Functions as objects of a cluster: a `Function` is what somebody wants, and each of its
 /// `FunctionRevision`s what it once was. Whoever changed it, by kubectl or by the management API,
-/// [#reconcile] makes of it what is deployed. **thread**: one at a time writes, any may read.
+/// [#reconcile] makes of it what is deployed. **thread**: one at a time writes a function, any may
+/// read.
 @Singleton
 @Typed(KubernetesFunctionStore.class)
 public final class KubernetesFunctionStore implements FunctionStore {
@@ -52,6 +55,9 @@ public final class KubernetesFunctionStore implements FunctionStore {
   private final Cluster cluster;
   private final ObjectMapper json = Json.mapper();
   private final Map<FunctionName, Seen> seen = new ConcurrentSkipListMap<>();
+
+  /// Functions of which somebody has deleted a revision, perhaps.
+  private final Set<FunctionName> lost = ConcurrentHashMap.newKeySet();
 
   /// Namespaces whose functions are another installation's.
   private volatile Set<String> others = Set.of();
@@ -74,6 +80,18 @@ public final class KubernetesFunctionStore implements FunctionStore {
 
   Optional<Seen> seen(FunctionName name) {
     return Optional.ofNullable(seen.get(name));
+  }
+
+  /// Whether an object is deployed as it is.
+  boolean knows(FunctionObject object) {
+    Seen known = seen.get(object.name());
+    return known != null
+        && known.deployed() != null
+        && known.problem().isEmpty()
+        && known.object().uid().equals(object.uid())
+        && known.object().generation() == object.generation()
+        && known.object().labels().equals(object.labels())
+        && !object.deleting();
   }
 
   @Override
@@ -134,8 +152,13 @@ public final class KubernetesFunctionStore implements FunctionStore {
     if (object == null || !serves(name)) {
       seen.remove(name);
     } else {
-      reconcile(object, revisions(name), Instant.now());
+      reconcile(object, revisions(object), Instant.now());
     }
+  }
+
+  /// Notes that a revision is gone: what is known of the function's is looked up again.
+  void lost(FunctionName name) {
+    lost.add(name);
   }
 
   private Seen reconcile(FunctionObject object, List<Revision> revisions, Instant now) {
@@ -255,7 +278,7 @@ public final class KubernetesFunctionStore implements FunctionStore {
 
   private DeployedFunction taken(GenericKubernetesResource resource, Instant now) {
     FunctionObject object = FunctionObject.of(resource, cluster.namespaces());
-    Seen result = reconcile(object, revisions(object.name()), now);
+    Seen result = reconcile(object, revisions(object), now);
     DeployedFunction deployed = result.deployed();
     if (deployed == null || result.problem().isPresent()) {
       throw new IllegalStateException(
@@ -291,12 +314,24 @@ public final class KubernetesFunctionStore implements FunctionStore {
         Cluster.OPERATOR);
   }
 
-  private List<Revision> revisions(FunctionName name) {
+  /// Only this process makes revisions, so it knows those of a function that it has looked at. Of
+  /// others the API's cache tells: who waits for its newest state waits a tenth of a second, and a
+  /// revision that the cache does not know yet cannot be made twice.
+  private List<Revision> revisions(FunctionObject object) {
+    FunctionName name = object.name();
+    boolean relist = lost.remove(name);
+    Seen known = seen.get(name);
+    if (!relist
+        && known != null
+        && known.deployed() != null
+        && known.object().uid().equals(object.uid())) {
+      return known.deployed().revisions();
+    }
     return readable(
             cluster
                 .objects(Kind.REVISION, cluster.namespaces().of(name))
                 .withLabel(Cluster.FUNCTION_LABEL, name.local())
-                .list())
+                .list(new ListOptionsBuilder().withResourceVersion(relist ? null : "0").build()))
         .toList();
   }
 

@@ -127,6 +127,7 @@ public final class OperatorRole {
     }
     if (discovery != null) {
       discovery.stop();
+      followers.stop();
     }
     if (leadership != null) {
       leadership.stop();

@@ -18,9 +18,12 @@ import io.fabric8.kubernetes.api.model.HasMetadata;
 import io.fabric8.kubernetes.api.model.apps.DaemonSet;
 import io.fabric8.kubernetes.api.model.apps.Deployment;
 import io.fabric8.kubernetes.client.KubernetesClientException;
+import io.fabric8.kubernetes.client.dsl.Informable;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,8 +34,8 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Keeps the workload of each `DevicePool` as the pool says. There are few pools, so each look
-/// reads all of them and what they have; only a difference is written.
+/// Keeps the workload of each `DevicePool` as the pool says. Pools and workloads are followed, so a
+/// look asks the cluster for nothing; only a difference is written.
 final class PoolOperator {
   private static final Logger LOG = LoggerFactory.getLogger(PoolOperator.class);
 
@@ -45,8 +48,11 @@ final class PoolOperator {
   /// By the pool's uid: what its workload was made from, and the generation that it then had.
   private final Map<String, Applied> applied = new HashMap<>();
 
+  private final List<SharedIndexInformer<?>> followed = new ArrayList<>();
+  private final SharedIndexInformer<GenericKubernetesResource> pools;
+  private final SharedIndexInformer<Deployment> deployments;
+  private final SharedIndexInformer<DaemonSet> daemonSets;
   private @Nullable Thread thread;
-  private volatile boolean stopped;
 
   private record Applied(long poolGeneration, long workloadGeneration) {}
 
@@ -55,16 +61,34 @@ final class PoolOperator {
     this.fleet = fleet;
     this.events = new ObjectEvents(cluster);
     this.values = new ValuesPools(cluster);
+    Map<String, String> runtimes = RuntimeWorkload.selector(cluster.config().name());
+    var apps = cluster.client().apps();
+    this.pools = followed(cluster.objects(Kind.POOL));
+    this.deployments =
+        followed(apps.deployments().inNamespace(cluster.namespace()).withLabels(runtimes));
+    this.daemonSets =
+        followed(apps.daemonSets().inNamespace(cluster.namespace()).withLabels(runtimes));
+  }
+
+  private <T> SharedIndexInformer<T> followed(Informable<T> objects) {
+    SharedIndexInformer<T> informer = objects.runnableInformer(0);
+    informer.exceptionHandler((_, failure) -> {
+      LOG.atWarn().setCause(failure).log("pools cannot be followed; trying again");
+      return true;
+    });
+    followed.add(informer);
+    return informer;
   }
 
   void start() {
     values.start();
+    followed.forEach(SharedIndexInformer::start);
     thread = Thread.ofVirtual().name("pool-operator").start(this::run);
   }
 
   void stop() {
-    stopped = true;
     values.stop();
+    followed.forEach(SharedIndexInformer::stop);
     Thread running = thread;
     if (running != null) {
       running.interrupt();
@@ -72,23 +96,30 @@ final class PoolOperator {
   }
 
   private void run() {
-    while (!stopped) {
-      try {
-        look();
+    try {
+      while (true) {
+        attempt();
         Thread.sleep(cluster.config().statusPeriod());
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return;
-      } catch (RuntimeException e) {
-        // The outermost loop: one bad round must not end the operator.
-        LOG.atWarn().setCause(e).log("pools could not be looked at; trying again");
       }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void attempt() {
+    try {
+      // What is not known yet is not taken to be missing.
+      if (followed.stream().allMatch(SharedIndexInformer::hasSynced)) {
+        look(pools.getStore().list());
+      }
+    } catch (RuntimeException e) {
+      // The outermost loop: one bad round must not end the operator.
+      LOG.atWarn().setCause(e).log("pools could not be looked at; trying again");
     }
   }
 
   /// One look at all pools.
-  void look() {
-    List<GenericKubernetesResource> pools = cluster.objects(Kind.POOL).list().getItems();
+  private void look(List<GenericKubernetesResource> pools) {
     // The cluster takes their workloads away, which must not be made again meanwhile.
     Set<String> deleted = values.look(pools);
     applied
@@ -147,10 +178,10 @@ final class PoolOperator {
   }
 
   private @Nullable HasMetadata find(DevicePoolSpec spec, String name) {
-    var apps = cluster.client().apps();
+    String key = cluster.namespace() + "/" + name;
     return spec.byNumber()
-        ? apps.deployments().inNamespace(cluster.namespace()).withName(name).get()
-        : apps.daemonSets().inNamespace(cluster.namespace()).withName(name).get();
+        ? deployments.getStore().getByKey(key)
+        : daemonSets.getStore().getByKey(key);
   }
 
   private Installation installation(DeviceClass device) {
@@ -177,7 +208,7 @@ final class PoolOperator {
                 pool.getMetadata().getGeneration(),
                 problem,
                 wanted(workload),
-                devices(RuntimeWorkload.name(installation, name) + "-"),
+                ready(RuntimeWorkload.name(installation, name) + "-"),
                 before == null ? List.of() : before.conditions()),
             selector(RuntimeWorkload.selector(installation, name)),
             Instant.now());
@@ -210,12 +241,12 @@ final class PoolOperator {
     };
   }
 
-  private List<String> devices(String prefix) {
-    return fleet.snapshot().sorted().stream()
-        .filter(Fleet.Device::serving)
-        .map(device -> device.id().value())
-        .filter(id -> id.startsWith(prefix))
-        .toList();
+  private int ready(String prefix) {
+    return (int)
+        fleet.snapshot().devices().values().stream()
+            .filter(Fleet.Device::serving)
+            .filter(device -> device.id().value().startsWith(prefix))
+            .count();
   }
 
   private static String selector(Map<String, String> labels) {

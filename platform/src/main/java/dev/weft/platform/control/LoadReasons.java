@@ -2,6 +2,7 @@ package dev.weft.platform.control;
 
 import dev.weft.autoscaler.scaling.Foresight;
 import dev.weft.functions.DurationText;
+import dev.weft.functions.FunctionName;
 import dev.weft.functions.Scaling;
 import dev.weft.functions.instance.Tier;
 import dev.weft.functions.instance.Why;
@@ -10,11 +11,31 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /// Why a function's active revision is to be loaded, if it is.
-///
-/// @param exclusive whether a device serves one model at a time
-record LoadReasons(Fleet.Snapshot fleet, ControlRound.Wishes wishes, boolean exclusive) {
+final class LoadReasons {
+  private final Fleet.Snapshot fleet;
+  private final ControlRound.Wishes wishes;
+  private final boolean exclusive;
+
+  /// Functions of which some revision is ready somewhere.
+  private final Set<FunctionName> serving;
+
+  /// @param exclusive whether a device serves one model at a time
+  LoadReasons(Fleet.Snapshot fleet, ControlRound.Wishes wishes, boolean exclusive) {
+    this.fleet = fleet;
+    this.wishes = wishes;
+    this.exclusive = exclusive;
+    this.serving =
+        fleet.instances().stream()
+            .map(Fleet.Placed::instance)
+            .filter(instance -> instance.tier() == Tier.READY)
+            .map(instance -> instance.revision().function())
+            .collect(Collectors.toSet());
+  }
+
   /// Of a function that is nowhere.
   Optional<Why> first(DeployedFunction function) {
     if (wishes.held(function)) {
@@ -37,13 +58,7 @@ record LoadReasons(Fleet.Snapshot fleet, ControlRound.Wishes wishes, boolean exc
     if (leaves) {
       return Optional.of(new Why("drained", "the device that has it is drained"));
     }
-    boolean previousServes =
-        fleet.instances().stream()
-            .map(Fleet.Placed::instance)
-            .anyMatch(instance ->
-                instance.revision().function().equals(function.name())
-                    && instance.tier() == Tier.READY);
-    return previousServes
+    return serving.contains(function.name())
         ? Optional.of(new Why("replaces", "it replaces a revision that serves"))
         : Optional.empty();
   }

@@ -63,6 +63,11 @@ public final class RuntimeFollowers {
     }
   }
 
+  /// Follows nobody any longer.
+  public void stop() {
+    addresses.clear();
+  }
+
   /// Has these runtimes be asked whether they are well, and counts those out that do not say so:
   /// somebody says that they are not ready, and may be the one who is not well.
   public void doubt(Set<DeviceId> devices) {

@@ -31,6 +31,8 @@ final class StateSource {
   private @Nullable List<DeployedFunction> functions;
   private @Nullable Map<Secret.Hash, ApiKey> keysSeen;
   private @Nullable Map<String, ApiKey> keys;
+  private long fleetSeen;
+  private @Nullable List<FollowedRuntime> runtimes;
 
   StateSource(FunctionDirectory directory, KeyRing keyRing, Fleet fleet, LoadTracker loads) {
     this.directory = directory;
@@ -52,11 +54,15 @@ final class StateSource {
       keys = byHash;
       keysSeen = keysNow;
     }
-    return new ControllerState(functions, keys, runtimes(), failures());
+    Fleet.Snapshot fleetNow = fleet.snapshot();
+    if (runtimes == null || fleetNow.version() != fleetSeen) {
+      runtimes = runtimes(fleetNow);
+      fleetSeen = fleetNow.version();
+    }
+    return new ControllerState(functions, keys, runtimes, failures());
   }
 
-  private List<FollowedRuntime> runtimes() {
-    Fleet.Snapshot seen = fleet.snapshot();
+  private static List<FollowedRuntime> runtimes(Fleet.Snapshot seen) {
     List<FollowedRuntime> runtimes = new ArrayList<>();
     for (Fleet.Device device : seen.sorted()) {
       RuntimeAddress address = device.address();

@@ -18,16 +18,11 @@ public final class PoolConditions {
   ///
   /// @param problem why the pool's workload could not be made
   /// @param wanted how many runtimes there are to be
-  /// @param devices those that can be called
+  /// @param ready how many of them can be called
   /// @param before what was said last
   public record Facts(
-      long generation,
-      Optional<String> problem,
-      int wanted,
-      List<String> devices,
-      List<Condition> before) {
+      long generation, Optional<String> problem, int wanted, int ready, List<Condition> before) {
     public Facts {
-      devices = List.copyOf(devices);
       before = List.copyOf(before);
     }
   }
@@ -40,7 +35,7 @@ public final class PoolConditions {
             .orElseGet(() ->
                 condition(
                     facts, WORKLOAD_APPLIED, Condition.TRUE, "Applied", "its workload is there"));
-    int ready = facts.devices().size();
+    int ready = facts.ready();
     Condition devices =
         facts.wanted() == 0
             ? condition(
@@ -65,7 +60,6 @@ public final class PoolConditions {
             .toList(),
         facts.wanted(),
         ready,
-        facts.devices(),
         selector);
   }
 

@@ -84,16 +84,17 @@ public final class RuntimeWorkload {
     return installation.name() + "-" + pool;
   }
 
+  /// The labels by which the runtimes of an installation, and their workloads, are found.
+  public static Map<String, String> selector(String installation) {
+    return Map.of(
+        "app.kubernetes.io/instance", installation, "app.kubernetes.io/component", "runtime");
+  }
+
   /// The labels by which a pool's pods are found.
   public static Map<String, String> selector(Installation installation, String pool) {
-    return new TreeMap<>(
-        Map.of(
-            "app.kubernetes.io/instance",
-            installation.name(),
-            "app.kubernetes.io/component",
-            "runtime",
-            POOL_LABEL,
-            pool));
+    Map<String, String> selector = new TreeMap<>(selector(installation.name()));
+    selector.put(POOL_LABEL, pool);
+    return selector;
   }
 
   /// Throws [IllegalArgumentException] when there is no image to run.
