@@ -48,6 +48,7 @@ import org.jspecify.annotations.Nullable;
 public final class StubRuntime {
   private static final long CAPACITY = 1L << 30;
   private static final long STATUS_INTERVAL_MILLIS = 20;
+  private static final long HEARTBEAT_MILLIS = 5_000;
 
   /// Of an instance that answers somebody.
   private static final long HEADROOM_MILLIS = 1_500;
@@ -89,7 +90,7 @@ public final class StubRuntime {
   public record Stats(
       Map<String, Integer> loads, int cancelled, int continued, Map<String, String> lastHeaders) {}
 
-  private StubRuntime(Vertx vertx, DeviceId device, String secret) {
+  StubRuntime(Vertx vertx, DeviceId device, String secret) {
     this.vertx = vertx;
     this.device = device;
     this.secret = secret;
@@ -131,7 +132,7 @@ public final class StubRuntime {
     }
   }
 
-  private void handle(HttpServerRequest request) {
+  void handle(HttpServerRequest request) {
     if (!("Bearer " + secret).equals(request.getHeader("Authorization"))
         && !"/stub/stats".equals(request.path())
         && !"/stub/sick".equals(request.path())) {
@@ -262,7 +263,11 @@ public final class StubRuntime {
   private void follow(HttpServerResponse response) {
     response.setChunked(true).putHeader("Content-Type", "text/event-stream");
     followers.add(response);
-    response.closeHandler(_ -> followers.remove(response));
+    long heartbeat = vertx.setPeriodic(HEARTBEAT_MILLIS, _ -> response.write(": alive\n\n"));
+    response.closeHandler(_ -> {
+      vertx.cancelTimer(heartbeat);
+      followers.remove(response);
+    });
     write(response);
   }
 

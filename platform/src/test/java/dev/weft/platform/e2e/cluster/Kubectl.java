@@ -75,6 +75,11 @@ final class Kubectl {
     checked(attempt(manifest, arguments.toArray(String[]::new)), "kubectl", "apply");
   }
 
+  /// Creates what a manifest says.
+  static void create(String manifest) {
+    checked(attempt(manifest, "create", "-f", "-"), "kubectl", "create");
+  }
+
   static JsonNode get(String... arguments) {
     List<String> all = new ArrayList<>(List.of("get"));
     all.addAll(List.of(arguments));

@@ -43,10 +43,21 @@ final class Node {
     containerd("images", "tag", "--force", name + tag, name + second);
   }
 
-  private static void containerd(String... arguments) {
+  private static String containerd(String... arguments) {
     List<String> command = new ArrayList<>(List.of("ctr", "--namespace", "k8s.io"));
     command.addAll(List.of(arguments));
-    enter(command.toArray(String[]::new));
+    return enter(command.toArray(String[]::new));
+  }
+
+  /// The first process of a container, as the node's processes are numbered.
+  static String process(String container) {
+    return containerd("tasks", "list")
+        .lines()
+        .map(line -> line.split("\\s+", -1))
+        .filter(task -> task[0].equals(container))
+        .map(task -> task[1])
+        .findFirst()
+        .orElseThrow();
   }
 
   /// Runs a command where the node's processes and network are, and returns what it printed.

@@ -147,6 +147,10 @@ final class Release {
     return Kubectl.attempt("", inNamespace(arguments));
   }
 
+  static boolean exists(String object) {
+    return attempt("get", object).exit() == 0;
+  }
+
   static JsonNode get(String... arguments) {
     return Kubectl.get(inNamespace(arguments));
   }
