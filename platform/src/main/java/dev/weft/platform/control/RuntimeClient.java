@@ -103,6 +103,16 @@ public final class RuntimeClient {
     }
   }
 
+  /// Whether the runtime says anything at all, were it that it is not well.
+  public boolean answers(RuntimeAddress runtime, Duration timeout) {
+    try {
+      call(runtime, HttpMethod.GET, "/health", Buffer.buffer(), timeout);
+      return true;
+    } catch (RuntimeUnavailableException e) {
+      return false;
+    }
+  }
+
   /// Follows the status stream: `listener` gets each status, on an event loop. The future ends when
   /// the stream does.
   Future<Void> follow(RuntimeAddress runtime, Consumer<DeviceStatus> listener) {

@@ -24,9 +24,11 @@ final class Upstream {
   private static final int CONNECT_TIMEOUT_MILLIS = 2_000;
   private static final int KEEP_ALIVE_SECONDS = 30;
 
+  private final SilentRuntimes silent;
   private final ThreadLocal<HttpClient> pools;
 
-  Upstream(Vertx vertx, WeftConfig config) {
+  Upstream(Vertx vertx, WeftConfig config, SilentRuntimes silent) {
+    this.silent = silent;
     HttpClientOptions options =
         new HttpClientOptions()
             .setConnectTimeout(CONNECT_TIMEOUT_MILLIS)
@@ -47,7 +49,10 @@ final class Upstream {
                 .setMethod(HttpMethod.POST)
                 .setURI(path)
                 .putHeader("Authorization", target.address().authorization()))
-        .map(opened -> putHeaders(opened, target, request));
+        .map(opened -> {
+          silent.add(opened.connection(), target);
+          return putHeaders(opened, target, request);
+        });
   }
 
   private static HttpClientRequest putHeaders(
