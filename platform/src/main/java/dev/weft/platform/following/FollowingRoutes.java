@@ -8,6 +8,7 @@ import dev.weft.platform.config.Role;
 import dev.weft.platform.config.WeftConfig;
 import dev.weft.platform.control.Demand;
 import dev.weft.platform.control.FunctionController;
+import dev.weft.platform.control.FunctionDirectory;
 import dev.weft.platform.following.ControllerState.DemandReport;
 import dev.weft.platform.following.ControllerState.InvocationBatch;
 import dev.weft.platform.http.ApiError;
@@ -41,6 +42,7 @@ public final class FollowingRoutes {
   private final Demand demand;
   private final InvocationJournal journal;
   private final FunctionController controller;
+  private final FunctionDirectory directory;
   private final ObjectMapper json = Json.mapper();
 
   FollowingRoutes(
@@ -48,12 +50,14 @@ public final class FollowingRoutes {
       StateSource source,
       Demand demand,
       InvocationJournal journal,
-      FunctionController controller) {
+      FunctionController controller,
+      FunctionDirectory directory) {
     this.role = config.role();
     this.source = source;
     this.demand = demand;
     this.journal = journal;
     this.controller = controller;
+    this.directory = directory;
   }
 
   void register(@Observes Router router) {
@@ -71,7 +75,14 @@ public final class FollowingRoutes {
         .handler(new BlockingHandler(body, FollowingRoutes::error));
   }
 
+  /// A controller that does not lead yet has read nothing, and must not be taken to say that there
+  /// is nothing.
   private Reply stream(RoutingContext context) throws InterruptedException {
+    if (!directory.current()) {
+      throw new ApiException(
+          ApiError.unavailable(
+              "controller_waits", "this controller does not lead yet", Duration.ofSeconds(1)));
+    }
     AtomicReference<ControllerState> told = new AtomicReference<>(ControllerState.NONE);
     ChangeFeed.write(
         context.response(),
