@@ -15,6 +15,7 @@ import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSlice;
 import io.fabric8.kubernetes.api.model.discovery.v1.EndpointSliceBuilder;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
 
@@ -39,6 +41,10 @@ final class ClusterPlatform implements AutoCloseable {
   static final String ACCOUNT = "system:serviceaccount:default:weft-";
   static final String RUNTIME = "weft-cpu-0";
   static final String SLICE = "weft-runtimes-1";
+
+  /// Of those that RFC 2544 keeps for measurements: no machine has it.
+  private static final String ADDRESS = "198.18.255.1";
+
   private static final String CHAT = "/v1/chat/completions";
   private static final ObjectMapper JSON = new ObjectMapper();
 
@@ -223,16 +229,44 @@ final class ClusterPlatform implements AutoCloseable {
         .build();
   }
 
-  static String address() throws SocketException {
-    Optional<InetAddress> found =
-        NetworkInterface.networkInterfaces()
-            .flatMap(NetworkInterface::inetAddresses)
-            .filter(each -> each instanceof Inet4Address)
-            .filter(each -> !each.isLoopbackAddress() && !each.isLinkLocalAddress())
-            .findFirst();
+  /// Where stubs listen. An endpoint must not be one of 127.0.0.1, so who may gives the loopback
+  /// interface another address for as long as the tests run; for others it is the machine's own.
+  static String address() {
+    if (addresses().noneMatch(ADDRESS::equals) && ip("add") == 0) {
+      Runtime.getRuntime().addShutdownHook(new Thread(() -> ip("delete")));
+    }
+    Optional<String> found =
+        addresses().filter(ADDRESS::equals).findFirst().or(() -> addresses().findFirst());
     Assumptions.assumeTrue(
         found.isPresent(), "an endpoint must not be on loopback, and there is nothing else here");
-    return found.orElseThrow().getHostAddress();
+    return found.orElseThrow();
+  }
+
+  private static Stream<String> addresses() {
+    try {
+      return NetworkInterface.networkInterfaces()
+          .flatMap(NetworkInterface::inetAddresses)
+          .filter(each -> each instanceof Inet4Address)
+          .filter(each -> !each.isLoopbackAddress() && !each.isLinkLocalAddress())
+          .map(InetAddress::getHostAddress);
+    } catch (SocketException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private static int ip(String verb) {
+    try {
+      return new ProcessBuilder("ip", "address", verb, ADDRESS + "/32", "dev", "lo")
+          .redirectErrorStream(true)
+          .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+          .start()
+          .waitFor();
+    } catch (IOException e) {
+      return -1;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return -1;
+    }
   }
 
   static int freePort() throws IOException {
