@@ -17,11 +17,13 @@ import io.fabric8.kubernetes.api.model.Status;
 import io.fabric8.kubernetes.client.KubernetesClient;
 import io.fabric8.kubernetes.client.KubernetesClientBuilder;
 import io.fabric8.kubernetes.client.dsl.FilterWatchListDeletable;
+import io.fabric8.kubernetes.client.dsl.Informable;
 import io.fabric8.kubernetes.client.dsl.NonNamespaceOperation;
 import io.fabric8.kubernetes.client.dsl.Resource;
 import io.fabric8.kubernetes.client.dsl.base.PatchContext;
 import io.fabric8.kubernetes.client.dsl.base.PatchType;
 import io.fabric8.kubernetes.client.dsl.base.ResourceDefinitionContext;
+import io.fabric8.kubernetes.client.informers.SharedIndexInformer;
 import io.fabric8.kubernetes.client.utils.KubernetesSerialization;
 import io.fabric8.kubernetes.client.vertx.VertxHttpClientFactory;
 import io.vertx.core.Vertx;
@@ -33,11 +35,15 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// The API of the cluster, and the kinds of objects that are Weft's there. Outside of a cluster
 /// nobody asks, and nothing is opened. **thread**: calls block.
 @Singleton
 public final class Cluster {
+  private static final Logger LOG = LoggerFactory.getLogger(Cluster.class);
+
   /// Who writes status, revisions, and what pools need.
   static final String OPERATOR = "weft-operator";
 
@@ -230,6 +236,18 @@ public final class Cluster {
     return everywhere()
         ? client().genericKubernetesResources(kind.context()).inAnyNamespace()
         : objects(kind);
+  }
+
+  /// Follows objects once it is started. The API may be away: it is asked again until it answers.
+  ///
+  /// @param what for the log, such as `pools`
+  static <T> SharedIndexInformer<T> informer(Informable<T> objects, String what) {
+    SharedIndexInformer<T> informer = objects.runnableInformer(0);
+    informer.exceptionHandler((_, failure) -> {
+      LOG.atWarn().setCause(failure).log(what + " cannot be followed; trying again");
+      return true;
+    });
+    return informer;
   }
 
   Resource<GenericKubernetesResource> object(ObjectRef object) {

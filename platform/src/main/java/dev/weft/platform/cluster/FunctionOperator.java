@@ -75,8 +75,8 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
   }
 
   void start() {
-    informer = cluster.allObjects(Kind.FUNCTION).runnableInformer(0);
-    revisions = cluster.allObjects(Kind.REVISION).runnableInformer(0);
+    informer = Cluster.informer(cluster.allObjects(Kind.FUNCTION), "functions");
+    revisions = Cluster.informer(cluster.allObjects(Kind.REVISION), "revisions");
     // One that was refused when the store was opened may be gone since, which nobody tells.
     store.seen().stream()
         .filter(seen -> seen.problem().isPresent())
@@ -84,7 +84,7 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
     follow(informer, this);
     follow(revisions, new LostRevisions());
     if (cluster.everywhere()) {
-      pools = cluster.allObjects(Kind.POOL).runnableInformer(0);
+      pools = Cluster.informer(cluster.allObjects(Kind.POOL), "pools of other installations");
       follow(pools, new OtherInstallations(informer, pools));
     }
     thread = Thread.ofVirtual().name("function-operator").start(this::run);
@@ -94,10 +94,6 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
       SharedIndexInformer<GenericKubernetesResource> informer,
       ResourceEventHandler<GenericKubernetesResource> handler) {
     informer.addEventHandler(handler);
-    informer.exceptionHandler((_, failure) -> {
-      LOG.atWarn().setCause(failure).log("functions cannot be followed; trying again");
-      return true;
-    });
     informer.start();
   }
 
@@ -217,7 +213,7 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
           names.addAll(more);
         }
         if (!names.isEmpty()) {
-          functions.changed(() -> writeEach(names.stream().map(this::reconciling)));
+          functions.changed(() -> writeEach(names.stream().map(name -> () -> reconcile(name))));
         }
         writeEach(store.seen().stream().map(this::report).flatMap(Optional::stream));
       } catch (InterruptedException e) {
@@ -244,10 +240,6 @@ final class FunctionOperator implements ResourceEventHandler<GenericKubernetesRe
     } catch (RuntimeException e) {
       LOG.atError().setCause(e).log("an object could not be looked at");
     }
-  }
-
-  private Runnable reconciling(FunctionName name) {
-    return () -> reconcile(name);
   }
 
   private void reconcile(FunctionName name) {

@@ -71,11 +71,7 @@ final class PoolOperator {
   }
 
   private <T> SharedIndexInformer<T> followed(Informable<T> objects) {
-    SharedIndexInformer<T> informer = objects.runnableInformer(0);
-    informer.exceptionHandler((_, failure) -> {
-      LOG.atWarn().setCause(failure).log("pools cannot be followed; trying again");
-      return true;
-    });
+    SharedIndexInformer<T> informer = Cluster.informer(objects, "pools");
     followed.add(informer);
     return informer;
   }

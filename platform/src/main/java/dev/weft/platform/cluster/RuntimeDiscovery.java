@@ -12,13 +12,10 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /// Finds runtimes by the EndpointSlices of their Service, and has their status streams followed: in
 /// controllers and in gateways alike, so that neither needs the other for it.
 final class RuntimeDiscovery implements ResourceEventHandler<EndpointSlice> {
-  private static final Logger LOG = LoggerFactory.getLogger(RuntimeDiscovery.class);
   private static final String SERVICE_LABEL = "kubernetes.io/service-name";
 
   private final Cluster cluster;
@@ -44,21 +41,17 @@ final class RuntimeDiscovery implements ResourceEventHandler<EndpointSlice> {
 
   void start() {
     SharedIndexInformer<EndpointSlice> made =
-        cluster
-            .client()
-            .discovery()
-            .v1()
-            .endpointSlices()
-            .inNamespace(cluster.namespace())
-            .withLabel(SERVICE_LABEL, cluster.named("runtimes"))
-            .runnableInformer(0);
+        Cluster.informer(
+            cluster
+                .client()
+                .discovery()
+                .v1()
+                .endpointSlices()
+                .inNamespace(cluster.namespace())
+                .withLabel(SERVICE_LABEL, cluster.named("runtimes")),
+            "runtimes");
     informer = made;
     made.addEventHandler(this);
-    // The apiserver may be away: it is asked again until it answers.
-    made.exceptionHandler((_, failure) -> {
-      LOG.atWarn().setCause(failure).log("runtimes cannot be looked for; trying again");
-      return true;
-    });
     made.start();
   }
 

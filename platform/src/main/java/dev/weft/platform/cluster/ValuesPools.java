@@ -48,17 +48,14 @@ final class ValuesPools {
 
   void start() {
     SharedIndexInformer<ConfigMap> made =
-        cluster
-            .client()
-            .configMaps()
-            .inNamespace(cluster.namespace())
-            .withField("metadata.name", cluster.named(CONFIG_MAP))
-            .runnableInformer(0);
+        Cluster.informer(
+            cluster
+                .client()
+                .configMaps()
+                .inNamespace(cluster.namespace())
+                .withField("metadata.name", cluster.named(CONFIG_MAP)),
+            "the values' pools");
     informer = made;
-    made.exceptionHandler((_, failure) -> {
-      LOG.atWarn().setCause(failure).log("the values' pools cannot be read; trying again");
-      return true;
-    });
     made.start();
   }
 

@@ -26,6 +26,7 @@ import io.vertx.core.parsetools.RecordParser;
 import jakarta.inject.Singleton;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -96,20 +97,20 @@ public final class RuntimeClient {
 
   /// Whether the runtime says that it is healthy.
   public boolean healthy(RuntimeAddress runtime, Duration timeout) {
-    try {
-      return call(runtime, HttpMethod.GET, "/health", Buffer.buffer(), timeout).status() == 200;
-    } catch (RuntimeUnavailableException e) {
-      return false;
-    }
+    return health(runtime, timeout).filter(status -> status == 200).isPresent();
   }
 
   /// Whether the runtime says anything at all, were it that it is not well.
   public boolean answers(RuntimeAddress runtime, Duration timeout) {
+    return health(runtime, timeout).isPresent();
+  }
+
+  private Optional<Integer> health(RuntimeAddress runtime, Duration timeout) {
     try {
-      call(runtime, HttpMethod.GET, "/health", Buffer.buffer(), timeout);
-      return true;
+      Answer answer = call(runtime, HttpMethod.GET, "/health", Buffer.buffer(), timeout);
+      return Optional.of(answer.status());
     } catch (RuntimeUnavailableException e) {
-      return false;
+      return Optional.empty();
     }
   }
 
