@@ -47,9 +47,9 @@ final class SilentRuntimes {
     this.patience = patience;
   }
 
-  /// Notes which runtime a connection leads to.
+  /// Notes which runtime a connection leads to: told with each request, it only looks most times.
   void add(HttpConnection connection, Target target) {
-    if (connections.put(connection, target) == null) {
+    if (connections.putIfAbsent(connection, target) == null) {
       connection.closeHandler(_ -> connections.remove(connection));
     }
   }
