@@ -144,6 +144,10 @@ void barrier() {
   }
 }
 
+void pause() {
+  runNext();
+}
+
 const LaneWords* share(const unsigned* words, int count) {
   Warp& warp = warps[thread.x / LANES];
   long mine = warp.exchanges;

@@ -33,6 +33,8 @@ namespace emulator {
 extern Index block, blocks, thread, threads;
 extern unsigned char* shared;
 void barrier();
+// Lets the block's other threads go on.
+void pause();
 // Where the lanes of a warp put what they share, once all have.
 constexpr int LANES = 32;
 constexpr int MOST_SHARED_WORDS = 6;
@@ -279,3 +281,32 @@ inline void beginWide() {}
 inline void endWide() {}
 template <int LEFT>
 inline void waitForWide() {}
+
+// A gate: how often it has opened, how many arrivals it takes and how many of them are missing.
+struct Gate {
+  unsigned opened;
+  unsigned short arrivals, missing;
+};
+
+inline void makeGate(unsigned long long* gate, int arrivals) {
+  *(Gate*)gate = {0, (unsigned short)arrivals, (unsigned short)arrivals};
+}
+
+inline void arriveAt(unsigned long long* gate) {
+  Gate& at = *(Gate*)gate;
+  if (--at.missing == 0) {
+    at.missing = at.arrivals;
+    at.opened++;
+  }
+}
+
+inline void waitAt(unsigned long long* gate, int times) {
+  while ((((Gate*)gate)->opened & 1) == (unsigned)(times & 1)) {
+    emulator::pause();
+  }
+}
+
+template <int REGISTERS>
+inline void giveRegisters() {}
+template <int REGISTERS>
+inline void takeRegisters() {}

@@ -5,24 +5,25 @@ import dev.weft.runtime.tensor.DType;
 import java.util.Comparator;
 import java.util.List;
 
-/// What a block of a product's kernel has, as in products.cuh and wide.cuh. Which one is used
-/// changes no result: of those for so many rows it is the one whose blocks fit the device best.
+/// What a block of a product's kernel has. Which one is used changes no result: of those for so
+/// many rows it is the one whose blocks fit the device best.
 ///
-/// @param wide of bfloat16 on Hopper, in wide.cuh
 /// @param rows of activations
 /// @param depth inputs at once
 /// @param stages of `depth` inputs in shared memory
 /// @param beside blocks on a multiprocessor
-/// @param sums whether sums of all slices stay in registers, where a block has several
+/// @param effort that a product of many rows costs, measured, against 100 in the largest tile
 record ProductTile(
-    boolean wide,
-    int rows,
-    int outputs,
-    int depth,
-    int stages,
-    int threads,
-    int beside,
-    boolean sums) {
+    Way way, int rows, int outputs, int depth, int stages, int threads, int beside, int effort) {
+  enum Way {
+    /// For all devices and formats, in products.cuh.
+    NARROW,
+    /// Of bfloat16 on Hopper, in wide.cuh.
+    WIDE,
+    /// The same, a block has one tile after the other and all slices of it: in streamed.cuh.
+    STREAMED
+  }
+
   private static final List<ProductTile> DECODED =
       List.of(narrow(8, 64, 128, 2, 128), narrow(32, 64, 128, 2, 128), narrow(64, 64, 128, 2, 128));
 
@@ -38,17 +39,21 @@ record ProductTile(
       List.of(
           narrow(8, 64, 128, 5, 128),
           narrow(8, 96, 128, 4, 192),
-          wide(32, 2, 9, false),
-          wide(32, 3, 7, false),
-          wide(32, 4, 6, false),
-          wide(64, 2, 9, false),
-          wide(64, 3, 6, false),
-          wide(64, 4, 5, false),
-          wide(128, 2, 6, false),
-          wide(128, 3, 5, false),
-          wide(128, 4, 4, false),
-          wide(192, 2, 5, true),
-          wide(256, 2, 4, false));
+          wide(32, 2, 9),
+          wide(32, 3, 7),
+          wide(32, 4, 6),
+          wide(64, 2, 9),
+          wide(64, 3, 6),
+          wide(64, 4, 5),
+          wide(128, 2, 6),
+          wide(128, 3, 5),
+          wide(128, 4, 4),
+          streamed(128, 6, 115),
+          streamed(192, 5, 105),
+          streamed(256, 4, 100));
+
+  /// Of a streamed tile's shared memory, what its stages do not take.
+  private static final int GATE_BYTES = 128;
 
   /// What a product asks for.
   ///
@@ -56,11 +61,15 @@ record ProductTile(
   record Work(int rows, int outputs, int slices, boolean apart) {}
 
   private static ProductTile narrow(int rows, int outputs, int depth, int stages, int threads) {
-    return new ProductTile(false, rows, outputs, depth, stages, threads, 2, false);
+    return new ProductTile(Way.NARROW, rows, outputs, depth, stages, threads, 2, 100);
   }
 
-  private static ProductTile wide(int rows, int warpgroups, int stages, boolean sums) {
-    return new ProductTile(true, rows, warpgroups * 64, 64, stages, warpgroups * 128, 1, sums);
+  private static ProductTile wide(int rows, int warpgroups, int stages) {
+    return new ProductTile(Way.WIDE, rows, warpgroups * 64, 64, stages, warpgroups * 128, 1, 118);
+  }
+
+  private static ProductTile streamed(int rows, int stages, int effort) {
+    return new ProductTile(Way.STREAMED, rows, 128, 64, stages, 384, 1, effort);
   }
 
   static ProductTile choose(DType type, boolean wide, Work work, int multiprocessors) {
@@ -74,14 +83,23 @@ record ProductTile(
             .orElseThrow();
     boolean several = wide && type == DType.BF16 && !work.apart();
     return tiles.stream()
-        .filter(tile -> several ? tile.suits(work) : tile.rows() == rows)
+        .filter(tile -> several ? tile.suits(work) : !tile.streamed() && tile.rows() == rows)
         .min(Comparator.comparingLong(tile -> tile.cost(work, multiprocessors)))
         .orElseThrow();
   }
 
-  /// Whether it is for more rows than have blocks for each slice.
+  /// Whether it is for more rows than have blocks for each slice. The largest has registers for one
+  /// slice only.
   private boolean suits(Work work) {
-    return work.slices() > 1 ? sums : rows == 256 || (rows == 128 && outputs == 192);
+    return switch (way) {
+      case NARROW -> false;
+      case WIDE -> work.slices() == 1 && rows == 128 && outputs == 192;
+      case STREAMED -> work.slices() == 1 || rows < 256;
+    };
+  }
+
+  boolean streamed() {
+    return way == Way.STREAMED;
   }
 
   /// What the multiprocessor with most to do multiplies.
@@ -90,20 +108,27 @@ record ProductTile(
         (long) Math.ceilDiv(work.rows(), rows)
             * Math.ceilDiv(work.outputs(), outputs)
             * (work.apart() ? work.slices() : 1);
-    return Math.ceilDiv(blocks, (long) multiprocessors * beside) * beside * outputs * rows;
+    return Math.ceilDiv(blocks, (long) multiprocessors * beside) * beside * outputs * rows * effort;
   }
 
   int sharedBytes() {
-    return stages * (rows + outputs) * depth * Short.BYTES;
+    int tiles = stages * (rows + outputs) * depth * Short.BYTES;
+    return streamed() ? tiles + GATE_BYTES : tiles;
   }
 
   KernelUnit unit(DType type) {
-    return wide ? KernelUnit.wide(rows) : KernelUnit.weights(type);
+    return switch (way) {
+      case NARROW -> KernelUnit.weights(type);
+      case WIDE -> KernelUnit.wide(rows);
+      case STREAMED -> KernelUnit.streamed(rows);
+    };
   }
 
   String kernel(DType type) {
-    return wide
-        ? "wide_product_%d_%d".formatted(outputs / 64, rows)
-        : "product_%s_%d_%d".formatted(GpuMatrix.suffix(type), outputs, rows);
+    return switch (way) {
+      case NARROW -> "product_%s_%d_%d".formatted(GpuMatrix.suffix(type), outputs, rows);
+      case WIDE -> "wide_product_%d_%d".formatted(outputs / 64, rows);
+      case STREAMED -> "streamed_product_" + rows;
+    };
   }
 }

@@ -118,14 +118,18 @@ final class Products {
             wide,
             new ProductTile.Work(rows.count(), matrix.outputs(), slices, apart),
             multiprocessors);
-    launcher.launch(
-        tile.unit(matrix.type()),
-        tile.kernel(matrix.type()),
-        new LaunchGrid(
-            Math.ceilDiv(rows.count(), tile.rows()),
-            Math.ceilDiv(matrix.outputs(), tile.outputs()),
-            apart ? slices : 1,
-            tile.threads(),
-            tile.sharedBytes()));
+    int rowTiles = Math.ceilDiv(rows.count(), tile.rows());
+    int outputTiles = Math.ceilDiv(matrix.outputs(), tile.outputs());
+    LaunchGrid grid =
+        tile.streamed()
+            ? new LaunchGrid(
+                Math.min(rowTiles * outputTiles, multiprocessors),
+                1,
+                1,
+                tile.threads(),
+                tile.sharedBytes())
+            : new LaunchGrid(
+                rowTiles, outputTiles, apart ? slices : 1, tile.threads(), tile.sharedBytes());
+    launcher.launch(tile.unit(matrix.type()), tile.kernel(matrix.type()), grid);
   }
 }

@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// Weights are decoded to the very bits that their formats define, and products of a row are the
 /// same bits among any number of others and near the sum in float64.
@@ -175,6 +176,63 @@ class GpuFormatsTest {
           }
         }
       }
+    }
+
+    /// Tiles of every size, and blocks that have one tile and several. Of 1,040 inputs there are
+    /// two slices, of 200 no whole tile.
+    @ParameterizedTest
+    @ValueSource(ints = {200, 1040})
+    void promptsHaveTheSameSumsInTilesOfAnySize(int inputs) {
+      int outputs = 276;
+      byte[] bytes = RandomBlocks.bytes(DType.BF16, outputs * inputs, 0.5, new SplittableRandom(9));
+      int most = 270;
+      float[] x = rounded(DType.BF16, random(most * inputs));
+      try (var device = new GpuDevice(driver, 0, compiler, _ -> {});
+          Arena arena = Arena.ofConfined();
+          var weights = upload(device, arena, bytes);
+          var bias = upload(device, arena, activations(DType.F32, random(outputs)));
+          var in = upload(device, arena, activations(DType.BF16, x));
+          var out = new DeviceBuffer(device.context(), (long) most * outputs * 4)) {
+        var matrix = new GpuMatrix(weights.address(), DType.BF16, outputs, inputs, bias.address());
+        var narrow = new Products(new StepLauncher(device, arena), false, 132);
+        for (int count : new int[] {256, most}) {
+          var rows = new Products.Rows(in.address(), in.address(), count);
+          float[] sums = product(narrow, matrix, rows, out, device, arena);
+          float[] activated = activated(narrow, matrix, rows, out, device, arena);
+          for (int multiprocessors : new int[] {1, 5, 132}) {
+            var products =
+                new Products(new StepLauncher(device, arena), device.runsWide(), multiprocessors);
+            String as = "%d rows on %d multiprocessors".formatted(count, multiprocessors);
+            assertThat(product(products, matrix, rows, out, device, arena)).as(as).isEqualTo(sums);
+            assertThat(activated(products, matrix, rows, out, device, arena))
+                .as(as)
+                .isEqualTo(activated);
+          }
+        }
+      }
+    }
+
+    private static float[] product(
+        Products products,
+        GpuMatrix matrix,
+        Products.Rows rows,
+        DeviceBuffer out,
+        GpuDevice device,
+        Arena arena) {
+      products.multiply(new Projection(List.of(matrix)), rows, out.address(), true);
+      return download(device, arena, out, rows.count() * matrix.outputs());
+    }
+
+    /// Two elements of bfloat16 in one.
+    private static float[] activated(
+        Products products,
+        GpuMatrix matrix,
+        Products.Rows rows,
+        DeviceBuffer out,
+        GpuDevice device,
+        Arena arena) {
+      products.multiplyActivated(matrix, rows, out.address(), false);
+      return download(device, arena, out, rows.count() * matrix.outputs() / 4);
     }
 
     private static float[] added(float[] all, int slices, int count) {

@@ -30,7 +30,10 @@ public record KernelUnit(String name, List<String> parts, String kernels) {
   private static final List<Integer> HEAD_SIZES = List.of(64, 128, 256);
 
   /// Rows of activations that there are wide products for.
-  private static final List<Integer> WIDE_ROWS = List.of(32, 64, 128, 192, 256);
+  private static final List<Integer> WIDE_ROWS = List.of(32, 64, 128);
+
+  /// Rows of activations that there are streamed products for.
+  private static final List<Integer> STREAMED_ROWS = List.of(128, 192, 256);
 
   private static final String WIDE = "wide.cuh";
 
@@ -100,9 +103,21 @@ public record KernelUnit(String name, List<String> parts, String kernels) {
         "WEFT_WIDE_PRODUCTS_" + rows);
   }
 
-  /// All wide products.
+  /// Products of bfloat16 that take one tile of so many rows after the other, for as many rows as a
+  /// prompt has.
+  public static KernelUnit streamed(int rows) {
+    return new KernelUnit(
+        "streamed products of %d rows".formatted(rows),
+        List.of("device.cuh", "rows.cuh", "formats.cuh", "products.cuh", WIDE, "streamed.cuh"),
+        "WEFT_STREAMED_PRODUCTS_" + rows);
+  }
+
+  /// All wide products, streamed ones among them.
   public static List<KernelUnit> wide() {
-    return WIDE_ROWS.stream().map(KernelUnit::wide).toList();
+    return Stream.concat(
+            WIDE_ROWS.stream().map(KernelUnit::wide),
+            STREAMED_ROWS.stream().map(KernelUnit::streamed))
+        .toList();
   }
 
   /// Whether it is for this architecture.

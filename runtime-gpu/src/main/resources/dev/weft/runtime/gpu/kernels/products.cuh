@@ -31,6 +31,26 @@ struct Product {
   int gelu;
 };
 
+// Which tiles of rows and of outputs one tile of a product is: neighbours in this order, which run at
+// the same time, have few tiles of rows in common, and few of outputs.
+WEFT_DEVICE void placeOf(int tile, int rowTiles, int outputTiles, int& rowTile, int& outputTile) {
+  int first = tile / (GROUP_TILES * outputTiles) * GROUP_TILES;
+  int within = tile % (GROUP_TILES * outputTiles);
+  int tiles = rowTiles - first < GROUP_TILES ? rowTiles - first : GROUP_TILES;
+  rowTile = first + within % tiles;
+  outputTile = within / tiles;
+}
+
+// The output of a row of a tile of M. Of 16 that are activated, the last eight are those that the
+// first eight are gates of.
+WEFT_DEVICE int outputAt(const Product& p, int m, int outputTile, int row) {
+  if (p.activated == 0) {
+    return outputTile * m + row;
+  }
+  int output = outputTile * (m / 2) + row / 16 * 8 + row % 8;
+  return row % 16 < 8 ? output : output + p.outputs / 2;
+}
+
 // How tiles come to shared memory: ROWS rows of DEPTH inputs, by THREADS threads, each of which has
 // one unit of eight of EACH rows. What is behind the last unit or the last row is zeros.
 template <int ROWS, int DEPTH, int THREADS>
@@ -137,13 +157,8 @@ struct ProductBlock {
 
   WEFT_DEVICE ProductBlock(const Product& product, unsigned char* memory)
       : p(product), shared(memory) {
-    // Blocks that run at the same time have few tiles of rows in common, and few of outputs.
     int block = blockIdx.y * gridDim.x + blockIdx.x;
-    int first = block / (GROUP_TILES * gridDim.y) * GROUP_TILES;
-    int within = block % (GROUP_TILES * gridDim.y);
-    int tiles = gridDim.x - first < GROUP_TILES ? gridDim.x - first : GROUP_TILES;
-    rowTile = first + within % tiles;
-    outputTile = within / tiles;
+    placeOf(block, gridDim.x, gridDim.y, rowTile, outputTile);
     weights.anywhere = p.weights;
 #pragma unroll
     for (int i = 0; i < Weights::EACH; i++) {
@@ -158,14 +173,7 @@ struct ProductBlock {
     }
   }
 
-  // Of 16 outputs of a tile, the last eight are those that the first eight are gates of.
-  WEFT_DEVICE int outputOf(int row) const {
-    if (p.activated == 0) {
-      return outputTile * M + row;
-    }
-    int output = outputTile * (M / 2) + row / 16 * 8 + row % 8;
-    return row % 16 < 8 ? output : output + p.outputs / 2;
-  }
+  WEFT_DEVICE int outputOf(int row) const { return outputAt(p, M, outputTile, row); }
 
   WEFT_DEVICE void copyRows(int tile, int units, unsigned char* to) const {
     if (threadIdx.x < ROW_COPIERS) {

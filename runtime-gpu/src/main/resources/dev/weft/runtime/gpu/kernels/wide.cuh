@@ -110,10 +110,45 @@ template <int LEFT>
 WEFT_DEVICE void waitForWide() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(LEFT) : "memory");
 }
+
+// A gate in shared memory opens when so many threads have arrived, and closes again for the next.
+WEFT_DEVICE void makeGate(unsigned long long* gate, int arrivals) {
+  asm volatile("mbarrier.init.shared.b64 [%0], %1;" ::"r"((unsigned)__cvta_generic_to_shared(gate)),
+               "r"(arrivals)
+               : "memory");
+}
+
+WEFT_DEVICE void arriveAt(unsigned long long* gate) {
+  asm volatile("mbarrier.arrive.shared.b64 _, [%0];" ::"r"(
+                   (unsigned)__cvta_generic_to_shared(gate))
+               : "memory");
+}
+
+// Waits until a gate has opened for the time before `times`, of which the lowest bit matters: one
+// that was never waited for has been open.
+WEFT_DEVICE void waitAt(unsigned long long* gate, int times) {
+  asm volatile(
+      "{.reg .pred open;\n"
+      "again: mbarrier.try_wait.parity.shared.b64 open, [%0], %1;\n"
+      "@!open bra again;}" ::"r"((unsigned)__cvta_generic_to_shared(gate)),
+      "r"(times & 1)
+      : "memory");
+}
+
+// Registers of a warpgroup: those that one gives up, another may take.
+template <int REGISTERS>
+WEFT_DEVICE void giveRegisters() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(REGISTERS));
+}
+
+template <int REGISTERS>
+WEFT_DEVICE void takeRegisters() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(REGISTERS));
+}
 #endif
 
 // WARPGROUPS of four warps have 64 outputs each, all with the same N rows.
-template <int WARPGROUPS, int ROWS, int STAGES, bool KEPT>
+template <int WARPGROUPS, int ROWS, int STAGES>
 struct WideBlock : ProductBlock<BF16, 64, WARPGROUPS * 4, 1, 1, ROWS / 8, STAGES> {
   using Base = ProductBlock<BF16, 64, WARPGROUPS * 4, 1, 1, ROWS / 8, STAGES>;
 
@@ -141,18 +176,14 @@ struct WideBlock : ProductBlock<BF16, 64, WARPGROUPS * 4, 1, 1, ROWS / 8, STAGES
   }
 
   // A tile's place is free when all warps have multiplied it: two tiles after that was begun. The
-  // weights of the first tiles may be on their way already.
-  WEFT_DEVICE void addUpWide(int first, int end, bool begun) {
+  // weights of the first tiles are on their way already.
+  WEFT_DEVICE void addUpWide(int first, int end) {
     this->clear();
     for (int tile = first; tile < first + STAGES - 2; tile++) {
-      if (begun) {
-        if (tile < end) {
-          this->copyRows(tile, this->p.inputs / 8, this->stage(tile));
-        }
-        endOfCopies();
-      } else {
-        ask(tile, end);
+      if (tile < end) {
+        this->copyRows(tile, this->p.inputs / 8, this->stage(tile));
       }
+      endOfCopies();
     }
     for (int tile = first; tile < end; tile++) {
       waitForCopies<STAGES - 3>();
@@ -167,80 +198,40 @@ struct WideBlock : ProductBlock<BF16, 64, WARPGROUPS * 4, 1, 1, ROWS / 8, STAGES
     __syncthreads();
   }
 
+  // A block has one slice.
   WEFT_DEVICE void run() {
     int tiles = (this->p.inputs + 63) / 64;
     int units = (this->p.inputs + SLICE_UNIT - 1) / SLICE_UNIT;
     int each = (units + this->p.slices - 1) / this->p.slices * (SLICE_UNIT / 64);
-    bool one = gridDim.z == this->p.slices;
-    int slice = one ? blockIdx.z : 0;
-    int first = slice * each;
+    int first = blockIdx.z * each;
     int end = first + each < tiles ? first + each : tiles;
     letNextBegin();
     for (int tile = first; tile < first + STAGES - 2 && tile < end; tile++) {
       this->weights.load(tile, this->p.inputs / 8, this->stage(tile));
     }
     waitForPrevious();
-    addUpWide(first, end, true);
-    if (one) {
-      this->put(slice, false);
-    } else if (KEPT) {
-      float total[ROWS / 8][4];
-      if (this->p.bias != 0) {
-        this->addBias();
-      }
-      keep(total, false);
-      for (slice = 1; slice < this->p.slices; slice++) {
-        first = slice * each;
-        end = first + each < tiles ? first + each : tiles;
-        addUpWide(first, end, false);
-        keep(total, true);
-      }
-      this->putAll(0, false);
-    } else {
-      this->put(0, false);
-      for (slice = 1; slice < this->p.slices; slice++) {
-        first = slice * each;
-        end = first + each < tiles ? first + each : tiles;
-        addUpWide(first, end, false);
-        this->put(0, true);
-      }
-    }
-  }
-
-  // Adds a slice's sums to those before, and has both in `total` and `sums`.
-  WEFT_DEVICE void keep(float (&total)[ROWS / 8][4], bool add) {
-#pragma unroll
-    for (int n = 0; n < ROWS / 8; n++) {
-#pragma unroll
-      for (int i = 0; i < 4; i++) {
-        total[n][i] = add ? total[n][i] + this->sums[0][n][i] : this->sums[0][n][i];
-        this->sums[0][n][i] = total[n][i];
-      }
-    }
+    addUpWide(first, end);
+    this->put(blockIdx.z, false);
   }
 };
 
-#define WEFT_WIDE_PRODUCT(ROWS, WARPGROUPS, STAGES, KEPT)                                 \
+#define WEFT_WIDE_PRODUCT(ROWS, WARPGROUPS, STAGES)                                          \
   WEFT_KERNEL_BESIDE(WARPGROUPS * 128, 1, wide_product_##WARPGROUPS##_##ROWS, Product p) {   \
-    WEFT_DYNAMIC_SHARED(shared);                                                                  \
-    WideBlock<WARPGROUPS, ROWS, STAGES, KEPT>(p, shared).run();                                   \
+    WEFT_DYNAMIC_SHARED(shared);                                                             \
+    WideBlock<WARPGROUPS, ROWS, STAGES>(p, shared).run();                                    \
   }
 
-#define WEFT_WIDE_PRODUCTS_32           \
-  WEFT_WIDE_PRODUCT(32, 2, 9, false)    \
-  WEFT_WIDE_PRODUCT(32, 3, 7, false)    \
-  WEFT_WIDE_PRODUCT(32, 4, 6, false)
+#define WEFT_WIDE_PRODUCTS_32      \
+  WEFT_WIDE_PRODUCT(32, 2, 9)      \
+  WEFT_WIDE_PRODUCT(32, 3, 7)      \
+  WEFT_WIDE_PRODUCT(32, 4, 6)
 
-#define WEFT_WIDE_PRODUCTS_64           \
-  WEFT_WIDE_PRODUCT(64, 2, 9, false)    \
-  WEFT_WIDE_PRODUCT(64, 3, 6, false)    \
-  WEFT_WIDE_PRODUCT(64, 4, 5, false)
+#define WEFT_WIDE_PRODUCTS_64      \
+  WEFT_WIDE_PRODUCT(64, 2, 9)      \
+  WEFT_WIDE_PRODUCT(64, 3, 6)      \
+  WEFT_WIDE_PRODUCT(64, 4, 5)
 
-#define WEFT_WIDE_PRODUCTS_128          \
-  WEFT_WIDE_PRODUCT(128, 2, 6, false)   \
-  WEFT_WIDE_PRODUCT(128, 3, 5, false)   \
-  WEFT_WIDE_PRODUCT(128, 4, 4, false)
-
-#define WEFT_WIDE_PRODUCTS_192 WEFT_WIDE_PRODUCT(192, 2, 5, true)
-
-#define WEFT_WIDE_PRODUCTS_256 WEFT_WIDE_PRODUCT(256, 2, 4, false)
+#define WEFT_WIDE_PRODUCTS_128     \
+  WEFT_WIDE_PRODUCT(128, 2, 6)     \
+  WEFT_WIDE_PRODUCT(128, 3, 5)     \
+  WEFT_WIDE_PRODUCT(128, 4, 4)
