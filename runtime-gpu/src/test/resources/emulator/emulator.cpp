@@ -1,6 +1,7 @@
 // The functions of libcuda.so.1 that the runtime calls, on the host's own processor and memory: a
-// device address is a host address, a stream runs what is submitted at once, and a captured graph
-// is a list of what was submitted. It checks what a device would fail on: sizes of launches, ranges
+// device address is a host address, a stream runs what is submitted at once, unless a test holds it
+// or it waits for an event of one that is held, and a captured graph is a list of what was
+// submitted. It checks what a device would fail on: sizes of launches, ranges
 // that are not mapped, chunks that are mapped twice. Once there is a file of the name in
 // WEFT_EMULATOR_LOSS, the device is lost to this process: the file goes, and every call fails.
 #include "emulator.hpp"
@@ -9,6 +10,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <vector>
@@ -190,7 +194,7 @@ constexpr int NOT_FOUND = 500;
 constexpr long CHUNK = 2l << 20;
 
 std::recursive_mutex lock;
-using Locked = std::lock_guard<std::recursive_mutex>;
+using Locked = std::unique_lock<std::recursive_mutex>;
 
 struct Recorded {
   std::function<void()> work;
@@ -217,14 +221,74 @@ bool isLost() {
   return lost;
 }
 
+// How often it was recorded, and how many of these the stream has come by.
+struct Event {
+  long recorded, passed;
+};
+std::map<long, std::shared_ptr<Event>> events;
+
+// What was submitted to a stream and has not run, as it is held or waits for an event.
+struct Submitted {
+  std::function<void()> work;
+  std::shared_ptr<Event> awaited;
+  long record;
+};
+struct Stream {
+  bool held;
+  std::deque<Submitted> left;
+};
+std::map<long, Stream> streams;
+
+// Whether the next stream will be held, and whether who submits to it waits for its work.
+bool holdsNext, holdsSubmitters;
+// Pieces of work that held streams may still run.
+long allowed;
+std::condition_variable_any ran;
+long launches, strays;
+
+bool runsAtOnce(long stream) {
+  return !streams[stream].held && streams[stream].left.empty();
+}
+
+bool canRun(Stream& stream) {
+  if (stream.left.empty() || (stream.held && allowed == 0)) {
+    return false;
+  }
+  Submitted& next = stream.left.front();
+  return next.awaited == nullptr || next.awaited->passed >= next.record;
+}
+
+void runAll() {
+  for (bool found = true; found;) {
+    found = false;
+    for (auto& each : streams) {
+      while (canRun(each.second)) {
+        found = true;
+        allowed -= each.second.held;
+        std::function<void()> work = each.second.left.front().work;
+        each.second.left.pop_front();
+        if (work) {
+          work();
+        }
+      }
+    }
+  }
+  ran.notify_all();
+}
+
 int submit(long stream, std::function<void()> work) {
+  Locked locked(lock);
   if (isLost()) {
     return ILLEGAL_ADDRESS;
   }
   if (captures(stream)) {
     capturing->push_back({work});
-  } else {
+  } else if (runsAtOnce(stream)) {
     work();
+  } else {
+    ran.wait(locked, [=]() { return !streams[stream].held || !holdsSubmitters || allowed > 0; });
+    streams[stream].left.push_back({work, nullptr, 0});
+    runAll();
   }
   return 0;
 }
@@ -256,6 +320,38 @@ long handleOf(int file) {
 }  // namespace
 
 #define API extern "C" int
+
+// For tests: holds the next stream that is created, and who submits to it if that is asked for.
+extern "C" long emulatorHold(bool submitters) {
+  Locked locked(lock);
+  holdsSubmitters = submitters;
+  allowed = 0;
+  return holdsNext = true, 0;
+}
+
+// For tests: lets held streams run so many pieces of work, and returns how many there were not; -1
+// holds none any more.
+extern "C" long emulatorRelease(long pieces) {
+  Locked locked(lock);
+  if (pieces < 0) {
+    holdsNext = false;
+    for (auto& each : streams) {
+      each.second.held = false;
+    }
+  }
+  allowed = std::max(0l, pieces);
+  return runAll(), allowed;
+}
+
+// For tests: kernels that have begun, and copies to where no memory was.
+extern "C" long emulatorLaunches() {
+  Locked locked(lock);
+  return launches;
+}
+extern "C" long emulatorStrays() {
+  Locked locked(lock);
+  return strays;
+}
 
 // For tests: what there is from now on, and what has been allocated.
 extern "C" long emulatorMemory(long bytes) {
@@ -316,7 +412,8 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
     return INVALID_VALUE;
   }
   std::vector<unsigned> launch(config, config + 7);
-  if (!captures(stream)) {
+  if (!captures(stream) && runsAtOnce(stream)) {
+    launches++;
     emulator::launch(kernel, launch.data(), parameters);
     return 0;
   }
@@ -332,20 +429,45 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
     for (int i = 0; i < 16; i++) {
       pointers[i] = (char*)values.data() + offsets[i];
     }
+    launches++;
     emulator::launch(kernel, launch.data(), pointers);
   });
 }
 
 API cuStreamCreate(long* stream, int) {
-  static long streams;
+  static long count;
   Locked locked(lock);
-  return *stream = ++streams, 0;
+  streams[++count].held = holdsNext;
+  holdsNext = false;
+  return *stream = count, 0;
 }
-API cuStreamDestroy_v2(long) { return 0; }
+API cuStreamDestroy_v2(long stream) {
+  Locked locked(lock);
+  if (streams[stream].left.empty()) {
+    streams.erase(stream);
+  }
+  return 0;
+}
 API cuStreamSynchronize(long stream) {
-  return isLost() ? ILLEGAL_ADDRESS : captures(stream) ? 900 : 0;
+  Locked locked(lock);
+  if (isLost()) {
+    return ILLEGAL_ADDRESS;
+  }
+  if (captures(stream)) {
+    return 900;
+  }
+  ran.wait(locked, [=]() { return streams[stream].left.empty(); });
+  return 0;
 }
-API cuStreamWaitEvent(long, long, int) { return 0; }
+API cuStreamWaitEvent(long stream, long event, int) {
+  Locked locked(lock);
+  if (captures(stream)) {
+    return 905;
+  }
+  std::shared_ptr<Event> awaited = events[event];
+  streams[stream].left.push_back({nullptr, awaited, awaited->recorded});
+  return runAll(), 0;
+}
 API cuStreamBeginCapture_v2(long stream, int) {
   Locked locked(lock);
   if (capturing != nullptr) {
@@ -365,8 +487,14 @@ API cuGraphInstantiateWithFlags(Graph** executable, Graph* graph, long) {
   *executable = new Graph(*graph);
   return 0;
 }
-API cuGraphLaunch(Graph* executable, long) {
+API cuGraphLaunch(Graph* executable, long stream) {
   Locked locked(lock);
+  if (!runsAtOnce(stream)) {
+    for (Recorded& each : *executable) {
+      submit(stream, each.work);
+    }
+    return 0;
+  }
   if (isLost()) {
     return ILLEGAL_ADDRESS;
   }
@@ -378,11 +506,33 @@ API cuGraphLaunch(Graph* executable, long) {
 API cuGraphDestroy(Graph* graph) { return delete graph, 0; }
 API cuGraphExecDestroy(Graph* executable) { return delete executable, 0; }
 
-API cuEventCreate(long* event, int) { return *event = 1, 0; }
-API cuEventDestroy_v2(long) { return 0; }
-API cuEventRecord(long, long) { return 0; }
-API cuEventSynchronize(long) { return 0; }
-API cuEventQuery(long) { return 0; }
+API cuEventCreate(long* event, int) {
+  static long count;
+  Locked locked(lock);
+  events[++count] = std::make_shared<Event>();
+  return *event = count, 0;
+}
+API cuEventDestroy_v2(long event) {
+  Locked locked(lock);
+  return events.erase(event) == 1 ? 0 : INVALID_VALUE;
+}
+API cuEventRecord(long event, long stream) {
+  Locked locked(lock);
+  std::shared_ptr<Event> its = events[event];
+  long record = ++its->recorded;
+  locked.unlock();
+  return submit(stream, [=]() { its->passed = record; });
+}
+API cuEventSynchronize(long event) {
+  Locked locked(lock);
+  std::shared_ptr<Event> its = events[event];
+  ran.wait(locked, [=]() { return its->passed >= its->recorded; });
+  return 0;
+}
+API cuEventQuery(long event) {
+  Locked locked(lock);
+  return events[event]->passed >= events[event]->recorded ? 0 : 600;
+}
 API cuEventElapsedTime(float* millis, long, long) { return *millis = 1, 0; }
 
 API cuMemAlloc_v2(void** address, size_t bytes) {
@@ -421,8 +571,24 @@ API cuMemGetInfo_v2(size_t* free, size_t* total) {
 }
 API cuMemcpyHtoD_v2(void* to, const void* from, size_t bytes) { return memcpy(to, from, bytes), 0; }
 API cuMemcpyDtoH_v2(void* to, const void* from, size_t bytes) { return memcpy(to, from, bytes), 0; }
+// Whether a copy that was held back still has where to go.
+bool isAllocated(void* to, size_t bytes) {
+  auto after = allocated.upper_bound(to);
+  return after != allocated.begin() &&
+         (char*)to + bytes <= (char*)std::prev(after)->first + std::prev(after)->second;
+}
+
 API cuMemcpyHtoDAsync_v2(void* to, const void* from, size_t bytes, long stream) {
-  return submit(stream, [=]() { memcpy(to, from, bytes); });
+  Locked locked(lock);
+  bool held = streams[stream].held;
+  locked.unlock();
+  return submit(stream, [=]() {
+    if (held && !isAllocated(to, bytes)) {
+      strays++;
+    } else {
+      memcpy(to, from, bytes);
+    }
+  });
 }
 API cuMemcpyDtoHAsync_v2(void* to, const void* from, size_t bytes, long stream) {
   return submit(stream, [=]() { memcpy(to, from, bytes); });

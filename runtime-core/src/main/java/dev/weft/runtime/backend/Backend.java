@@ -43,7 +43,8 @@ public interface Backend extends AutoCloseable {
   }
 
   /// Prepares a model. Weights stay open until the executable is closed; the caller closes both,
-  /// executable first.
+  /// executable first. They may still be on their way to the device when this returns, as
+  /// [DecoderExecutable#arrival] says.
   ///
   /// @param memory of what this backend opened, with addresses for `options.kvBlockCount()` blocks
   ///   at least. The executable closes it with itself; when this throws, the caller keeps it

@@ -11,6 +11,11 @@ public interface DecoderExecutable extends AutoCloseable {
   /// What the bytes of [#saveBlocks] mean to others. **thread**: any.
   KvFormat kvFormat();
 
+  /// Weights that were still on their way when this was compiled. **thread**: any.
+  default Arrival arrival() {
+    return Arrival.DONE;
+  }
+
   /// Runs one step: writes K and V of every row into its sequence's blocks, attends over what lies
   /// before, and samples where asked. The batch may be reused once the result has been awaited.
   PendingStep forward(StepBatch batch);

@@ -278,7 +278,9 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     if (elastic != null) {
       elastic.idle(device.nanoTime());
     }
-    probe.idle();
+    if (executable.arrival().over()) {
+      probe.idle();
+    }
   }
 
   /// Before a step for what is new, and beside it for the next.
@@ -301,11 +303,12 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     generations.letPass();
     generations.draft();
     long own = planner.decoding() ? longestBeside() : PrefillPace.NOBODY_READS;
+    long longest = Math.min(own, device.longestBesideOthers(this));
     StepBudget budget =
-        pace.next(
-            Math.min(own, device.longestBesideOthers(this)),
-            planner.decodeRows(),
-            planner.decodeContext());
+        !executable.arrival().over() && longest == PrefillPace.NOBODY_READS
+            // It takes as long as the weights do, however many rows it has.
+            ? StepBudget.ofRows(options.maxBatchTokens())
+            : pace.next(longest, planner.decodeRows(), planner.decodeContext());
     executable.prepare(planner.mostRows(budget));
     getAhead();
     var plan = planner.plan(budget);

@@ -62,6 +62,7 @@ final class StepRunner {
   }
 
   void run(List<Part> parts) {
+    boolean whole = executable.arrival().over();
     long start = device.nanoTime();
     List<StepResult.Entry> results;
     try {
@@ -71,7 +72,7 @@ final class StepRunner {
       return;
     }
     long now = device.nanoTime();
-    count(parts, now - start);
+    count(parts, now - start, whole);
     for (int i = 0; i < results.size(); i++) {
       requests.take(parts.get(i), results.get(i), now);
     }
@@ -92,15 +93,18 @@ final class StepRunner {
     return results;
   }
 
-  private void count(List<Part> parts, long nanos) {
+  /// @param whole whether it waited for no weights: others say nothing of the next
+  private void count(List<Part> parts, long nanos, boolean whole) {
     int decodeRows = 0;
     int rows = 0;
     for (Part part : parts) {
       decodeRows += part.decodes() ? part.rows() : 0;
       rows += part.rows();
     }
-    pace.took(parts, nanos);
-    profile.took(parts, nanos);
+    if (whole) {
+      pace.took(parts, nanos);
+      profile.took(parts, nanos);
+    }
     observer.onStep(
         revision,
         new EngineObserver.Step(

@@ -7,6 +7,7 @@ import java.time.Duration;
 public interface InstanceListener {
   InstanceListener NONE = new InstanceListener() {};
 
+  /// @param took until all of its weights were there, the last of which may come while it serves
   default void onLoaded(RevisionId revision, Duration took) {}
 
   /// @param code of the [dev.weft.functions.instance.InstanceStatus.Failure]

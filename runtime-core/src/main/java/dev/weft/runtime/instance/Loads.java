@@ -8,6 +8,7 @@ import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress;
 import dev.weft.functions.instance.Tier;
 import dev.weft.runtime.engine.Engine;
+import dev.weft.runtime.instance.Instances.Detached;
 import dev.weft.runtime.instance.Slot.Pending;
 import dev.weft.runtime.source.FetchedModel;
 import dev.weft.runtime.weights.SourceFile;
@@ -39,7 +40,7 @@ final class Loads implements AutoCloseable {
   private final ModelLoader loader;
   private final AdapterLoader adapters;
   private final ChangeSignal changes;
-  private final Consumer<Instances.Detached> retire;
+  private final Consumer<Detached> retire;
   private final ExecutorService threads;
 
   /// Loads of adapters wait for those of their bases: they must not take the threads of these.
@@ -53,7 +54,7 @@ final class Loads implements AutoCloseable {
       Instances instances,
       Loaders loaders,
       ChangeSignal changes,
-      Consumer<Instances.Detached> retire) {
+      Consumer<Detached> retire) {
     this.engine = device.engine();
     this.supply = device.supply();
     this.settings = settings;
@@ -115,8 +116,11 @@ final class Loads implements AutoCloseable {
       fail(slot, pending, e);
       return;
     }
-    Duration took = Duration.between(started, instances.now());
     Tier reached = instances.read(slot, s -> s.tier);
+    if (reached == Tier.READY && !arrived(slot)) {
+      return;
+    }
+    Duration took = Duration.between(started, instances.now());
     log.atInfo()
         .addKeyValue("revision", slot.revision.id())
         .addKeyValue("tier", reached)
@@ -126,6 +130,32 @@ final class Loads implements AutoCloseable {
       listener.onLoaded(slot.revision.id(), took);
     }
     collectGarbage();
+  }
+
+  /// Sees the last weights of what serves already to the device. Where they do not get there, it
+  /// serves no more: its steps have failed.
+  private boolean arrived(Slot slot) {
+    Resident resident = instances.read(slot, s -> s.resident);
+    if (resident == null) {
+      // It has gone again.
+      return true;
+    }
+    try {
+      resident.awaitArrival();
+      return true;
+    } catch (RuntimeException | Error e) {
+      // Or it was unloaded meanwhile.
+      instances
+          .read(slot, s -> s.resident == resident ? detached(s, e) : List.<Detached>of())
+          .forEach(retire);
+      return false;
+    }
+  }
+
+  private List<Detached> detached(Slot slot, Throwable cause) {
+    slot.failure = failure(slot, cause);
+    listener.onLoadFailed(slot.revision.id(), slot.failure.code());
+    return instances.tryDetach(slot, true);
   }
 
   /// Loads leave megabytes of garbage, which a heap with room would rather grow by than look at:
@@ -264,7 +294,7 @@ final class Loads implements AutoCloseable {
         });
   }
 
-  private void fail(Slot slot, Pending pending, Throwable cause) {
+  private static Failure failure(Slot slot, Throwable cause) {
     Failure failure = LoadException.describe(cause);
     var event = log.atWarn();
     if (!LoadException.expected(cause)) {
@@ -276,6 +306,11 @@ final class Loads implements AutoCloseable {
         .addKeyValue("permanent", failure.permanent())
         .addKeyValue("reason", failure.message())
         .log("a load failed");
+    return failure;
+  }
+
+  private void fail(Slot slot, Pending pending, Throwable cause) {
+    Failure failure = failure(slot, cause);
     instances.update(
         slot,
         s -> {

@@ -35,6 +35,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
@@ -47,6 +48,10 @@ import java.util.function.Consumer;
 /// Makes a [ResidentModel] of a model's files: opens and checks them, measures, gets memory,
 /// compiles. What a failed load took is given back before its exception leaves.
 final class ModelLoader implements AutoCloseable {
+  /// A model serves while its last weights are still on their way, so that its first step computes
+  /// meanwhile: for so long at most, since others of the device wait behind that step.
+  private static final Duration NEAR = Duration.ofMillis(50);
+
   private final Backend backend;
   private final DeviceId device;
   private final DeviceMemory memory;
@@ -107,6 +112,7 @@ final class ModelLoader implements AutoCloseable {
                   fingerprint(revision),
                   new KvIdentity(revision, backend.arithmetic(), () -> tensors(files)),
                   profile(revision.spec(), path, measured)));
+      executable.arrival().awaitNear(NEAR);
       undo.keepAll();
       return resident;
     }

@@ -16,6 +16,10 @@ sealed interface Resident permits ResidentModel, ResidentAdapter {
   /// Puts it to work. Called once, before anyone else knows of this resident's model.
   void serve(Engine engine, InstanceSettings settings, Instant now);
 
+  /// Waits until all its weights are on the device, the last of which may come while it serves.
+  /// Throws where they do not get there.
+  void awaitArrival();
+
   /// The model as requests see it; `null` until it serves.
   @Nullable ServingModel model();
 

@@ -51,6 +51,10 @@ final class ResidentAdapter implements Resident {
             common, parts.decoder(), parts.generator().chat(), parts.kvIdentity());
   }
 
+  /// They were there before it.
+  @Override
+  public void awaitArrival() {}
+
   @Override
   public @Nullable ServingModel model() {
     return model;

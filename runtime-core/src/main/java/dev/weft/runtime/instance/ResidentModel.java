@@ -4,6 +4,7 @@ import dev.weft.functions.Model;
 import dev.weft.functions.Revision;
 import dev.weft.functions.instance.InstanceStatus.Blocks;
 import dev.weft.functions.instance.PerformanceTable;
+import dev.weft.runtime.backend.Arrival;
 import dev.weft.runtime.backend.Backend.Footprint;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.EncoderExecutable;
@@ -45,10 +46,23 @@ final class ResidentModel implements Resident {
 
   /// A compiled model of either kind.
   sealed interface Executable {
-    record Decoder(DecoderExecutable executable, KvShare kv, ChatSupport chat)
-        implements Executable {}
+    /// Of its weights.
+    Arrival arrival();
 
-    record Encoder(EncoderExecutable executable) implements Executable {}
+    record Decoder(DecoderExecutable executable, KvShare kv, ChatSupport chat)
+        implements Executable {
+      @Override
+      public Arrival arrival() {
+        return executable.arrival();
+      }
+    }
+
+    record Encoder(EncoderExecutable executable) implements Executable {
+      @Override
+      public Arrival arrival() {
+        return Arrival.DONE;
+      }
+    }
   }
 
   ResidentModel(Revision revision, Parts parts) {
@@ -102,6 +116,11 @@ final class ResidentModel implements Resident {
   /// What its weights are from.
   List<SourceFile> files() {
     return parts.files().weights().files();
+  }
+
+  @Override
+  public void awaitArrival() {
+    parts.executable().arrival().await();
   }
 
   @Override

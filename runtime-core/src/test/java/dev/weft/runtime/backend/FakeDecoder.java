@@ -28,6 +28,7 @@ public final class FakeDecoder implements DecoderExecutable {
   private final HostSampler sampler = new HostSampler();
   private volatile Consumer<StepBatch> beforeStep = batch -> {};
   private volatile Runnable onClose = () -> {};
+  private volatile Arrival arrival = Arrival.DONE;
   private volatile boolean closed;
   private volatile int mostRows;
   private final Set<Integer> adapters = ConcurrentHashMap.newKeySet();
@@ -46,6 +47,12 @@ public final class FakeDecoder implements DecoderExecutable {
   /// Called on the device's thread before each step; may block, or throw to fail the step.
   public FakeDecoder beforeStep(Consumer<StepBatch> hook) {
     beforeStep = hook;
+    return this;
+  }
+
+  /// Says how its weights come.
+  public FakeDecoder arriving(Arrival weights) {
+    arrival = weights;
     return this;
   }
 
@@ -74,6 +81,11 @@ public final class FakeDecoder implements DecoderExecutable {
   public KvFormat kvFormat() {
     var tokens = new KvFormat.Half(new KvFormat.Place(0, 0, 0, Float.BYTES, Float.BYTES));
     return new KvFormat(KvElement.F32, 1, 1, 1, tokens, tokens);
+  }
+
+  @Override
+  public Arrival arrival() {
+    return arrival;
   }
 
   @Override

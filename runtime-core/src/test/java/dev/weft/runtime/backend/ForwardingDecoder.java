@@ -22,6 +22,11 @@ public class ForwardingDecoder implements DecoderExecutable {
   }
 
   @Override
+  public Arrival arrival() {
+    return decoder.arrival();
+  }
+
+  @Override
   public PendingStep forward(StepBatch batch) {
     return decoder.forward(batch);
   }

@@ -2,6 +2,7 @@ package dev.weft.runtime.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.weft.runtime.backend.FakeArrival;
 import dev.weft.runtime.backend.FakeDecoder;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.Submission;
@@ -194,6 +195,24 @@ class DecoderLoopTest extends DeviceLoopFixture {
 
   private static Requests longRequest(int number) {
     return Requests.ask("prompt " + number).maxTokens(60).ignoringEnd().seed(number);
+  }
+
+  @Test
+  void aStepBesideArrivingWeightsTakesAllRowsAndTeachesNothing() {
+    var arrival = new FakeArrival();
+    var rows = new LinkedBlockingQueue<Integer>();
+    var decoder = fake(this::answer).arriving(arrival);
+    var instance =
+        add(
+            decoder.beforeStep(batch -> rows.add(batch.rowCount())),
+            TestOptions.of(512, BLOCKS, 64, 4, 4));
+    Requests.ask("a".repeat(60)).maxTokens(1).run(instance);
+    assertThat(rows).containsExactly(61);
+
+    arrival.come();
+    Requests.ask("b".repeat(60)).maxTokens(1).run(instance);
+    rows.remove();
+    assertThat(rows).startsWith(PrefillPace.FIRST_ROWS).hasSizeGreaterThan(1);
   }
 
   /// One runs at a time, and the second that comes has lost its deadline where it waited before.

@@ -9,6 +9,8 @@ import dev.weft.functions.instance.ControlApi.Rejection;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.functions.instance.Tier;
+import dev.weft.runtime.backend.Arrival;
+import dev.weft.runtime.backend.FakeArrival;
 import dev.weft.runtime.model.TinyModels;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -24,6 +26,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -316,6 +319,61 @@ class InstanceManagerTest {
     assertThat(device.instances.acquire(ModelName.of(revision.id().function()), Optional.empty()))
         .isInstanceOf(Lookup.Draining.class);
     assertThat(device.instances.load(revision, false)).isInstanceOf(ControlOutcome.Refused.class);
+  }
+
+  @Test
+  void servesWhenTheLastWeightsAreNear() {
+    var arrival = new FakeArrival();
+    backend.arriving(arrival);
+    Revision revision = TestDevice.revision("a", model);
+    var settled = ((ControlOutcome.Accepted) device.instances.load(revision, false)).settled();
+    awaitUntil(() -> backend.compiled() == 1);
+    assertThat(device.status(revision).tier()).isEqualTo(Tier.DISK);
+    assertThat(settled).isNotDone();
+
+    arrival.comeNear();
+    assertThat(settled.orTimeout(30, TimeUnit.SECONDS).join().tier()).isEqualTo(Tier.READY);
+    arrival.come();
+  }
+
+  @Test
+  void whatCannotArriveIsNotLoaded() {
+    var arrival = new FakeArrival();
+    arrival.fail(new IllegalStateException("the disk has gone"));
+    backend.arriving(arrival);
+    Revision revision = TestDevice.revision("a", model);
+    InstanceStatus status = device.load(revision, false);
+    assertThat(status.tier()).isEqualTo(Tier.DISK);
+    assertThat(status.failure()).isNotNull();
+    assertThat(backend.allClosed()).isTrue();
+  }
+
+  @Test
+  void whatDoesNotArriveServesNoMore() {
+    var arrival = new FakeArrival();
+    backend.arriving(arrival);
+    Revision revision = TestDevice.revision("a", model);
+    arrival.comeNear();
+    assertThat(device.load(revision, false).tier()).isEqualTo(Tier.READY);
+
+    arrival.fail(new IllegalStateException("the disk has gone"));
+    awaitUntil(() -> device.status(revision).tier() == Tier.DISK);
+    assertThat(device.status(revision).failure())
+        .isNotNull()
+        .satisfies(failure -> assertThat(failure.permanent()).isFalse());
+    awaitUntil(() -> device.ledger.snapshot().plannedBytes() == 0);
+    assertThat(backend.allClosed()).isTrue();
+
+    backend.arriving(Arrival.DONE);
+    assertThat(device.load(revision, false).tier()).isEqualTo(Tier.READY);
+  }
+
+  private static void awaitUntil(BooleanSupplier condition) {
+    long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (!condition.getAsBoolean()) {
+      assertThat(System.nanoTime()).as("the condition came true in time").isLessThan(end);
+      Thread.onSpinWait();
+    }
   }
 
   private static byte[] overwritten(byte[] whole, int seed, RandomGenerator random) {

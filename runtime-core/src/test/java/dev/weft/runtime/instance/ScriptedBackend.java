@@ -2,6 +2,7 @@ package dev.weft.runtime.instance;
 
 import dev.weft.functions.DeviceClass;
 import dev.weft.functions.Quantization;
+import dev.weft.runtime.backend.Arrival;
 import dev.weft.runtime.backend.Backend;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.DecoderMemory;
@@ -43,6 +44,7 @@ public final class ScriptedBackend implements Backend {
   private final byte[] text;
   private volatile Runnable onCompile = () -> {};
   private volatile Consumer<StepBatch> onStep = _ -> {};
+  private volatile Arrival arrival = Arrival.DONE;
   private final AtomicInteger compiled = new AtomicInteger();
 
   public ScriptedBackend(String text) {
@@ -56,6 +58,11 @@ public final class ScriptedBackend implements Backend {
   /// Called on the device's thread before each step of a decoder.
   public void onStep(Consumer<StepBatch> hook) {
     onStep = hook;
+  }
+
+  /// How weights of decoders come that are compiled from now on.
+  public void arriving(Arrival weights) {
+    arrival = weights;
   }
 
   public int compiled() {
@@ -106,6 +113,7 @@ public final class ScriptedBackend implements Backend {
                 BLOCK_TOKENS,
                 tokens -> logits(tokens, spec.vocabularySize()))
             .beforeStep(batch -> onStep.accept(batch))
+            .arriving(arrival)
             .onClose(memory::close);
     decoders.add(decoder);
     return decoder;

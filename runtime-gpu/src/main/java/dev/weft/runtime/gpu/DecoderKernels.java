@@ -13,9 +13,9 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 
-/// Submits a decoder's step to the device's stream, kernel after kernel, waiting for none. What it
-/// submits depends on the numbers of rows, tiles and runs of adapters, and on nothing else: what
-/// the rows are lies in tables.
+/// Submits a decoder's step to the device's stream, kernel after kernel, waiting for none, but for
+/// weights that are on their way. What it submits depends on the numbers of rows, tiles and runs of
+/// adapters, and on nothing else: what the rows are lies in tables.
 final class DecoderKernels {
   // As in rows.cuh and decoder.cuh.
   private static final int WARP = 32;
@@ -87,11 +87,13 @@ final class DecoderKernels {
     int rows = scratch.rows();
     adapterRuns = runs;
     launcher.begin();
+    launcher.await(weights, 0);
     embed(at + scratch.residual(), rows);
     parameters().start().address(tables.positions()).address(weights.frequencies());
     parameters().address(at + scratch.turns()).integer(spec.rope().dimensions() / 2);
     launch("angles", LaunchGrid.of(rows, ROW_THREADS));
     for (int layer = 0; layer < weights.layers().size(); layer++) {
+      launcher.await(weights, 1 + layer);
       attention(layer, scratch, at);
       feedForward(layer, scratch, at);
     }
@@ -273,6 +275,7 @@ final class DecoderKernels {
   /// @param logits where they go
   void logits(ScratchLayout scratch, long at, long logits) {
     int rows = scratch.logitRows();
+    launcher.await(weights, 1 + weights.layers().size());
     var output = new Projection(List.of(weights.output()));
     parameters().start().address(at + scratch.residual());
     KernelStructs.slices(

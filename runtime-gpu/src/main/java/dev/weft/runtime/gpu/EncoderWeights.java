@@ -1,7 +1,6 @@
 package dev.weft.runtime.gpu;
 
 import dev.weft.runtime.gpu.GpuMatrix.Projection;
-import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.model.EncoderSpec;
 import dev.weft.runtime.model.TensorNames;
 import java.util.ArrayList;
@@ -14,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /// @param tokens its rows are the tokens' vectors, as those of the next two are the positions' and
 ///   the types' of tokens
 record EncoderWeights(
-    @Nullable DeviceBuffer buffer,
+    @Nullable WeightBuffer buffer,
     GpuMatrix tokens,
     GpuMatrix positions,
     GpuMatrix types,
@@ -50,6 +49,7 @@ record EncoderWeights(
     for (int layer = 0; layer < spec.layerCount(); layer++) {
       layers.add(layer(spec, layer, layout));
     }
+    layout.endStage();
     return new EncoderWeights(layout.buffer(), tokens, positions, types, embeddingNorm, layers);
   }
 
@@ -74,6 +74,13 @@ record EncoderWeights(
 
   private static Norm norm(WeightLayout layout, String name, int size) {
     return new Norm(layout.vector(name + ".weight", size), layout.vector(name + ".bias", size));
+  }
+
+  /// Waits until all of them are there.
+  void await() {
+    if (buffer != null) {
+      buffer.await();
+    }
   }
 
   @Override

@@ -11,7 +11,6 @@ import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.AdapterWeights.Delta;
 import dev.weft.runtime.tensor.DType;
 import dev.weft.runtime.tensor.Tensor;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
@@ -66,22 +65,20 @@ record GpuAdapter(DeviceBuffer buffer) implements AutoCloseable {
     long headerBytes = HEADER_BYTES + (long) layers * AdapterWeights.PARTS.size() * CHANGE_BYTES;
     places.take(headerBytes);
     long inner = places.take((long) mostRows * GROUP_MATRICES * mostRank * Float.BYTES);
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment header = arena.allocate(headerBytes, Long.BYTES);
-      header.set(JAVA_LONG, 0, address + inner);
-      header.set(JAVA_LONG, 8, mostRank);
-      for (Delta delta : adapter.deltas()) {
-        long a = places.take(delta.a().data().byteSize());
-        long b = places.take(delta.b().data().byteSize());
-        put(header, delta, address + a, address + b);
-        if (sink != null) {
-          sink.computed(delta.a().data(), a);
-          sink.computed(turned(delta.b()), b);
-        }
-      }
+    MemorySegment header = MemorySegment.ofArray(new long[Math.toIntExact(headerBytes / 8)]);
+    header.set(JAVA_LONG, 0, address + inner);
+    header.set(JAVA_LONG, 8, mostRank);
+    for (Delta delta : adapter.deltas()) {
+      long a = places.take(delta.a().data().byteSize());
+      long b = places.take(delta.b().data().byteSize());
+      put(header, delta, address + a, address + b);
       if (sink != null) {
-        sink.computed(header, 0);
+        sink.file(delta.a().data(), a);
+        sink.computed(() -> turned(delta.b()), b);
       }
+    }
+    if (sink != null) {
+      sink.computed(() -> header, 0);
     }
     return places.end;
   }

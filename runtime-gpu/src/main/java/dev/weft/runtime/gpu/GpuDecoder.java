@@ -1,5 +1,6 @@
 package dev.weft.runtime.gpu;
 
+import dev.weft.runtime.backend.Arrival;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.DecoderMemory;
@@ -89,6 +90,11 @@ final class GpuDecoder implements DecoderExecutable {
   }
 
   @Override
+  public Arrival arrival() {
+    return weights.arrival();
+  }
+
+  @Override
   public void prepare(int rows) {
     if (rows > 0) {
       device.context().bind();
@@ -168,7 +174,8 @@ final class GpuDecoder implements DecoderExecutable {
           }
         };
     boolean fits = scratch.logitRows() <= options.maxSequences();
-    if (rows <= GRAPH_ROWS && tables.tileCount() == 0 && fits) {
+    // What is captured cannot wait for copies that are not.
+    if (weights.whole() && rows <= GRAPH_ROWS && tables.tileCount() == 0 && fits) {
       graphs.launch(new StepGraphs.Shape(scratch, runs, at, logits), work);
     } else {
       work.run();

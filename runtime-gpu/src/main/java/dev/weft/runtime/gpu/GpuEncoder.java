@@ -42,6 +42,7 @@ final class GpuEncoder implements EncoderExecutable {
       tables = new EncoderTables(device.context(), spec, options);
       try {
         kernels = new EncoderKernels(spec, device, weights, tables, arena);
+        weights.await();
         vectors = new PinnedBuffer(device.context(), options.maxSequences() * vectorBytes());
       } catch (RuntimeException | Error e) {
         tables.close();

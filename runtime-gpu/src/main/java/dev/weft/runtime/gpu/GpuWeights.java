@@ -1,7 +1,8 @@
 package dev.weft.runtime.gpu;
 
+import dev.weft.runtime.backend.Arrival;
 import dev.weft.runtime.gpu.GpuMatrix.Projection;
-import dev.weft.runtime.gpu.cuda.DeviceBuffer;
+import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.model.TensorNames;
 import java.util.ArrayList;
@@ -15,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 /// @param outputNorm where its weights lie, in float32, as those of the layers
 /// @param frequencies where one float64 a turned pair lies: its angle a position
 record GpuWeights(
-    @Nullable DeviceBuffer buffer,
+    @Nullable WeightBuffer buffer,
     GpuMatrix embedding,
     List<Layer> layers,
     long outputNorm,
@@ -41,17 +42,20 @@ record GpuWeights(
   /// Lays out a model, or counts what it takes: whatever `layout` does.
   static GpuWeights lay(DecoderSpec spec, WeightLayout layout) {
     int hidden = spec.hiddenSize();
+    long frequencies = layout.doubles(frequencies(spec.rope()));
     GpuMatrix embedding = layout.table(TensorNames.TOKEN_EMBEDDING, spec.vocabularySize(), hidden);
+    layout.endStage();
+    List<Layer> layers = new ArrayList<>();
+    for (int layer = 0; layer < spec.layerCount(); layer++) {
+      layers.add(layer(spec, layer, layout));
+      layout.endStage();
+    }
+    long outputNorm = layout.vector(TensorNames.OUTPUT_NORM, hidden);
     GpuMatrix output =
         spec.tiedOutput()
             ? embedding
             : layout.table(TensorNames.OUTPUT, spec.vocabularySize(), hidden);
-    List<Layer> layers = new ArrayList<>();
-    for (int layer = 0; layer < spec.layerCount(); layer++) {
-      layers.add(layer(spec, layer, layout));
-    }
-    long outputNorm = layout.vector(TensorNames.OUTPUT_NORM, hidden);
-    long frequencies = layout.doubles(frequencies(spec.rope()));
+    layout.endStage();
     return new GpuWeights(layout.buffer(), embedding, layers, outputNorm, output, frequencies);
   }
 
@@ -92,6 +96,21 @@ record GpuWeights(
       frequencies[pair] = 1 / (Math.pow(rope.theta(), 2.0 * pair / rope.dimensions()) * factor);
     }
     return frequencies;
+  }
+
+  /// Whether all of them are there.
+  boolean whole() {
+    return buffer == null || buffer.whole();
+  }
+
+  Arrival arrival() {
+    return buffer == null ? Arrival.DONE : buffer;
+  }
+
+  /// Has a stream wait for what a step begins with, stage 0; for the layer of index `stage - 1`;
+  /// or, after the last, for what makes logits. Returns false where there is nothing to wait for.
+  boolean await(int stage, CudaStream stream) {
+    return buffer != null && buffer.await(stage, stream);
   }
 
   @Override

@@ -6,6 +6,7 @@ import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.gpu.cuda.PinnedBuffer;
 import java.lang.foreign.MemorySegment;
+import java.util.function.Supplier;
 
 /// Copies files to the device by way of pinned memory, half of which is read into while the other
 /// half is on its way.
@@ -40,8 +41,8 @@ final class StagedWeights implements WeightSink, AutoCloseable {
   }
 
   @Override
-  public void computed(MemorySegment data, long at) {
-    file(data, at);
+  public void computed(Supplier<MemorySegment> data, long at) {
+    file(data.get(), at);
   }
 
   @Override

@@ -28,6 +28,14 @@ final class StepLauncher {
     first = true;
   }
 
+  /// What is launched from now on waits for a stage of weights. A kernel that began before the one
+  /// in front has ended would read them before.
+  void await(GpuWeights weights, int stage) {
+    if (weights.await(stage, device.stream())) {
+      first = true;
+    }
+  }
+
   void launch(KernelUnit unit, String name, LaunchGrid grid) {
     CudaKernel kernel = device.kernel(unit, name);
     if (first || !device.startsEarly()) {

@@ -1,35 +1,37 @@
 package dev.weft.runtime.gpu;
 
 import dev.weft.runtime.gpu.GpuMatrix.Projection;
-import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.tensor.Dequantizer;
 import dev.weft.runtime.tensor.Shape;
 import dev.weft.runtime.tensor.Tensor;
 import dev.weft.runtime.weights.ModelFormatException;
 import dev.weft.runtime.weights.Weights;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// Gives each tensor of a model its place in one buffer, and what lies there to a sink; without one
-/// it reads no tensor. Rows are kept as the file has them.
+/// it reads no tensor. Rows are kept as the file has them. Places follow each other in the order in
+/// which they are asked for, which is that of their use, and are divided into stages.
 final class WeightLayout {
   /// Places begin at a multiple of this, so that vectors of 16 bytes can be read.
   private static final long ALIGNMENT = 256;
 
   private final Weights weights;
-  private final @Nullable DeviceBuffer buffer;
+  private final @Nullable WeightBuffer buffer;
   private final @Nullable WeightSink sink;
+  private final List<Long> stageEnds = new ArrayList<>();
   private long end;
 
   /// @param buffer in which the places are; `null` where only their number of bytes matters, or
   ///   what lies there
   /// @param sink `null` where it lies there already
-  WeightLayout(Weights weights, @Nullable DeviceBuffer buffer, @Nullable WeightSink sink) {
+  WeightLayout(Weights weights, @Nullable WeightBuffer buffer, @Nullable WeightSink sink) {
     this.weights = weights;
     this.buffer = buffer;
     this.sink = sink;
@@ -46,8 +48,21 @@ final class WeightLayout {
   }
 
   /// In which the places are, if they are anywhere.
-  @Nullable DeviceBuffer buffer() {
+  @Nullable WeightBuffer buffer() {
     return buffer;
+  }
+
+  /// Says that all places since the last stage are used together.
+  void endStage() {
+    stageEnds.add(end);
+    if (sink != null) {
+      sink.endStage(end);
+    }
+  }
+
+  /// Of each stage so far, counted from the beginning.
+  List<Long> stageEnds() {
+    return List.copyOf(stageEnds);
   }
 
   /// A matrix whose rows are looked up or multiplied with.
@@ -93,22 +108,28 @@ final class WeightLayout {
 
   /// The biases of matrices that became one, zeros for those without.
   private Optional<Long> bias(List<Tensor> run, int outputs) {
-    if (run.stream().noneMatch(this::hasBias)) {
-      return Optional.empty();
-    }
-    if (sink == null) {
-      return Optional.of(space(outputs * (long) Float.BYTES));
-    }
-    float[] all = new float[outputs];
+    Map<Integer, Tensor> biases = new HashMap<>();
     int from = 0;
-    for (Tensor tensor : run) {
-      int count = Math.toIntExact(tensor.shape().dimension(0));
-      if (hasBias(tensor)) {
-        System.arraycopy(read(biasName(tensor), count), 0, all, from, count);
+    for (Tensor matrix : run) {
+      int count = Math.toIntExact(matrix.shape().dimension(0));
+      if (hasBias(matrix)) {
+        biases.put(from, checked(weights.tensor(biasName(matrix)), Shape.of(count)));
       }
       from += count;
     }
-    return Optional.of(floats(all));
+    return biases.isEmpty()
+        ? Optional.empty()
+        : Optional.of(computed(outputs * (long) Float.BYTES, () -> together(biases, outputs)));
+  }
+
+  /// @param biases by the output that each begins with
+  private static MemorySegment together(Map<Integer, Tensor> biases, int outputs) {
+    float[] all = new float[outputs];
+    biases.forEach((from, bias) -> {
+      float[] values = Dequantizer.all(bias);
+      System.arraycopy(values, 0, all, from, values.length);
+    });
+    return MemorySegment.ofArray(all);
   }
 
   private boolean hasBias(Tensor tensor) {
@@ -120,40 +141,24 @@ final class WeightLayout {
     return tensor.name().replaceFirst("\\.weight$", ".bias");
   }
 
-  /// A place for what lies there already.
-  private long space(long bytes) {
+  private long computed(long bytes, Supplier<MemorySegment> data) {
     long address = place();
+    if (sink != null) {
+      sink.computed(data, end);
+    }
     end += bytes;
     return address;
   }
 
   /// A tensor of one dimension, in float32.
   long vector(String name, int length) {
-    if (sink == null) {
-      checked(weights.tensor(name), Shape.of(length));
-      return space(length * (long) Float.BYTES);
-    }
-    return floats(read(name, length));
-  }
-
-  private float[] read(String name, int length) {
-    return Dequantizer.all(checked(weights.tensor(name), Shape.of(length)));
-  }
-
-  private long floats(float[] values) {
-    try (Arena scratch = Arena.ofConfined()) {
-      long address = place();
-      put(scratch.allocateFrom(ValueLayout.JAVA_FLOAT, values));
-      return address;
-    }
+    Tensor tensor = checked(weights.tensor(name), Shape.of(length));
+    return computed(
+        length * (long) Float.BYTES, () -> MemorySegment.ofArray(Dequantizer.all(tensor)));
   }
 
   long doubles(double[] values) {
-    try (Arena scratch = Arena.ofConfined()) {
-      long address = place();
-      put(scratch.allocateFrom(ValueLayout.JAVA_DOUBLE, values));
-      return address;
-    }
+    return computed(values.length * (long) Double.BYTES, () -> MemorySegment.ofArray(values));
   }
 
   /// Throws where the model does not have it.
@@ -176,13 +181,6 @@ final class WeightLayout {
 
   private long place() {
     end = Math.ceilDiv(end, ALIGNMENT) * ALIGNMENT;
-    return buffer == null ? 0 : buffer.address() + end;
-  }
-
-  private void put(MemorySegment data) {
-    if (sink != null) {
-      sink.computed(data, end);
-    }
-    end += data.byteSize();
+    return buffer == null ? 0 : buffer.memory().address() + end;
   }
 }

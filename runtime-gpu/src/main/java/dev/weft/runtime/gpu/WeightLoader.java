@@ -1,7 +1,6 @@
 package dev.weft.runtime.gpu;
 
 import dev.weft.runtime.gpu.cuda.CudaException;
-import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.gpu.memory.HostImages;
 import dev.weft.runtime.weights.SourceFile;
@@ -9,7 +8,6 @@ import dev.weft.runtime.weights.Weights;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.LongSupplier;
-import org.jspecify.annotations.Nullable;
 
 /// Brings weights onto the device, by way of an image of them that stays in the host's memory,
 /// where there is room for one. **thread**: any.
@@ -53,9 +51,10 @@ final class WeightLoader {
     }
   }
 
-  /// Loads a model, which closes the buffer that it lies in.
+  /// Begins to load a model, which closes the buffer that it lies in. Where the host's memory has
+  /// room for an image, weights are still on their way when this returns.
   <T> T load(Weights weights, Model<T> model) {
-    DeviceBuffer buffer = allocate(bytes(weights, model));
+    var buffer = new WeightBuffer(device, allocate(bytes(weights, model)));
     try {
       return load(weights, model, buffer);
     } catch (RuntimeException | Error e) {
@@ -64,53 +63,52 @@ final class WeightLoader {
     }
   }
 
-  private <T> T load(Weights weights, Model<T> model, DeviceBuffer buffer) {
-    List<SourceFile> files = weights.files();
-    if (!files.isEmpty()) {
-      Optional<HostImages.Image> opened = open(files, buffer.byteSize());
-      if (opened.isPresent()) {
-        try (HostImages.Image image = opened.get()) {
-          return image.whole()
-              ? copied(weights, model, image, buffer)
-              : filled(weights, model, image, buffer);
-        }
-      }
+  private <T> T load(Weights weights, Model<T> model, WeightBuffer buffer) {
+    Optional<HostImages.Image> image = open(weights.files(), buffer.memory().byteSize());
+    if (image.isPresent()) {
+      return image.get().whole()
+          ? copied(weights, model, image.get(), buffer)
+          : filled(weights, model, image.get(), buffer);
     }
-    try (var staged = new StagedWeights(device, buffer)) {
+    try (var staged = new StagedWeights(device, buffer.memory())) {
       return model.lay(new WeightLayout(weights, buffer, staged));
     }
   }
 
   private Optional<HostImages.Image> open(List<SourceFile> files, long bytes) {
     try {
-      return images.open(files, bytes);
+      return files.isEmpty() ? Optional.empty() : images.open(files, bytes);
     } catch (InterruptedException e) {
-      throw interrupted(e);
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while weights were read", e);
     }
-  }
-
-  private static IllegalStateException interrupted(InterruptedException e) {
-    Thread.currentThread().interrupt();
-    return new IllegalStateException("interrupted while weights were read", e);
   }
 
   private <T> T copied(
-      Weights weights, Model<T> model, HostImages.Image image, DeviceBuffer buffer) {
-    try (var stream = new CudaStream(device.context())) {
-      image.copy(stream, buffer.address(), buffer.byteSize());
-      stream.synchronize();
+      Weights weights, Model<T> model, HostImages.Image image, WeightBuffer buffer) {
+    var copies = new ImageCopies(device, image);
+    try {
+      var layout = new WeightLayout(weights, buffer, null);
+      T laid = model.lay(layout);
+      copies.submit(buffer, layout.stageEnds());
+      buffer.arrive(copies);
+      return laid;
+    } catch (RuntimeException | Error e) {
+      copies.close();
+      throw e;
     }
-    return model.lay(new WeightLayout(weights, buffer, null));
   }
 
   private <T> T filled(
-      Weights weights, Model<T> model, HostImages.Image image, @Nullable DeviceBuffer buffer) {
-    try (var sink = new ImagedWeights(device, image, buffer)) {
-      T laid = model.lay(new WeightLayout(weights, buffer, sink));
-      sink.finish();
+      Weights weights, Model<T> model, HostImages.Image image, WeightBuffer buffer) {
+    var filling = new ImagedWeights(device, image, buffer);
+    try {
+      T laid = model.lay(new WeightLayout(weights, buffer, filling));
+      buffer.arrive(filling);
       return laid;
-    } catch (InterruptedException e) {
-      throw interrupted(e);
+    } catch (RuntimeException | Error e) {
+      filling.close();
+      throw e;
     }
   }
 
@@ -119,13 +117,18 @@ final class WeightLoader {
   boolean bring(Weights weights, Model<?> model) {
     device.context().bind();
     Optional<HostImages.Image> opened = open(weights.files(), bytes(weights, model));
-    if (opened.isPresent()) {
-      try (HostImages.Image image = opened.get()) {
-        if (!image.whole()) {
-          filled(weights, model, image, null);
-        }
-      }
+    if (opened.isEmpty()) {
+      return false;
     }
-    return opened.isPresent();
+    HostImages.Image image = opened.get();
+    if (image.whole()) {
+      image.close();
+      return true;
+    }
+    try (var filling = new ImagedWeights(device, image, null)) {
+      model.lay(new WeightLayout(weights, null, filling));
+      filling.finish();
+    }
+    return true;
   }
 }

@@ -34,6 +34,10 @@ public final class EmulatedGpu {
     private static final NativeLibrary OPENED = NativeLibrary.open(LIBRARY);
     static final CudaDriver DRIVER = CudaDriver.open(OPENED);
     static final NativeFunction MEMORY = OPENED.function("emulatorMemory");
+    static final NativeFunction HOLD = OPENED.function("emulatorHold");
+    static final NativeFunction RELEASE = OPENED.function("emulatorRelease");
+    static final NativeFunction LAUNCHES = OPENED.function("emulatorLaunches");
+    static final NativeFunction STRAYS = OPENED.function("emulatorStrays");
   }
 
   public static CudaDriver driver() {
@@ -43,6 +47,33 @@ public final class EmulatedGpu {
   /// Says how much memory the device has from now on, and returns what is allocated of it.
   public static long memory(long bytes) {
     return Compiled.MEMORY.call(bytes);
+  }
+
+  /// Has the next stream that is created run nothing before [#release].
+  ///
+  /// @param submitters whether who submits to it is held up as well
+  static void hold(boolean submitters) {
+    Compiled.HOLD.call(submitters ? 1 : 0);
+  }
+
+  /// Lets held streams run so many pieces of work, and returns how many there were not.
+  static long release(int pieces) {
+    return Compiled.RELEASE.call(pieces);
+  }
+
+  /// Holds nothing any more.
+  static void release() {
+    release(-1);
+  }
+
+  /// Kernels that have run so far.
+  static long launches() {
+    return Compiled.LAUNCHES.call();
+  }
+
+  /// Copies so far that were held, and had no memory to go to when they were released.
+  static long strays() {
+    return Compiled.STRAYS.call();
   }
 
   static GpuBackend backend() {

@@ -194,10 +194,12 @@ public final class HostImages implements AutoCloseable {
       return slabs.get((int) (at / slabBytes)).segment().asSlice(at % slabBytes, bytes);
     }
 
-    /// Submits copies of its first bytes to the device.
-    public void copy(CudaStream stream, long to, long bytes) {
-      for (long at = 0; at < bytes; at += slabBytes) {
-        stream.copyToDevice(part(at, Math.min(slabBytes, bytes - at)), to + at);
+    /// Submits copies to the device, where the image's first byte is to lie at `address`.
+    ///
+    /// @param end of what is copied, which begins at `from`
+    public void copy(CudaStream stream, long from, long end, long address) {
+      for (long at = from; at < end; at += run(at)) {
+        stream.copyToDevice(part(at, Math.min(run(at), end - at)), address + at);
       }
     }
 
