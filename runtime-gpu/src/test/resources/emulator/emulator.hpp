@@ -105,6 +105,19 @@ inline float bitsToFloat(unsigned bits) {
   return value;
 }
 
+inline unsigned floatToBits(float value) {
+  unsigned bits;
+  memcpy(&bits, &value, 4);
+  return bits;
+}
+
+// A block's threads run in turn: nothing comes between.
+inline unsigned addToWord(unsigned* word, unsigned value) {
+  unsigned before = *word;
+  *word = before + value;
+  return before;
+}
+
 inline float bfloatToFloat(unsigned short bits) {
   return bitsToFloat((unsigned)bits << 16);
 }

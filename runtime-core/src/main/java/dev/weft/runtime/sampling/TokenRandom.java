@@ -2,13 +2,13 @@ package dev.weft.runtime.sampling;
 
 /// Randomness as a pure function of (seed, position): a token's draw is the same in any batch, on
 /// any device, and after a sequence was preempted or continued elsewhere.
-final class TokenRandom {
+public final class TokenRandom {
   private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
 
   private TokenRandom() {}
 
   /// Uniform in [0, 1), with 53 bits.
-  static double uniform(long seed, int position) {
+  public static double uniform(long seed, int position) {
     // The seed is mixed before the position moves it, so that neighbouring seeds do not give the
     // same stream shifted.
     long bits = mix(mix(seed) + GOLDEN_GAMMA * (position + 1L));

@@ -2,6 +2,7 @@ package dev.weft.runtime.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.weft.functions.Quantization;
 import dev.weft.runtime.backend.Backend.CompileOptions;
@@ -13,6 +14,7 @@ import dev.weft.runtime.model.TinyModels;
 import dev.weft.runtime.sampling.HostSampler;
 import dev.weft.runtime.sampling.SampleRequest;
 import dev.weft.runtime.sampling.SampledToken;
+import dev.weft.runtime.sampling.SampledToken.Alternative;
 import dev.weft.runtime.sampling.SamplingParameters;
 import dev.weft.runtime.scheduling.Sequence;
 import dev.weft.runtime.tensor.DType;
@@ -74,6 +76,12 @@ public abstract class BackendContractTest {
   /// backend allows itself for weights of a type. Where the best token leads by twice as much, it
   /// must be the same.
   protected abstract double maxRelativeDifference(DType type);
+
+  /// By how much a log-probability may differ from what the host's sampler makes of the same
+  /// logits, beside a rounding.
+  protected double maxLogprobDifference() {
+    return 0;
+  }
 
   /// The smallest cosine between a vector and the reference's.
   protected abstract double minCosine();
@@ -193,7 +201,28 @@ public abstract class BackendContractTest {
 
       float[] logits = result.logits()[tokens.length - 1];
       var expected = new HostSampler().sample(logits.clone(), request);
-      assertThat(result.sampled()).containsExactly(expected);
+      assertThat(result.sampled()).hasSize(1);
+      assertIs(result.sampled().getFirst(), expected);
+    }
+  }
+
+  private void assertIs(SampledToken actual, SampledToken expected) {
+    assertThat(actual.token()).isEqualTo(expected.token());
+    assertIs(actual.logprob(), expected.logprob());
+    assertThat(actual.alternatives()).hasSameSizeAs(expected.alternatives());
+    for (int i = 0; i < expected.alternatives().size(); i++) {
+      Alternative likely = expected.alternatives().get(i);
+      assertThat(actual.alternatives().get(i).token()).isEqualTo(likely.token());
+      assertIs(actual.alternatives().get(i).logprob(), likely.logprob());
+    }
+  }
+
+  private void assertIs(float logprob, float expected) {
+    double most = maxLogprobDifference();
+    if (most == 0 || Float.isNaN(expected)) {
+      assertThat(Float.valueOf(logprob)).isEqualTo(Float.valueOf(expected));
+    } else {
+      assertThat(logprob).isCloseTo(expected, within((float) most + Math.ulp(expected)));
     }
   }
 

@@ -22,7 +22,7 @@ final class DecoderKernels {
   static final int ROW_THREADS = 256;
   private static final int NORM_THREADS = 512;
   private static final int ROTATE_THREADS = 128;
-  private static final int LARGEST_THREADS = 1024;
+  static final int LARGEST_THREADS = 1024;
 
   /// Powers in a softmax are of two: exp(x) is 2 to the x times this.
   static final double LOG2_E = 1 / Math.log(2);
@@ -62,7 +62,8 @@ final class DecoderKernels {
   }
 
   private Set<KernelUnit> units(GpuDevice device) {
-    Set<KernelUnit> units = new LinkedHashSet<>(List.of(KernelUnit.STEP, attention.unit()));
+    Set<KernelUnit> units =
+        new LinkedHashSet<>(List.of(KernelUnit.STEP, KernelUnit.SAMPLING, attention.unit()));
     units.addAll(
         Products.units(
             Stream.concat(

@@ -146,6 +146,7 @@ public final class GpuBackend implements Backend {
     requireSupported(options);
     requireSizes(spec.hiddenSize(), spec.intermediateSize(), spec.headSize());
     requireAtMost("hidden size", spec.hiddenSize(), MOST_HIDDEN_SIZE);
+    requireAtMost("vocabulary", spec.vocabularySize(), StepSampling.MOST_TOKENS);
   }
 
   private static void requireSupported(EncoderSpec spec, CompileOptions options) {

@@ -21,8 +21,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// A decoder on a GPU. A step is submitted as a whole; the host waits for it once, in
-/// [PendingStep#await]. What is sampled is chosen on the host, but for the largest logit, which is
-/// all that comes back where nothing else is asked for.
+/// [PendingStep#await]. Tokens are chosen on the device, and nothing else comes back where nothing
+/// else is asked for.
 final class GpuDecoder implements DecoderExecutable {
   /// Steps of up to so many rows are kept as graphs.
   private static final int GRAPH_ROWS = 256;
@@ -66,7 +66,7 @@ final class GpuDecoder implements DecoderExecutable {
       tables = new StepTables(context, options, kv, memory.kv().address(), attention.tileTokens());
       try {
         kernels = new DecoderKernels(spec, device, weights, kv, attention, tables, arena);
-        outputs = new StepOutputs(device, spec, options);
+        outputs = new StepOutputs(device, spec, options, arena);
       } catch (RuntimeException | Error e) {
         tables.close();
         throw e;

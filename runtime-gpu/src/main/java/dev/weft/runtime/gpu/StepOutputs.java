@@ -10,6 +10,7 @@ import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.gpu.cuda.PinnedBuffer;
 import dev.weft.runtime.model.DecoderSpec;
 import dev.weft.runtime.sampling.HostSampler;
+import dev.weft.runtime.sampling.LogProbabilities;
 import dev.weft.runtime.sampling.SampleRequest;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.sampling.SamplingParameters;
@@ -19,8 +20,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// What a step gives: of each row that needs logits the largest one's index, and the logits
-/// themselves where more is asked for than that.
+/// What a step gives: of each row that needs logits the largest one's index, tokens that are chosen
+/// in any other way ([StepSampling]), and the logits themselves where they are asked for.
 final class StepOutputs implements AutoCloseable {
   private static final float[][] NO_LOGITS = {};
 
@@ -29,28 +30,35 @@ final class StepOutputs implements AutoCloseable {
   private final int maxSequences;
   private final PinnedBuffer largest;
   private final PinnedBuffer ownLogits;
-  private final HostSampler sampler = new HostSampler();
-  private float[] sampledRow = {};
+  private final StepSampling sampling;
+
+  /// Of each row of logits the number of its request; of use where its token is sampled.
+  private final int[] requests;
 
   /// Where this step's logits are on the host: [#ownLogits], or memory for more rows than that.
   private MemorySegment logits;
 
   private @Nullable Arena moreOnHost;
   private @Nullable DeviceBuffer moreOnDevice;
-  private boolean copied;
 
-  /// Where the step's logits lie on the device, and how many rows.
+  /// Where the step's logits lie on the device.
   private long address;
 
-  private int logitRows;
-
-  StepOutputs(GpuDevice device, DecoderSpec spec, CompileOptions options) {
+  /// @param arena for as long as this is used
+  StepOutputs(GpuDevice device, DecoderSpec spec, CompileOptions options, Arena arena) {
     this.device = device;
     this.spec = spec;
     maxSequences = options.maxSequences();
+    requests = new int[options.maxBatchTokens()];
     largest = new PinnedBuffer(device.context(), (long) options.maxBatchTokens() * Integer.BYTES);
     try {
       ownLogits = new PinnedBuffer(device.context(), maxSequences * rowBytes());
+      try {
+        sampling = new StepSampling(device, spec.vocabularySize(), maxSequences, arena);
+      } catch (RuntimeException | Error e) {
+        ownLogits.close();
+        throw e;
+      }
     } catch (RuntimeException | Error e) {
       largest.close();
       throw e;
@@ -79,22 +87,36 @@ final class StepOutputs implements AutoCloseable {
     return buffer.address();
   }
 
-  /// Submits the copies of what the batch asks for.
+  /// Submits the choice of tokens, and the copies of what the batch asks for.
   void copy(StepBatch batch, ScratchLayout scratch, long at, long from) {
-    int rows = scratch.logitRows();
     address = from;
-    logitRows = rows;
     device.stream()
         .copyToHost(
-            at + scratch.largest(), largest.segment().asSlice(0, (long) rows * Integer.BYTES));
-    copied = batch.entries().stream().anyMatch(StepOutputs::needsLogits);
-    if (copied) {
-      device.stream().copyToHost(from, logits.asSlice(0, rows * rowBytes()));
+            at + scratch.largest(),
+            largest.segment().asSlice(0, (long) scratch.logitRows() * Integer.BYTES));
+    sampling.begin();
+    int row = 0;
+    for (StepBatch.Entry entry : batch.entries()) {
+      int rows = entry.logitRows();
+      if (entry.keepLogits()) {
+        copyToHost(row, rows);
+      }
+      int next = row + rows - entry.samples().size();
+      for (SampleRequest request : entry.samples()) {
+        if (!takesLargest(request)) {
+          requests[next] = sampling.add(request, next);
+        }
+        next++;
+      }
+      row += rows;
     }
+    sampling.submit(from, at + scratch.largest());
   }
 
-  private static boolean needsLogits(StepBatch.Entry entry) {
-    return entry.keepLogits() || !entry.samples().stream().allMatch(StepOutputs::takesLargest);
+  private void copyToHost(int row, int rows) {
+    device.stream()
+        .copyToHost(
+            address + row * rowBytes(), logits.asSlice(row * rowBytes(), rows * rowBytes()));
   }
 
   private static boolean takesLargest(SampleRequest request) {
@@ -129,25 +151,18 @@ final class StepOutputs implements AutoCloseable {
   }
 
   private SampledToken sample(SampleRequest request, int row) {
+    if (!takesLargest(request)) {
+      return sampling.take(requests[row], request).orElseGet(() -> onHost(request, row));
+    }
     int best = largest.segment().getAtIndex(JAVA_INT, row);
-    if (best >= 0 && takesLargest(request)) {
-      return new SampledToken(best, Float.NaN, List.of());
-    }
-    if (sampledRow.length == 0) {
-      sampledRow = new float[spec.vocabularySize()];
-    }
-    fetch();
-    copyRow(row, sampledRow);
-    return sampler.sample(sampledRow, request);
+    return best >= 0 ? LogProbabilities.unscored(best) : onHost(request, row);
   }
 
-  /// Logits that were not asked for, but are not numbers: the sampler says what is wrong with them.
-  private void fetch() {
-    if (!copied) {
-      device.stream().copyToHost(address, logits.asSlice(0, logitRows * rowBytes()));
-      device.stream().synchronize();
-      copied = true;
-    }
+  /// Of logits that no token can be chosen from: the sampler says what is wrong with them.
+  private SampledToken onHost(SampleRequest request, int row) {
+    copyToHost(row, 1);
+    device.stream().synchronize();
+    return new HostSampler().sample(rows(row, 1)[0], request);
   }
 
   private float[][] rows(int firstRow, int rows) {
@@ -179,6 +194,7 @@ final class StepOutputs implements AutoCloseable {
   @Override
   public void close() {
     releaseMore();
+    sampling.close();
     ownLogits.close();
     largest.close();
   }

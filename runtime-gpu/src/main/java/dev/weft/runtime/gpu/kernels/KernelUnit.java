@@ -15,7 +15,11 @@ import java.util.stream.Stream;
 public record KernelUnit(String name, List<String> parts, String kernels) {
   /// What a decoder's step does beside products and attention.
   public static final KernelUnit STEP =
-      new KernelUnit("step", List.of("device.cuh", "rows.cuh", "decoder.cuh"), "");
+      new KernelUnit("step", List.of("device.cuh", "rows.cuh", "largest.cuh", "decoder.cuh"), "");
+
+  /// Choosing tokens from logits.
+  public static final KernelUnit SAMPLING =
+      new KernelUnit("sampling", List.of("device.cuh", "largest.cuh", "sampling.cuh"), "");
 
   /// What an encoder's pass does beside products, attention and what decoders have too.
   public static final KernelUnit ENCODER =
@@ -128,7 +132,7 @@ public record KernelUnit(String name, List<String> parts, String kernels) {
   /// All units.
   public static List<KernelUnit> all() {
     return Stream.of(
-            Stream.of(STEP, ENCODER, ADAPTERS),
+            Stream.of(STEP, SAMPLING, ENCODER, ADAPTERS),
             wide().stream(),
             HEAD_SIZES.stream()
                 .flatMap(size -> Stream.of(KvType.values()).map(type -> attention(size, type))),

@@ -185,60 +185,12 @@ WEFT_KERNEL(ROW_THREADS, activate, Slices x, Activations to, int width, int gelu
   }
 }
 
-#define LARGEST_THREADS 1024
-#define LARGEST_AHEAD 8
-
-// The largest logit's index, the lowest of equal ones; -1 where a logit is not a number or the
-// largest is infinite.
+// The largest logit's index of each row, as `largestOf` says.
 WEFT_KERNEL(LARGEST_THREADS, largest, const float* logits, int width, int* to) {
-  __shared__ float values[LARGEST_THREADS / WARP];
-  __shared__ int indices[LARGEST_THREADS / WARP];
-  __shared__ int wrong[LARGEST_THREADS / WARP];
-  const float* row = logits + (long long)blockIdx.x * width;
-  float best = -INFINITE;
-  int index = 0x7fffffff;
-  int bad = 0;
   letNextBegin();
   waitForPrevious();
-  for (int first = threadIdx.x; first < width; first += LARGEST_AHEAD * LARGEST_THREADS) {
-    float ahead[LARGEST_AHEAD];
-#pragma unroll
-    for (int j = 0; j < LARGEST_AHEAD; j++) {
-      int i = first + j * LARGEST_THREADS;
-      ahead[j] = i < width ? row[i] : -INFINITE;
-    }
-#pragma unroll
-    for (int j = 0; j < LARGEST_AHEAD; j++) {
-      bad |= ahead[j] != ahead[j];
-      if (ahead[j] > best) {
-        best = ahead[j];
-        index = first + j * LARGEST_THREADS;
-      }
-    }
-  }
-  for (int distance = WARP / 2; distance > 0; distance /= 2) {
-    float other = fromOtherLane(best, distance);
-    int otherIndex = intFromOtherLane(index, distance);
-    bad |= intFromOtherLane(bad, distance);
-    if (other > best || (other == best && otherIndex < index)) {
-      best = other;
-      index = otherIndex;
-    }
-  }
-  if (threadIdx.x % WARP == 0) {
-    values[threadIdx.x / WARP] = best;
-    indices[threadIdx.x / WARP] = index;
-    wrong[threadIdx.x / WARP] = bad;
-  }
-  __syncthreads();
+  int index = largestOf(logits + (long long)blockIdx.x * width, width);
   if (threadIdx.x == 0) {
-    for (int warp = 1; warp < LARGEST_THREADS / WARP; warp++) {
-      bad |= wrong[warp];
-      if (values[warp] > best || (values[warp] == best && indices[warp] < index)) {
-        best = values[warp];
-        index = indices[warp];
-      }
-    }
-    to[blockIdx.x] = bad || best == INFINITE || best == -INFINITE ? -1 : index;
+    to[blockIdx.x] = index;
   }
 }

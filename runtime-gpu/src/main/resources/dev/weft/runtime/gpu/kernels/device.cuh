@@ -28,6 +28,15 @@ WEFT_DEVICE float bitsToFloat(unsigned bits) {
   return __uint_as_float(bits);
 }
 
+WEFT_DEVICE unsigned floatToBits(float value) {
+  return __float_as_uint(value);
+}
+
+// Adds to a word that other threads add to, and returns what it was.
+WEFT_DEVICE unsigned addToWord(unsigned* word, unsigned value) {
+  return atomicAdd(word, value);
+}
+
 // Weights are read once a step: they shall not push activations out of the first-level cache.
 WEFT_DEVICE uint4 streamed(const uint4* from) {
   uint4 value;
