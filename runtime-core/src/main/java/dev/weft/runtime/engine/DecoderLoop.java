@@ -281,7 +281,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     probe.idle();
   }
 
-  /// Before a step for what is new, and beside it for the next.
+  /// Beside a step, for the next ones.
   private void getAhead() {
     if (elastic != null) {
       elastic.getAhead(device.nanoTime());
@@ -307,7 +307,9 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
             planner.decodeRows(),
             planner.decodeContext());
     executable.prepare(planner.mostRows(budget));
-    getAhead();
+    if (elastic != null) {
+      elastic.prepare(device.nanoTime());
+    }
     var plan = planner.plan(budget);
     plan.preempted().forEach(_ -> observer.onPreempted(revision));
     report.tell(blocks);
