@@ -1,6 +1,8 @@
 // The functions of libcuda.so.1 that the runtime calls, on the host's own processor and memory: a
 // device address is a host address, a stream runs what is submitted at once, and a captured graph
-// is a list of what was submitted. It checks what a device would fail on: sizes of launches, ranges
+// is a list of what was submitted. On demand streams are late instead: each runs when somebody waits
+// for it, and no further than that, so that what is not ordered by waiting runs in another order. It
+// checks what a device would fail on: sizes of launches, ranges
 // that are not mapped, chunks that are mapped twice. Once there is a file of the name in
 // WEFT_EMULATOR_LOSS, the device is lost to this process: the file goes, and every call fails.
 #include "emulator.hpp"
@@ -9,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <mutex>
 #include <set>
 #include <vector>
@@ -201,7 +204,55 @@ bool captures(long stream) {
 }
 
 constexpr int ILLEGAL_ADDRESS = 700;
+constexpr int NOT_READY = 600;
 bool lost;
+
+// What was submitted to a stream and has not run yet; how much was submitted and has run in all.
+struct Stream {
+  std::deque<std::function<void()>> waiting;
+  long submitted, ran;
+};
+std::map<long, Stream> streams;
+bool late;
+
+// Runs what was submitted to a stream before a point of it.
+void run(long handle, long end) {
+  Stream& stream = streams[handle];
+  while (stream.ran < end && !stream.waiting.empty()) {
+    std::function<void()> work = stream.waiting.front();
+    stream.waiting.pop_front();
+    stream.ran++;
+    work();
+  }
+}
+
+void runAll() {
+  for (auto& each : streams) {
+    run(each.first, each.second.submitted);
+  }
+}
+
+bool anyWaits() {
+  return std::any_of(streams.begin(), streams.end(),
+                     [](auto& each) { return !each.second.waiting.empty(); });
+}
+
+void enqueue(long stream, std::function<void()> work) {
+  streams[stream].submitted++;
+  if (late) {
+    streams[stream].waiting.push_back(work);
+  } else {
+    streams[stream].ran++;
+    work();
+  }
+}
+
+// A point of a stream, and how often it was asked for.
+struct Event {
+  long stream, point;
+  int asked;
+};
+std::map<long, Event> events;
 
 // Whether the device is lost, now or before.
 bool isLost() {
@@ -217,10 +268,11 @@ int submit(long stream, std::function<void()> work) {
   if (isLost()) {
     return ILLEGAL_ADDRESS;
   }
+  Locked locked(lock);
   if (captures(stream)) {
     capturing->push_back({work});
   } else {
-    work();
+    enqueue(stream, work);
   }
   return 0;
 }
@@ -228,6 +280,9 @@ int submit(long stream, std::function<void()> work) {
 // The device's memory: what there is, and what has been allocated of it.
 long memoryBytes = 1l << 32;
 long usedBytes;
+long mostHostBytes = 1l << 40;
+long hostBytes;
+std::map<void*, long> hostAllocated;
 std::map<void*, long> allocated;
 std::map<long, long> created;            // handle, bytes
 
@@ -259,6 +314,19 @@ extern "C" long emulatorMemory(long bytes) {
   return memoryBytes = bytes, usedBytes;
 }
 
+// For tests: what the host has of memory that can be pinned, and what is pinned.
+extern "C" long emulatorHostMemory(long bytes) {
+  Locked locked(lock);
+  return mostHostBytes = bytes, hostBytes;
+}
+
+// For tests: whether streams are late from now on.
+extern "C" long emulatorLate(long yes) {
+  Locked locked(lock);
+  runAll();
+  return late = yes != 0, 0;
+}
+
 API cuInit(unsigned) { return 0; }
 API cuDriverGetVersion(int* version) { return *version = 13000, 0; }
 API cuDeviceGetCount(int* count) { return *count = 1, 0; }
@@ -272,7 +340,10 @@ API cuDeviceGetAttribute(int* value, int attribute, int) {
 API cuDevicePrimaryCtxRetain(long* context, int) { return *context = 1, 0; }
 API cuDevicePrimaryCtxRelease_v2(int) { return 0; }
 API cuCtxSetCurrent(long) { return 0; }
-API cuCtxSynchronize() { return 0; }
+API cuCtxSynchronize() {
+  Locked locked(lock);
+  return runAll(), 0;
+}
 API cuModuleLoadData(long* module, const void*) { return *module = 1, 0; }
 API cuModuleUnload(long) { return 0; }
 API cuModuleGetFunction(emulator::Kernel** function, long, const char* name) {
@@ -312,7 +383,7 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
     return INVALID_VALUE;
   }
   std::vector<unsigned> launch(config, config + 7);
-  if (!captures(stream)) {
+  if (!captures(stream) && !late) {
     emulator::launch(kernel, launch.data(), parameters);
     return 0;
   }
@@ -333,15 +404,26 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
 }
 
 API cuStreamCreate(long* stream, int) {
-  static long streams;
+  static long last;
   Locked locked(lock);
-  return *stream = ++streams, 0;
+  return *stream = ++last, 0;
 }
-API cuStreamDestroy_v2(long) { return 0; }
+API cuStreamDestroy_v2(long stream) {
+  Locked locked(lock);
+  run(stream, streams[stream].submitted);
+  return streams.erase(stream), 0;
+}
 API cuStreamSynchronize(long stream) {
-  return isLost() ? ILLEGAL_ADDRESS : captures(stream) ? 900 : 0;
+  Locked locked(lock);
+  if (isLost() || captures(stream)) {
+    return isLost() ? ILLEGAL_ADDRESS : 900;
+  }
+  return run(stream, streams[stream].submitted), 0;
 }
-API cuStreamWaitEvent(long, long, int) { return 0; }
+API cuStreamWaitEvent(long stream, long event, int) {
+  Event of = events[event];
+  return submit(stream, [=]() { run(of.stream, of.point); });
+}
 API cuStreamBeginCapture_v2(long stream, int) {
   Locked locked(lock);
   if (capturing != nullptr) {
@@ -361,24 +443,53 @@ API cuGraphInstantiateWithFlags(Graph** executable, Graph* graph, long) {
   *executable = new Graph(*graph);
   return 0;
 }
-API cuGraphLaunch(Graph* executable, long) {
+API cuGraphLaunch(Graph* executable, long stream) {
+  return submit(stream, [=]() {
+    for (Recorded& each : *executable) {
+      each.work();
+    }
+  });
+}
+API cuGraphDestroy(Graph* graph) { return delete graph, 0; }
+API cuGraphExecDestroy(Graph* executable) {
+  Locked locked(lock);
+  return runAll(), delete executable, 0;
+}
+
+API cuEventCreate(long* event, int) {
+  static long last;
+  Locked locked(lock);
+  events[++last] = {0, 0, 0};
+  return *event = last, 0;
+}
+API cuEventDestroy_v2(long event) {
+  Locked locked(lock);
+  return events.erase(event) == 1 ? 0 : INVALID_VALUE;
+}
+API cuEventRecord(long event, long stream) {
+  Locked locked(lock);
+  events[event] = {stream, streams[stream].submitted, 0};
+  return 0;
+}
+API cuEventSynchronize(long event) {
   Locked locked(lock);
   if (isLost()) {
     return ILLEGAL_ADDRESS;
   }
-  for (Recorded& each : *executable) {
-    each.work();
-  }
-  return 0;
+  return run(events[event].stream, events[event].point), 0;
 }
-API cuGraphDestroy(Graph* graph) { return delete graph, 0; }
-API cuGraphExecDestroy(Graph* executable) { return delete executable, 0; }
-
-API cuEventCreate(long* event, int) { return *event = 1, 0; }
-API cuEventDestroy_v2(long) { return 0; }
-API cuEventRecord(long, long) { return 0; }
-API cuEventSynchronize(long) { return 0; }
-API cuEventQuery(long) { return 0; }
+// It has come to pass when it is asked for the third time.
+API cuEventQuery(long event) {
+  Locked locked(lock);
+  if (isLost()) {
+    return ILLEGAL_ADDRESS;
+  }
+  Event& of = events[event];
+  if (streams[of.stream].ran < of.point && ++of.asked < 3) {
+    return NOT_READY;
+  }
+  return run(of.stream, of.point), 0;
+}
 API cuEventElapsedTime(float* millis, long, long) { return *millis = 1, 0; }
 
 API cuMemAlloc_v2(void** address, size_t bytes) {
@@ -399,6 +510,7 @@ API cuMemAlloc_v2(void** address, size_t bytes) {
 }
 API cuMemFree_v2(void* address) {
   Locked locked(lock);
+  runAll();
   auto found = allocated.find(address);
   if (found == allocated.end()) {
     return INVALID_VALUE;
@@ -408,9 +520,28 @@ API cuMemFree_v2(void* address) {
   return free(address), 0;
 }
 API cuMemHostAlloc(void** address, size_t bytes, int) {
-  return bytes == 0 ? INVALID_VALUE : (*address = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096), 0);
+  Locked locked(lock);
+  if (bytes == 0) {
+    return INVALID_VALUE;
+  }
+  if (hostBytes + (long)bytes > mostHostBytes) {
+    return OUT_OF_MEMORY;
+  }
+  *address = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+  hostAllocated[*address] = (long)bytes;
+  return hostBytes += (long)bytes, 0;
 }
-API cuMemFreeHost(void* address) { return free(address), 0; }
+API cuMemFreeHost(void* address) {
+  Locked locked(lock);
+  runAll();
+  auto found = hostAllocated.find(address);
+  if (found == hostAllocated.end()) {
+    return INVALID_VALUE;
+  }
+  hostBytes -= found->second;
+  hostAllocated.erase(found);
+  return free(address), 0;
+}
 API cuMemGetInfo_v2(size_t* free, size_t* total) {
   Locked locked(lock);
   return *free = memoryBytes - usedBytes, *total = memoryBytes, 0;
@@ -505,6 +636,10 @@ API cuMemSetAccess(long address, size_t bytes, const int* access, long count) {
 }
 API cuMemUnmap(long address, size_t bytes) {
   Locked locked(lock);
+  // Nobody waits for what may use it.
+  if (anyWaits()) {
+    return ILLEGAL_ADDRESS;
+  }
   for (long at = address; at < address + (long)bytes; at += CHUNK) {
     if (mapped.erase(at) == 0) {
       return INVALID_VALUE;

@@ -34,6 +34,8 @@ public final class EmulatedGpu {
     private static final NativeLibrary OPENED = NativeLibrary.open(LIBRARY);
     static final CudaDriver DRIVER = CudaDriver.open(OPENED);
     static final NativeFunction MEMORY = OPENED.function("emulatorMemory");
+    static final NativeFunction HOST_MEMORY = OPENED.function("emulatorHostMemory");
+    static final NativeFunction LATE = OPENED.function("emulatorLate");
   }
 
   public static CudaDriver driver() {
@@ -43,6 +45,17 @@ public final class EmulatedGpu {
   /// Says how much memory the device has from now on, and returns what is allocated of it.
   public static long memory(long bytes) {
     return Compiled.MEMORY.call(bytes);
+  }
+
+  /// Says how much memory of the host can be pinned from now on, and returns what is.
+  static long hostMemory(long bytes) {
+    return Compiled.HOST_MEMORY.call(bytes);
+  }
+
+  /// Says whether from now on streams run only when somebody waits for them, and no further than
+  /// that: what nothing orders runs in another order than it was submitted in.
+  static void late(boolean late) {
+    Compiled.LATE.call(late ? 1 : 0);
   }
 
   static GpuBackend backend() {
