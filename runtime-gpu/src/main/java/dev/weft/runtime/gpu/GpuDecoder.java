@@ -3,6 +3,7 @@ package dev.weft.runtime.gpu;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.DecoderMemory;
+import dev.weft.runtime.backend.HostBlocks;
 import dev.weft.runtime.backend.KvFormat;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.PendingStep;
@@ -11,6 +12,7 @@ import dev.weft.runtime.backend.StepResult;
 import dev.weft.runtime.gpu.cuda.CudaContext;
 import dev.weft.runtime.gpu.cuda.CudaException;
 import dev.weft.runtime.gpu.cuda.CudaStream;
+import dev.weft.runtime.gpu.memory.PinnedSlabs;
 import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import java.lang.foreign.Arena;
@@ -39,6 +41,7 @@ final class GpuDecoder implements DecoderExecutable {
   private final GpuAdapters adapters;
   private final DecoderKernels kernels;
   private final StepGraphs graphs;
+  private final GpuHostBlocks hostBlocks;
 
   /// The step whose result nobody has asked for yet.
   private @Nullable Pending pending;
@@ -52,7 +55,8 @@ final class GpuDecoder implements DecoderExecutable {
       GpuKvLayout kv,
       AttentionWork attention,
       DecoderMemory memory,
-      WeightLoader loader) {
+      WeightLoader loader,
+      PinnedSlabs slabs) {
     this.spec = spec;
     this.attention = attention;
     this.options = options;
@@ -76,6 +80,9 @@ final class GpuDecoder implements DecoderExecutable {
     }
     adapters = new GpuAdapters(spec, options, device, loader);
     graphs = new StepGraphs(device.stream());
+    hostBlocks =
+        new GpuHostBlocks(
+            device, slabs, kv.layout().blockBytes(), options.kvBlockCount(), tables::address);
   }
 
   @Override
@@ -148,6 +155,7 @@ final class GpuDecoder implements DecoderExecutable {
     }
     long at = memory.scratch().acquire(scratchBytes(attention, options, batch.rowCount()));
     CudaStream stream = device.stream();
+    hostBlocks.awaitCopies(batch);
     tables.fill(batch);
     tables.copy(stream);
     int runs = adapters.fill(batch, tables.runsOnHost());
@@ -256,6 +264,8 @@ final class GpuDecoder implements DecoderExecutable {
     KvLayout.requireWithin(to, blockCount());
     guarded(() -> {
       device.context().bind();
+      hostBlocks.awaitCopies(from);
+      hostBlocks.awaitCopies(to);
       for (int i = 0; i < from.length; i++) {
         device.stream()
             .copyOnDevice(tables.address(from[i]), tables.address(to[i]), kv.layout().blockBytes());
@@ -270,6 +280,7 @@ final class GpuDecoder implements DecoderExecutable {
     kv.layout().requireRoom(blocks.length, target);
     guarded(() -> {
       device.context().bind();
+      hostBlocks.awaitCopies(blocks);
       for (int i = 0; i < blocks.length; i++) {
         device.stream().copyToHost(tables.address(blocks[i]), saved(target, i));
       }
@@ -284,6 +295,7 @@ final class GpuDecoder implements DecoderExecutable {
     kv.layout().requireRoom(blocks.length, source);
     guarded(() -> {
       device.context().bind();
+      hostBlocks.awaitCopies(blocks);
       for (int i = 0; i < blocks.length; i++) {
         device.stream().copyToDevice(saved(source, i), tables.address(blocks[i]));
       }
@@ -297,9 +309,15 @@ final class GpuDecoder implements DecoderExecutable {
   }
 
   @Override
+  public HostBlocks hostBlocks() {
+    return hostBlocks;
+  }
+
+  @Override
   public void close() {
     device.context().bind();
     device.stream().synchronize();
+    hostBlocks.close();
     graphs.close();
     adapters.close();
     outputs.close();
