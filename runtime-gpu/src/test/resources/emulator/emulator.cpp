@@ -1,9 +1,11 @@
 // The functions of libcuda.so.1 that the runtime calls, on the host's own processor and memory: a
-// device address is a host address, a stream runs what is submitted at once, unless a test holds it
-// or it waits for an event of one that is held, and a captured graph is a list of what was
-// submitted. It checks what a device would fail on: sizes of launches, ranges
-// that are not mapped, chunks that are mapped twice. Once there is a file of the name in
-// WEFT_EMULATOR_LOSS, the device is lost to this process: the file goes, and every call fails.
+// device address is a host address, a stream runs what is submitted at once, and a captured graph
+// is a list of what was submitted. A test may hold a stream, and with it those that wait for its
+// events; or have all streams be late: each runs when somebody waits for it, and no further than
+// that, so that what is not ordered by waiting runs in another order. It checks what a device would
+// fail on: sizes of launches, ranges that are not mapped, chunks that are mapped twice. Once there
+// is a file of the name in WEFT_EMULATOR_LOSS, the device is lost to this process: the file goes,
+// and every call fails.
 #include "emulator.hpp"
 
 #include <sys/mman.h>
@@ -209,6 +211,7 @@ bool captures(long stream) {
 }
 
 constexpr int ILLEGAL_ADDRESS = 700;
+constexpr int NOT_READY = 600;
 bool lost;
 
 // Whether the device is lost, now or before.
@@ -221,21 +224,26 @@ bool isLost() {
   return lost;
 }
 
-// How often it was recorded, and how many of these the stream has come by.
+// How often it was recorded, and how many of these the stream has come by; where the last is in its
+// stream, and how often it was asked for.
 struct Event {
-  long recorded, passed;
+  long recorded, passed, stream, point;
+  int asked;
 };
 std::map<long, std::shared_ptr<Event>> events;
 
-// What was submitted to a stream and has not run, as it is held or waits for an event.
+// What was submitted to a stream and has not run.
 struct Submitted {
   std::function<void()> work;
+  // What it waits for, where that is an event: so many of its recordings, the last at this point of
+  // this stream.
   std::shared_ptr<Event> awaited;
-  long record;
+  long record, stream, point;
 };
 struct Stream {
   bool held;
   std::deque<Submitted> left;
+  long submitted, ran;
 };
 std::map<long, Stream> streams;
 
@@ -243,11 +251,33 @@ std::map<long, Stream> streams;
 bool holdsNext, holdsSubmitters;
 // Pieces of work that held streams may still run.
 long allowed;
+bool late;
 std::condition_variable_any ran;
 long launches, strays;
 
 bool runsAtOnce(long stream) {
-  return !streams[stream].held && streams[stream].left.empty();
+  return !late && !streams[stream].held && streams[stream].left.empty();
+}
+
+void runNext(Stream& stream) {
+  Submitted next = stream.left.front();
+  stream.left.pop_front();
+  stream.ran++;
+  if (next.work) {
+    next.work();
+  }
+}
+
+// Runs what was submitted to a late stream before a point of it, and what that waits for.
+void run(long handle, long end) {
+  Stream& stream = streams[handle];
+  while (stream.ran < end && !stream.left.empty()) {
+    Submitted& next = stream.left.front();
+    if (next.awaited != nullptr && next.awaited->passed < next.record) {
+      run(next.stream, next.point);
+    }
+    runNext(stream);
+  }
 }
 
 bool canRun(Stream& stream) {
@@ -258,6 +288,7 @@ bool canRun(Stream& stream) {
   return next.awaited == nullptr || next.awaited->passed >= next.record;
 }
 
+// Runs what is not held.
 void runAll() {
   for (bool found = true; found;) {
     found = false;
@@ -265,15 +296,24 @@ void runAll() {
       while (canRun(each.second)) {
         found = true;
         allowed -= each.second.held;
-        std::function<void()> work = each.second.left.front().work;
-        each.second.left.pop_front();
-        if (work) {
-          work();
-        }
+        runNext(each.second);
       }
     }
   }
   ran.notify_all();
+}
+
+bool anyWaits() {
+  return std::any_of(streams.begin(), streams.end(),
+                     [](auto& each) { return !each.second.left.empty(); });
+}
+
+void enqueue(Stream& stream, Submitted submitted) {
+  stream.submitted++;
+  stream.left.push_back(submitted);
+  if (!late) {
+    runAll();
+  }
 }
 
 int submit(long stream, std::function<void()> work) {
@@ -287,8 +327,7 @@ int submit(long stream, std::function<void()> work) {
     work();
   } else {
     ran.wait(locked, [=]() { return !streams[stream].held || !holdsSubmitters || allowed > 0; });
-    streams[stream].left.push_back({work, nullptr, 0});
-    runAll();
+    enqueue(streams[stream], {work});
   }
   return 0;
 }
@@ -296,6 +335,9 @@ int submit(long stream, std::function<void()> work) {
 // The device's memory: what there is, and what has been allocated of it.
 long memoryBytes = 1l << 32;
 long usedBytes;
+long mostHostBytes = 1l << 40;
+long hostBytes;
+std::map<void*, long> hostAllocated;
 std::map<void*, long> allocated;
 std::map<long, long> created;            // handle, bytes
 
@@ -343,6 +385,19 @@ extern "C" long emulatorRelease(long pieces) {
   return runAll(), allowed;
 }
 
+// For tests: what the host has of memory that can be pinned, and what is pinned.
+extern "C" long emulatorHostMemory(long bytes) {
+  Locked locked(lock);
+  return mostHostBytes = bytes, hostBytes;
+}
+
+// For tests: whether streams are late from now on.
+extern "C" long emulatorLate(long yes) {
+  Locked locked(lock);
+  runAll();
+  return late = yes != 0, 0;
+}
+
 // For tests: kernels that have begun, and copies to where no memory was.
 extern "C" long emulatorLaunches() {
   Locked locked(lock);
@@ -372,7 +427,10 @@ API cuDeviceGetAttribute(int* value, int attribute, int) {
 API cuDevicePrimaryCtxRetain(long* context, int) { return *context = 1, 0; }
 API cuDevicePrimaryCtxRelease_v2(int) { return 0; }
 API cuCtxSetCurrent(long) { return 0; }
-API cuCtxSynchronize() { return 0; }
+API cuCtxSynchronize() {
+  Locked locked(lock);
+  return runAll(), 0;
+}
 API cuModuleLoadData(long* module, const void*) { return *module = 1, 0; }
 API cuModuleUnload(long) { return 0; }
 API cuModuleGetFunction(emulator::Kernel** function, long, const char* name) {
@@ -443,6 +501,9 @@ API cuStreamCreate(long* stream, int) {
 }
 API cuStreamDestroy_v2(long stream) {
   Locked locked(lock);
+  if (late) {
+    run(stream, streams[stream].submitted);
+  }
   if (streams[stream].left.empty()) {
     streams.erase(stream);
   }
@@ -456,6 +517,9 @@ API cuStreamSynchronize(long stream) {
   if (captures(stream)) {
     return 900;
   }
+  if (late) {
+    run(stream, streams[stream].submitted);
+  }
   ran.wait(locked, [=]() { return streams[stream].left.empty(); });
   return 0;
 }
@@ -464,9 +528,8 @@ API cuStreamWaitEvent(long stream, long event, int) {
   if (captures(stream)) {
     return 905;
   }
-  std::shared_ptr<Event> awaited = events[event];
-  streams[stream].left.push_back({nullptr, awaited, awaited->recorded});
-  return runAll(), 0;
+  std::shared_ptr<Event> of = events[event];
+  return enqueue(streams[stream], {nullptr, of, of->recorded, of->stream, of->point}), 0;
 }
 API cuStreamBeginCapture_v2(long stream, int) {
   Locked locked(lock);
@@ -504,7 +567,10 @@ API cuGraphLaunch(Graph* executable, long stream) {
   return 0;
 }
 API cuGraphDestroy(Graph* graph) { return delete graph, 0; }
-API cuGraphExecDestroy(Graph* executable) { return delete executable, 0; }
+API cuGraphExecDestroy(Graph* executable) {
+  Locked locked(lock);
+  return runAll(), delete executable, 0;
+}
 
 API cuEventCreate(long* event, int) {
   static long count;
@@ -520,18 +586,35 @@ API cuEventRecord(long event, long stream) {
   Locked locked(lock);
   std::shared_ptr<Event> its = events[event];
   long record = ++its->recorded;
+  its->asked = 0;
+  its->stream = stream;
+  its->point = streams[stream].submitted + 1;
   locked.unlock();
   return submit(stream, [=]() { its->passed = record; });
 }
 API cuEventSynchronize(long event) {
   Locked locked(lock);
+  if (isLost()) {
+    return ILLEGAL_ADDRESS;
+  }
   std::shared_ptr<Event> its = events[event];
+  if (late) {
+    run(its->stream, its->point);
+  }
   ran.wait(locked, [=]() { return its->passed >= its->recorded; });
   return 0;
 }
+// Of a late stream it has come to pass when it is asked for the third time.
 API cuEventQuery(long event) {
   Locked locked(lock);
-  return events[event]->passed >= events[event]->recorded ? 0 : 600;
+  if (isLost()) {
+    return ILLEGAL_ADDRESS;
+  }
+  std::shared_ptr<Event> its = events[event];
+  if (late && its->passed < its->recorded && ++its->asked == 3) {
+    run(its->stream, its->point);
+  }
+  return its->passed >= its->recorded ? 0 : NOT_READY;
 }
 API cuEventElapsedTime(float* millis, long, long) { return *millis = 1, 0; }
 
@@ -553,6 +636,7 @@ API cuMemAlloc_v2(void** address, size_t bytes) {
 }
 API cuMemFree_v2(void* address) {
   Locked locked(lock);
+  runAll();
   auto found = allocated.find(address);
   if (found == allocated.end()) {
     return INVALID_VALUE;
@@ -562,9 +646,28 @@ API cuMemFree_v2(void* address) {
   return free(address), 0;
 }
 API cuMemHostAlloc(void** address, size_t bytes, int) {
-  return bytes == 0 ? INVALID_VALUE : (*address = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096), 0);
+  Locked locked(lock);
+  if (bytes == 0) {
+    return INVALID_VALUE;
+  }
+  if (hostBytes + (long)bytes > mostHostBytes) {
+    return OUT_OF_MEMORY;
+  }
+  *address = aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+  hostAllocated[*address] = (long)bytes;
+  return hostBytes += (long)bytes, 0;
 }
-API cuMemFreeHost(void* address) { return free(address), 0; }
+API cuMemFreeHost(void* address) {
+  Locked locked(lock);
+  runAll();
+  auto found = hostAllocated.find(address);
+  if (found == hostAllocated.end()) {
+    return INVALID_VALUE;
+  }
+  hostBytes -= found->second;
+  hostAllocated.erase(found);
+  return free(address), 0;
+}
 API cuMemGetInfo_v2(size_t* free, size_t* total) {
   Locked locked(lock);
   return *free = memoryBytes - usedBytes, *total = memoryBytes, 0;
@@ -675,6 +778,10 @@ API cuMemSetAccess(long address, size_t bytes, const int* access, long count) {
 }
 API cuMemUnmap(long address, size_t bytes) {
   Locked locked(lock);
+  // Nobody waits for what may use it.
+  if (late && anyWaits()) {
+    return ILLEGAL_ADDRESS;
+  }
   for (long at = address; at < address + (long)bytes; at += CHUNK) {
     if (mapped.erase(at) == 0) {
       return INVALID_VALUE;

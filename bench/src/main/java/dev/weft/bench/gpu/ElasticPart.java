@@ -167,6 +167,7 @@ final class ElasticPart implements GpuPart {
       }
       burst(arm, busy);
       if (arm == Arm.ELASTICALLY) {
+        fill(busy);
         decoders.getLast().compute();
         compute(other);
       }
@@ -222,20 +223,29 @@ final class ElasticPart implements GpuPart {
       recorder.add(label, STALLS, 3, WEFT, stalls(seen));
     }
 
+    /// Takes what the burst left to the other function, which was less than its next prompt needed.
+    private void fill(EngineRun.Function busy) throws InterruptedException {
+      for (Answer answer : engine.submit(busy, sizes.fillingPrompts(), FIRST_ANSWER)) {
+        answer.usage(LIMIT);
+      }
+    }
+
     /// A prompt, on memory that the other function's prefixes hold.
     private void compute(EngineRun.Function other) throws InterruptedException {
       engine.steps().clear();
       long before = engine.mappedChunks();
+      long takenBefore = engine.takenChunks();
       long start = System.nanoTime();
       Answer answer = engine.submit(other, List.of(sizes.computedPrompt()), 1).getFirst();
       double seconds = (answer.firstNanos(LIMIT) - start) / 1e9;
       long mapped = engine.mappedChunks() - before;
+      long taken = engine.takenChunks() - takenBefore;
       recorder.remark(
-          "The prompt that is computed has %,d tokens; %,d chunks are mapped for it, out of what the busy function's prefixes held."
-              .formatted(sizes.computedPrompt(), mapped));
+          "The prompt that is computed has %,d tokens; %,d chunks are mapped for it, %,d of them out of what the busy function's prefixes held."
+              .formatted(sizes.computedPrompt(), mapped, taken));
       recorder.add(COMPUTED, FIRST, 2, WEFT, seconds);
       // A function that still had enough says nothing of mappings.
-      if (mapped > 0) {
+      if (taken > 0) {
         recorder.add(COMPUTED, STALLS, 3, WEFT, stalls(engine.steps().steps()));
       }
     }

@@ -2,6 +2,7 @@ package dev.weft.bench.gpu;
 
 import dev.weft.bench.models.ModelShape;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
@@ -15,6 +16,8 @@ import java.util.stream.IntStream;
 /// @param steps that are measured
 /// @param limit for them
 /// @param reservedRows the longest prompt that activations are reserved for
+/// @param fillingPrompt tokens of prompts that take all memory together, but for less than one
+///   takes
 /// @param computedPrompt tokens of a prompt that is computed
 /// @param calls of the driver that are measured
 record ElasticSizes(
@@ -27,6 +30,7 @@ record ElasticSizes(
     int steps,
     Duration limit,
     int reservedRows,
+    int fillingPrompt,
     int computedPrompt,
     int calls) {
   ElasticSizes {
@@ -45,12 +49,18 @@ record ElasticSizes(
           40,
           Duration.ofSeconds(45),
           262_144,
+          32_768,
           65_536,
           256);
 
   /// The requests' prompts.
   List<Integer> burstPrompts() {
     return IntStream.range(0, burst).mapToObj(i -> prompts.get(i % prompts.size())).toList();
+  }
+
+  /// Prompts of as many sequences as can run.
+  List<Integer> fillingPrompts() {
+    return Collections.nCopies(bounds.sequences(), fillingPrompt);
   }
 
   /// What a step of so many rows has in bfloat16 at one time, at the least: its residual and its

@@ -36,6 +36,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 
@@ -57,6 +58,7 @@ final class EngineRun implements AutoCloseable {
   private final StepLog steps;
   private final Map<RevisionId, DecoderInstance> instances = new ConcurrentHashMap<>();
   private final List<Reservation> reservations = new ArrayList<>();
+  private final AtomicLong takenChunks = new AtomicLong();
   private long guaranteedBytes;
   private long stepBytes;
   private long requests;
@@ -78,7 +80,7 @@ final class EngineRun implements AutoCloseable {
     ledger = new MemoryLedger(capacityBytes);
     memory = new TimedChunks(backend.openMemory(capacityBytes));
     chunks = new ChunkPool(memory);
-    balloon = new Balloon(chunks, ledger, Balloon.Observer.NONE);
+    balloon = new Balloon(chunks, ledger, new Taken());
     steps =
         new StepLog(
             new StepLog.Circumstances() {
@@ -102,6 +104,18 @@ final class EngineRun implements AutoCloseable {
   /// Chunks that were mapped so far.
   long mappedChunks() {
     return memory.mapped();
+  }
+
+  /// Of these, what a function took from another.
+  long takenChunks() {
+    return takenChunks.get();
+  }
+
+  private final class Taken implements Balloon.Observer {
+    @Override
+    public void onInflated(String owner, int inflated, int taken, Duration stall) {
+      takenChunks.addAndGet(taken);
+    }
   }
 
   /// Ends requests, and returns when they have.

@@ -1,6 +1,7 @@
 package dev.weft.bench.gpu;
 
 import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.HostBlocks;
 import dev.weft.runtime.backend.KvFormat;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.PendingStep;
@@ -117,6 +118,11 @@ final class WrittenPrompts implements DecoderExecutable {
   @Override
   public void loadBlocks(int[] loaded, MemorySegment source) {
     decoder.loadBlocks(loaded, source);
+  }
+
+  @Override
+  public HostBlocks hostBlocks() {
+    return decoder.hostBlocks();
   }
 
   @Override

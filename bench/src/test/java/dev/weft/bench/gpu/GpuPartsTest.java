@@ -75,6 +75,7 @@ class GpuPartsTest {
             4,
             Duration.ofMinutes(2),
             6144,
+            400,
             64,
             8);
     PartResult result = run(new ElasticPart(sizes));

@@ -69,6 +69,12 @@ public interface DecoderExecutable extends AutoCloseable {
   /// afterwards is, bit for bit, what it would have been.
   void loadBlocks(int[] blocks, MemorySegment source);
 
+  /// Where blocks may wait in the host's memory, and come back from, without the device's thread
+  /// waiting for it.
+  default HostBlocks hostBlocks() {
+    return HostBlocks.NONE;
+  }
+
   @Override
   void close();
 }

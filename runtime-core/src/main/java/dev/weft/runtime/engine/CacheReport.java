@@ -27,13 +27,13 @@ final class CacheReport implements SwapStore.Listener {
   }
 
   @Override
-  public void out(long bytes) {
-    observer.onSwapped(revision, bytes, 0);
+  public void out(EngineObserver.SwapPlace place, long bytes) {
+    observer.onSwapped(revision, place, bytes, 0);
   }
 
   @Override
-  public void in(long bytes) {
-    observer.onSwapped(revision, 0, bytes);
+  public void in(EngineObserver.SwapPlace place, long bytes) {
+    observer.onSwapped(revision, place, 0, bytes);
   }
 
   @Override

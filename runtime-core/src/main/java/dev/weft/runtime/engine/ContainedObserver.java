@@ -53,8 +53,8 @@ final class ContainedObserver implements EngineObserver {
   }
 
   @Override
-  public void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {
-    contain(() -> observer.onSwapped(revision, bytesOut, bytesIn));
+  public void onSwapped(RevisionId revision, SwapPlace place, long bytesOut, long bytesIn) {
+    contain(() -> observer.onSwapped(revision, place, bytesOut, bytesIn));
   }
 
   @Override

@@ -283,7 +283,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     }
   }
 
-  /// Before a step for what is new, and beside it for the next.
+  /// Beside a step, for the next ones.
   private void getAhead() {
     if (elastic != null) {
       elastic.getAhead(device.nanoTime());
@@ -310,7 +310,9 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
             ? StepBudget.ofRows(options.maxBatchTokens())
             : pace.next(longest, planner.decodeRows(), planner.decodeContext());
     executable.prepare(planner.mostRows(budget));
-    getAhead();
+    if (elastic != null) {
+      elastic.prepare(device.nanoTime());
+    }
     var plan = planner.plan(budget);
     plan.preempted().forEach(_ -> observer.onPreempted(revision));
     report.tell(blocks);

@@ -19,6 +19,14 @@ final class ElasticKv implements Tenant, AutoCloseable {
   /// others take what is not used when they need it.
   private static final KvWatermark WATERMARK = new KvWatermark(0.25, 0);
 
+  /// What sequences that continue take within so many steps is mapped before the first of these,
+  /// beside steps: those that were submitted together need their next blocks in one step, and none
+  /// in the steps between.
+  private static final int STEPS_AHEAD = 8;
+
+  /// Mapped beside a step, at the most, of what these steps take: twice a step's part.
+  private static final int PART_AT_ONCE = STEPS_AHEAD / 2;
+
   private final KvShare share;
   private final KvBlocks blocks;
   private final StepPlanner planner;
@@ -65,13 +73,23 @@ final class ElasticKv implements Tenant, AutoCloseable {
     expectedBlocks = blocks;
   }
 
+  /// Before a step is planned: maps for what is new. A step of sequences that continue finds what
+  /// it takes, and nothing is mapped while it could run.
+  void prepare(long nanoTime) {
+    boolean continues = planner.decodeRows() == planner.runningCount() + planner.waitingCount();
+    if (!continues || planner.blocksWithin(1) > blocks.free()) {
+      getAhead(nanoTime);
+    }
+  }
+
   /// Maps what the next steps may need, and a watermark more, out of memory that nobody holds: a
   /// step seldom waits for it then, and cached prefixes are dropped only when there is none.
   void getAhead(long nanoTime) {
     usedAt = nanoTime;
     trimmed = false;
+    int soon = planner.blocksWithin(STEPS_AHEAD);
     long asked = (long) blocks.planned() + planner.runningCount() + planner.waitingBlocks();
-    long needed = Math.max(asked, expectedBlocks);
+    long needed = Math.max(Math.max(asked, expectedBlocks), (long) blocks.actual() + soon);
     long held = (long) blocks.capacity() - blocks.cached();
     if (needed <= held) {
       return;
@@ -83,7 +101,8 @@ final class ElasticKv implements Tenant, AutoCloseable {
           case KvWatermark.Lacks _ -> needed;
           case KvWatermark.Keep _, KvWatermark.Shrink _ -> held;
         };
-    blocks.extend(share.growAhead(Math.toIntExact(target - held)));
+    blocks.extend(
+        share.growAhead(Math.toIntExact(target - held), Math.ceilDiv(soon, PART_AT_ONCE)));
   }
 
   /// Maps blocks until so many are free, as far as there is memory that nobody holds.
@@ -91,7 +110,7 @@ final class ElasticKv implements Tenant, AutoCloseable {
     int missing = count - blocks.free();
     if (missing > 0) {
       trimmed = false;
-      blocks.extend(share.growAhead(missing));
+      blocks.extend(share.growAhead(missing, 0));
     }
   }
 

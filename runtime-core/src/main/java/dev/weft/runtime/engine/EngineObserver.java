@@ -35,8 +35,8 @@ public interface EngineObserver {
   /// The prefix cache knew tokens of prompts, and dropped blocks that were needed for others.
   default void onPrefixes(RevisionId revision, long reusedTokens, long evictedBlocks) {}
 
-  /// KV blocks went to the disk, or came back from there.
-  default void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {}
+  /// KV blocks went out of the device's memory, or came back.
+  default void onSwapped(RevisionId revision, SwapPlace place, long bytesOut, long bytesIn) {}
 
   /// A KV block could not be written or read, and is computed again.
   default void onSwapFailed(RevisionId revision) {}
@@ -44,8 +44,8 @@ public interface EngineObserver {
   /// A KV block that somebody will want again was not saved, and is computed again then.
   default void onSwapRefused(RevisionId revision, SwapRefusal reason) {}
 
-  /// The most that an instance may have on the disk has changed, since callers got their tokens
-  /// later than they were promised.
+  /// The most that an instance may have in the host's memory and on the disk has changed, since
+  /// callers got their tokens later than they were promised.
   default void onSwapResized(RevisionId revision, long bytes) {}
 
   /// A step has checked a draft, of which the first tokens were right.
@@ -54,9 +54,16 @@ public interface EngineObserver {
   /// A generation is over.
   default void onEnded(RevisionId revision, Ended ended) {}
 
+  /// Where saved KV blocks lie.
+  enum SwapPlace {
+    /// In the host's memory, where the device copies by itself.
+    HOST,
+    FILE
+  }
+
   /// Why a KV block is not saved.
   enum SwapRefusal {
-    /// The space on the disk is taken.
+    /// The space in the host's memory and on the disk is taken.
     FULL,
     /// Callers got tokens later than they were promised, and saved less is what mends that.
     PROMISES,

@@ -2,6 +2,8 @@ package dev.weft.runtime.engine;
 
 import dev.weft.autoscaler.memory.SloBuffer;
 import dev.weft.runtime.backend.DecoderExecutable;
+import dev.weft.runtime.backend.HostBlocks;
+import dev.weft.runtime.engine.EngineObserver.SwapPlace;
 import dev.weft.runtime.engine.EngineObserver.SwapRefusal;
 import dev.weft.runtime.engine.SwapTransfers.Transfer;
 import dev.weft.runtime.memory.BlockStore;
@@ -12,24 +14,29 @@ import java.time.Duration;
 import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.LongSupplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/// Contents of a decoder's KV blocks in a file, while their blocks serve others.
+/// Contents of a decoder's KV blocks in the host's memory, where its device copies by itself
+/// ([HostBlocks]), and behind that in a file, while their blocks serve others.
 ///
 /// ```
+///   device             block --copy--> place ... place --copy--> block
+///
 ///   device's thread    block --copy--> buffer                       buffer --copy--> block
 ///   swap's thread                      buffer --write--> slot ... slot --read--> buffer
 /// ```
 ///
-/// The device's thread only copies: a block is free for others when its copy is made, and comes
-/// back when somebody has read it. When all buffers wait for the disk, nothing more is saved; what
-/// is done ahead of need leaves half of them to what is needed.
+/// The device's thread copies to buffers only: a block is free for others when its copy is made,
+/// and comes back when somebody has read it. When all buffers wait for the disk, nothing more is
+/// saved; what is done ahead of need leaves half of them to what is needed.
 ///
-/// A block goes there only when bringing it back costs less than computing it again would, and up
-/// to a size that follows what callers were promised ([SloBuffer]). What is refused or fails is
-/// counted and computed again.
+/// A block goes to the file only when bringing it back costs less than computing it again would.
+/// Copies by the device take nothing from anybody, and are not weighed. What is saved in all
+/// follows what callers were promised ([SloBuffer]). What is refused or fails is counted and
+/// computed again.
 final class SwapStore implements BlockStore, AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(SwapStore.class);
 
@@ -48,11 +55,22 @@ final class SwapStore implements BlockStore, AutoCloseable {
 
   private static final Duration WARNED_EVERY = Duration.ofMinutes(1);
 
+  /// The lowest bit of what saved contents are called says where they lie.
+  private static final int IN_HOST = 1;
+
+  private static final int IN_FILE = 0;
+
+  /// About what a copy of a few blocks takes.
+  private static final long COPY_NANOS = 50_000;
+
   /// The smallest part of the space that broken promises leave.
   private static final int LEAST_PART = 64;
 
+  /// Copied by the device ahead of need at a time, but one block where that is larger.
+  private static final long AHEAD_BYTES = 32L << 20;
+
   private final DecoderExecutable executable;
-  private final SwapSpace space;
+  private final HostBlocks host;
   private final SwapFile file;
   private final SwapTransfers transfers;
   private final RecomputeCost recompute;
@@ -64,6 +82,10 @@ final class SwapStore implements BlockStore, AutoCloseable {
   private final Set<Integer> broken = new HashSet<>();
 
   private SloBuffer size;
+
+  /// Places that are taken.
+  private int kept;
+
   private double moveNanos;
   private int dear;
   private long warnedAt;
@@ -75,12 +97,12 @@ final class SwapStore implements BlockStore, AutoCloseable {
     double nanos(int firstToken, int tokens);
   }
 
-  /// Hears of bytes that were written and read, and of failures, on the device's thread. What came
-  /// back before it was written was not read.
+  /// Hears of bytes that were saved and brought back, and of failures, on the device's thread. What
+  /// came back before it was written to the file was not read from there.
   interface Listener {
-    void out(long bytes);
+    void out(SwapPlace place, long bytes);
 
-    void in(long bytes);
+    void in(SwapPlace place, long bytes);
 
     void failed();
 
@@ -98,25 +120,27 @@ final class SwapStore implements BlockStore, AutoCloseable {
       Listener listener,
       LongSupplier clock) {
     this.executable = executable;
-    this.space = space;
     this.recompute = recompute;
     this.listener = listener;
     this.clock = clock;
     blockBytes = executable.kvLayout().blockBytes();
     file = space.file(blockBytes);
     transfers = new SwapTransfers(space, file, blockBytes, clock);
-    size =
-        SloBuffer.of(
-            Math.min(space.capacity(), Math.max(1, space.capacity() / LEAST_PART)),
-            space.capacity());
+    host = executable.hostBlocks();
+    long most = host.capacityBytes() + space.capacity();
+    size = SloBuffer.of(Math.min(most, Math.max(1, most / LEAST_PART)), most);
     moveNanos = blockBytes / GUESSED_BYTES_PER_SECOND * 1e9;
   }
 
   @Override
   public int save(int block, int index) {
     poll();
-    if (space.capacity() == 0) {
+    if (size.mostBytes() == 0) {
       return NOT_SAVED;
+    }
+    int place = overPromised() ? HostBlocks.NO_PLACE : host.tryTake();
+    if (place != HostBlocks.NO_PLACE) {
+      return copyOut(block, place);
     }
     Optional<SwapRefusal> refusal = refusal(index);
     if (refusal.isEmpty()) {
@@ -141,11 +165,11 @@ final class SwapStore implements BlockStore, AutoCloseable {
 
   @Override
   public boolean full() {
-    return file.full() || overPromised();
+    return (host.full() && file.full()) || overPromised();
   }
 
   private boolean overPromised() {
-    return (file.usedCount() + 1) * blockBytes > size.bytes();
+    return (kept + file.usedCount() + 1) * blockBytes > size.bytes();
   }
 
   /// Out and in again, against computing the block's tokens.
@@ -157,7 +181,36 @@ final class SwapStore implements BlockStore, AutoCloseable {
   @Override
   public int saveAhead(int block, int index) {
     poll();
-    return transfers.mostlyUnused() && !full() && pays(index) ? copyOut(block) : NOT_SAVED;
+    if (overPromised() || host.underWay() * blockBytes >= AHEAD_BYTES) {
+      return NOT_SAVED;
+    }
+    int place = host.tryTake();
+    if (place != HostBlocks.NO_PLACE) {
+      return copyOut(block, place);
+    }
+    return transfers.mostlyUnused() && !file.full() && pays(index) ? copyOut(block) : NOT_SAVED;
+  }
+
+  private int copyOut(int block, int place) {
+    try {
+      host.save(block, place);
+    } catch (RuntimeException e) {
+      host.release(place);
+      failed(e);
+      return NOT_SAVED;
+    }
+    kept++;
+    listener.out(SwapPlace.HOST, blockBytes);
+    return 2 * place + IN_HOST;
+  }
+
+  /// The place or the slot.
+  private static int number(int name) {
+    return name / 2;
+  }
+
+  private static boolean inHost(int name) {
+    return name % 2 == IN_HOST;
   }
 
   private int copyOut(int block) {
@@ -177,11 +230,16 @@ final class SwapStore implements BlockStore, AutoCloseable {
       return NOT_SAVED;
     }
     transfers.write(slot, buffer);
-    return slot;
+    return 2 * slot + IN_FILE;
   }
 
   @Override
-  public boolean ready(int slot) {
+  public boolean ready(int name) {
+    return inHost(name) || isRead(number(name));
+  }
+
+  /// Asks for it otherwise.
+  private boolean isRead(int slot) {
     poll();
     if (broken.contains(slot)) {
       return true;
@@ -194,7 +252,11 @@ final class SwapStore implements BlockStore, AutoCloseable {
   }
 
   @Override
-  public boolean fetchAhead(int slot) {
+  public boolean fetchAhead(int name) {
+    return inHost(name) || readAhead(number(name));
+  }
+
+  private boolean readAhead(int slot) {
     poll();
     if (!broken.contains(slot) && transfers.of(slot).isEmpty()) {
       if (!transfers.hardlyUsed()) {
@@ -206,14 +268,34 @@ final class SwapStore implements BlockStore, AutoCloseable {
   }
 
   @Override
-  public boolean load(int slot, int block) {
-    while (!ready(slot)) {
+  public boolean load(int name, int block) {
+    while (!ready(name)) {
       await(Duration.ofMillis(1));
     }
     poll();
-    boolean whole = transfers.of(slot).map(transfer -> bring(transfer, block)).orElse(false);
-    drop(slot);
+    int number = number(name);
+    boolean whole =
+        inHost(name)
+            ? bring(number, block)
+            : transfers.of(number).map(transfer -> bring(transfer, block)).orElse(false);
+    drop(name);
     return whole;
+  }
+
+  private boolean bring(int place, int block) {
+    try {
+      host.load(place, block);
+    } catch (RuntimeException e) {
+      failed(e);
+      return false;
+    }
+    listener.in(SwapPlace.HOST, blockBytes);
+    return true;
+  }
+
+  @Override
+  public boolean arriving(int block) {
+    return host.arriving(block);
   }
 
   private boolean bring(Transfer transfer, int block) {
@@ -222,7 +304,7 @@ final class SwapStore implements BlockStore, AutoCloseable {
     }
     boolean whole = transfer.failure().isEmpty() && copyIn(transfer.buffer(), block);
     if (whole) {
-      listener.in(blockBytes);
+      listener.in(SwapPlace.FILE, blockBytes);
     }
     return whole;
   }
@@ -241,6 +323,8 @@ final class SwapStore implements BlockStore, AutoCloseable {
   void await(Duration longest) {
     if (transfers.await(longest)) {
       poll();
+    } else if (host.underWay() > 0) {
+      LockSupport.parkNanos(Math.min(COPY_NANOS, longest.toNanos()));
     }
   }
 
@@ -256,7 +340,7 @@ final class SwapStore implements BlockStore, AutoCloseable {
     }
     moveNanos += WEIGHT * (Math.min((double) ended.nanos(), STALL * moveNanos) - moveNanos);
     if (ended.writes()) {
-      listener.out(blockBytes);
+      listener.out(SwapPlace.FILE, blockBytes);
     }
   }
 
@@ -269,13 +353,18 @@ final class SwapStore implements BlockStore, AutoCloseable {
       warnedAt = now;
       log.atWarn()
           .addKeyValue("reason", cause.toString())
-          .log(
-              "KV blocks cannot be saved to the swap file, or not be read; they are computed again");
+          .log("KV blocks cannot be saved, or not be brought back; they are computed again");
     }
   }
 
   @Override
-  public void drop(int slot) {
+  public void drop(int name) {
+    int slot = number(name);
+    if (inHost(name)) {
+      kept--;
+      host.release(slot);
+      return;
+    }
     broken.remove(slot);
     transfers.drop(slot);
     file.release(slot);

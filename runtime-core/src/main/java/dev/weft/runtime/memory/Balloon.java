@@ -36,7 +36,7 @@ public final class Balloon {
   /// Owns what steps compute in; no instance has this name.
   public static final String ACTIVATIONS = "activations";
 
-  /// Mapped ahead of need at most.
+  /// Mapped ahead of need at once, where the next steps do not take more.
   private static final long AHEAD_BYTES = 48L << 20;
 
   /// Of all chunks: how far an instance must be over its share to lose live ones to another's
@@ -173,10 +173,11 @@ public final class Balloon {
     return false;
   }
 
-  synchronized int growAhead(KvShare share, int blocks) {
+  synchronized int growAhead(KvShare share, int blocks, int soon) {
     int before = share.blocks();
     int held = share.tensor().mappedChunks();
-    long bound = Math.min(freeChunks(), Math.max(1, AHEAD_BYTES / pool.chunkBytes()));
+    long atOnce = Math.max(AHEAD_BYTES / pool.chunkBytes(), share.tiling().chunksFor(soon));
+    long bound = Math.min(freeChunks(), Math.max(1, atOnce));
     int more =
         (int)
             Math.min(

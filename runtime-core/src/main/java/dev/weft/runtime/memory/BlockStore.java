@@ -57,6 +57,11 @@ public interface BlockStore {
   /// forgotten all the same.
   boolean load(int slot, int block);
 
+  /// Whether what was loaded into a block is still on its way: a step that reads it waits for that.
+  default boolean arriving(int block) {
+    return false;
+  }
+
   /// Forgets saved contents.
   void drop(int slot);
 }

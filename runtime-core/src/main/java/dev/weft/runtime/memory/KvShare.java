@@ -63,10 +63,11 @@ public final class KvShare implements BlockSupply, Share, AutoCloseable {
     return balloon.grow(this, blocks);
   }
 
-  /// Maps more blocks out of chunks that nobody holds, at most `blocks` and a bounded number of
-  /// bytes; returns how many came. For those that the next steps will need.
-  public int growAhead(int blocks) {
-    return balloon.growAhead(this, blocks);
+  /// Maps more blocks out of chunks that nobody holds, at most `blocks`, and no more at once than a
+  /// bounded number of bytes or `soon`, whichever is more; returns how many came. For those that
+  /// the next steps will need.
+  public int growAhead(int blocks, int soon) {
+    return balloon.growAhead(this, blocks, soon);
   }
 
   /// Gives the system back what holds neither sequences nor cached prefixes.

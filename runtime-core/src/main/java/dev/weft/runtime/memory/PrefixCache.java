@@ -138,6 +138,11 @@ public final class PrefixCache {
     return true;
   }
 
+  /// Whether the last block of `path`, which `table` has, is still on its way from the store.
+  public boolean lastIsArriving(Path path, BlockTable table) {
+    return path.length > 0 && store.arriving(table.block(path.length - 1));
+  }
+
   /// Takes the next block of `path`, complete with these tokens, out of the sequence's `table`.
   /// Where the cache holds the same already, the table gets the cache's instead. Returns blocks
   /// that this frees.

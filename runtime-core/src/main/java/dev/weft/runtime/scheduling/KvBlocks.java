@@ -134,6 +134,9 @@ public final class KvBlocks {
       restored += tokensPerBlock;
     }
     reusedTokens += sequence.reuse(restored);
+    if (prefixes.lastIsArriving(sequence.path(), sequence.blocks())) {
+      sequence.awaitSaved(true);
+    }
     if (!sequence.awaitsSaved()) {
       forget(sequence);
     }

@@ -318,6 +318,18 @@ public final class StepPlanner {
     }
   }
 
+  /// Blocks, beyond those they have, that sequences that continue take within so many steps.
+  public int blocksWithin(int steps) {
+    int count = 0;
+    for (Sequence sequence : running) {
+      if (sequence.pending() == 1) {
+        int length = Math.min(sequence.length() + steps, sequence.maxLength()) - 1;
+        count += Math.max(0, blocks.blocksFor(length) - sequence.blocks().size());
+      }
+    }
+    return count;
+  }
+
   /// Blocks that those who wait would plan, as far as they could run.
   public int waitingBlocks() {
     return waiting.stream()

@@ -73,9 +73,10 @@ final class EngineMetrics implements EngineObserver {
   }
 
   @Override
-  public void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {
-    count("weft.runtime.swap.out.bytes", revision, bytesOut);
-    count("weft.runtime.swap.in.bytes", revision, bytesIn);
+  public void onSwapped(RevisionId revision, SwapPlace place, long bytesOut, long bytesIn) {
+    Tags tags = tags(revision).and("place", place.name().toLowerCase(Locale.ROOT));
+    registry.counter("weft.runtime.swap.out.bytes", tags).increment((double) bytesOut);
+    registry.counter("weft.runtime.swap.in.bytes", tags).increment((double) bytesIn);
   }
 
   @Override

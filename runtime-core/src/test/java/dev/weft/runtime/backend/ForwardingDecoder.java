@@ -77,6 +77,11 @@ public class ForwardingDecoder implements DecoderExecutable {
   }
 
   @Override
+  public HostBlocks hostBlocks() {
+    return decoder.hostBlocks();
+  }
+
+  @Override
   public void close() {
     decoder.close();
   }

@@ -20,7 +20,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -40,6 +42,7 @@ public abstract class EngineFixture {
   final AtomicLong swappedOut = new AtomicLong();
   final AtomicLong swappedIn = new AtomicLong();
   final AtomicInteger swapFailures = new AtomicInteger();
+  final Set<EngineObserver.SwapPlace> swapPlaces = ConcurrentHashMap.newKeySet();
   final ConcurrentLinkedQueue<EngineObserver.SwapRefusal> refusals = new ConcurrentLinkedQueue<>();
   final AtomicInteger drafted = new AtomicInteger();
   final AtomicInteger accepted = new AtomicInteger();
@@ -114,7 +117,8 @@ public abstract class EngineFixture {
           }
 
           @Override
-          public void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {
+          public void onSwapped(RevisionId revision, SwapPlace place, long bytesOut, long bytesIn) {
+            swapPlaces.add(place);
             swappedOut.addAndGet(bytesOut);
             swappedIn.addAndGet(bytesIn);
           }

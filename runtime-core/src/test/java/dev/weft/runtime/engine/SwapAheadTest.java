@@ -51,7 +51,7 @@ class SwapAheadTest extends DeviceLoopFixture {
     }
 
     @Override
-    public void onSwapped(RevisionId revision, long bytesOut, long bytesIn) {
+    public void onSwapped(RevisionId revision, SwapPlace place, long bytesOut, long bytesIn) {
       read.addAndGet(bytesIn);
     }
   }

@@ -2,19 +2,14 @@ package dev.weft.runtime.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.KvType;
 import dev.weft.runtime.engine.EngineObserver.SwapRefusal;
 import dev.weft.runtime.memory.FlakyDisk;
 import dev.weft.runtime.memory.FlakyDisk.Operation;
 import dev.weft.runtime.memory.SwapSpace;
-import dev.weft.runtime.model.ModelFiles;
-import dev.weft.runtime.model.TinyModels;
 import java.io.IOException;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -24,42 +19,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /// What an engine promises of sequences that are put back and come again: whether their keys and
 /// values come from the disk or are computed again, no answer changes.
 @Timeout(300)
-public abstract class SwapContractTest extends EngineFixture {
-  /// Fewer than two of the requests need.
-  private static final int KV_BLOCKS = 10;
-
-  private Path swapPath() {
-    return directory.resolve("swap");
-  }
-
-  private static List<Requests> requests() {
-    var requests = new ArrayList<Requests>();
-    for (int i = 0; i < 8; i++) {
-      var request = request(30 + 4 * i, i);
-      requests.add(i % 2 == 0 ? request : request.seed(i));
-    }
-    return requests;
-  }
-
-  /// Runs requests together, twice, where there is room for one or two of them.
-  private void assertSameOnFewBlocks(List<Requests> requests, List<List<Integer>> alone) {
-    swappedOut.set(0);
-    swappedIn.set(0);
-    swapFailures.set(0);
-    preemptions.set(0);
-    prefillRows.set(0);
-    refusals.clear();
-    clock = timed;
-    try (var instance = instance(KV_BLOCKS, 128, 0)) {
-      assertThat(runTogether(instance, requests)).isEqualTo(alone);
-      assertThat(runTogether(instance, requests.reversed())).isEqualTo(alone.reversed());
-      assertThat(instance.load().blocksActual()).isZero();
-    }
-    assertThat(preemptions.get()).isPositive();
-    assertThat(swap.taken()).as("all is given back").isZero();
-    assertThat(swappedIn.get()).isLessThanOrEqualTo(swappedOut.get());
-  }
-
+public abstract class SwapContractTest extends SwapFixture {
   /// With 16 bits and, where there are such, 8.
   @ParameterizedTest
   @EnumSource(KvType.class)
@@ -157,19 +117,5 @@ public abstract class SwapContractTest extends EngineFixture {
 
     assertThat(evictions.get()).isPositive();
     assertThat(swappedOut.get()).isPositive();
-  }
-
-  private long blockBytes() {
-    try (var model = ModelFiles.open(TinyModels.llama(directory, 7).writeGguf());
-        var backend = open()) {
-      var options = new CompileOptions(quantization(), kvType, CONTEXT, 8, 8, 8);
-      return backend.footprint(model.spec(), model.weights(), options).kv().blockBytes();
-    }
-  }
-
-  private int blockTokens() {
-    try (var instance = instance(KV_BLOCKS, 8, 0)) {
-      return instance.load().tokensPerBlock();
-    }
   }
 }

@@ -3,6 +3,10 @@ package dev.weft.runtime.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.runtime.backend.FakeDecoder;
+import dev.weft.runtime.backend.FakeHostBlocks;
+import dev.weft.runtime.backend.ForwardingDecoder;
+import dev.weft.runtime.backend.HostBlocks;
+import dev.weft.runtime.engine.EngineObserver.SwapPlace;
 import dev.weft.runtime.engine.EngineObserver.SwapRefusal;
 import dev.weft.runtime.memory.BlockStore;
 import dev.weft.runtime.memory.FlakyDisk;
@@ -39,7 +43,9 @@ class SwapStoreTest implements SwapStore.Listener {
   private final CountDownLatch gate = new CountDownLatch(1);
   private final List<SwapRefusal> refusals = new ArrayList<>();
   private final List<Long> sizes = new ArrayList<>();
+  private final List<SwapPlace> places = new ArrayList<>();
   private double computing = 1e9;
+  private HostBlocks host = HostBlocks.NONE;
   private SwapSpace space = new SwapSpace(disk, 1 << 20);
   private SwapStore store = open();
   private long out;
@@ -47,7 +53,20 @@ class SwapStoreTest implements SwapStore.Listener {
   private int failures;
 
   private SwapStore open() {
-    return new SwapStore(decoder, space, (first, tokens) -> computing, this, clock::get);
+    var copying =
+        new ForwardingDecoder(decoder) {
+          @Override
+          public HostBlocks hostBlocks() {
+            return host;
+          }
+        };
+    return new SwapStore(copying, space, (first, tokens) -> computing, this, clock::get);
+  }
+
+  /// With so many places in the host's memory.
+  private void open(int places, long capacity) {
+    host = new FakeHostBlocks(decoder, places);
+    open(capacity);
   }
 
   private void open(long capacity) {
@@ -57,12 +76,13 @@ class SwapStoreTest implements SwapStore.Listener {
   }
 
   @Override
-  public void out(long bytes) {
+  public void out(SwapPlace place, long bytes) {
     out += bytes;
+    places.add(place);
   }
 
   @Override
-  public void in(long bytes) {
+  public void in(SwapPlace place, long bytes) {
     in += bytes;
   }
 
@@ -342,6 +362,98 @@ class SwapStoreTest implements SwapStore.Listener {
     assertThat(slot).isEqualTo(failed);
     awaitAll();
     assertThat(brings(slot, 200)).isTrue();
+  }
+
+  @Test
+  void theHostsMemoryComesFirstAndTheFileWhereItIsFull() {
+    open(2, 64 * BLOCK_BYTES);
+    int first = save(100);
+    int second = save(200);
+    assertThat(places).containsExactly(SwapPlace.HOST, SwapPlace.HOST);
+    assertThat(space.taken()).isZero();
+    int third = save(300);
+    awaitAll();
+    assertThat(places).containsExactly(SwapPlace.HOST, SwapPlace.HOST, SwapPlace.FILE);
+    assertThat(space.taken()).isEqualTo(BLOCK_BYTES);
+
+    assertThat(store.ready(second)).as("the device copies it by itself").isTrue();
+    assertThat(brings(second, 200)).isTrue();
+    int fourth = save(400);
+    assertThat(places.getLast()).as("a place is free again").isEqualTo(SwapPlace.HOST);
+    assertThat(brings(third, 300)).isTrue();
+    assertThat(brings(first, 100)).isTrue();
+    assertThat(brings(fourth, 400)).isTrue();
+    assertThat(failures).isZero();
+    assertThat(in).isEqualTo(4L * BLOCK_BYTES);
+  }
+
+  @Test
+  void theHostsMemoryIsEnoughWithoutAFileAndWhereComputingIsCheap() {
+    open(2, 0);
+    computing = 0;
+    int first = save(100);
+    int second = save(200);
+    assertThat(store.full()).isTrue();
+    assertThat(save(300)).isEqualTo(BlockStore.NOT_SAVED);
+    assertThat(refusals).containsExactly(SwapRefusal.FULL);
+
+    store.drop(first);
+    assertThat(store.full()).isFalse();
+    assertThat(brings(second, 200)).isTrue();
+  }
+
+  @Test
+  void brokenPromisesLeaveLessOfBoth() {
+    open(32, 32 * BLOCK_BYTES);
+    for (int step = 0; step < 3; step++) {
+      store.stepped(true, false);
+    }
+    assertThat(sizes).containsExactly(32L * BLOCK_BYTES);
+    int first = save(0);
+    for (int i = 1; i < 32; i++) {
+      assertThat(save(i)).isNotNegative();
+    }
+    assertThat(store.full()).isTrue();
+    assertThat(store.saveAhead(0, 3)).isEqualTo(BlockStore.NOT_SAVED);
+    assertThat(save(32)).isEqualTo(BlockStore.NOT_SAVED);
+    assertThat(refusals).containsExactly(SwapRefusal.PROMISES);
+
+    store.drop(first);
+    assertThat(save(33)).isNotNegative();
+  }
+
+  @Test
+  void aCopyThatFailsIsCountedAndItsPlaceIsFree() {
+    var failing = new FakeHostBlocks(decoder, 1);
+    host = failing;
+    open(0);
+    failing.fail(true);
+    assertThat(save(100)).isEqualTo(BlockStore.NOT_SAVED);
+    assertThat(failures).isEqualTo(1);
+
+    failing.fail(false);
+    int slot = save(200);
+    assertThat(slot).isNotNegative();
+    failing.fail(true);
+    assertThat(store.load(slot, 1)).isFalse();
+    assertThat(failures).isEqualTo(2);
+
+    failing.fail(false);
+    assertThat(brings(save(300), 300)).isTrue();
+  }
+
+  @Test
+  void whatIsOnItsWayIsKnown() {
+    var late = new FakeHostBlocks(decoder, 1);
+    host = late;
+    open(0);
+    int slot = save(100);
+    late.late(true);
+    assertThat(store.load(slot, 1)).isTrue();
+    assertThat(store.arriving(1)).isTrue();
+    late.late(false);
+    assertThat(store.arriving(1)).isFalse();
+    assertThat(firstOf(1)).isEqualTo(100);
   }
 
   @Test

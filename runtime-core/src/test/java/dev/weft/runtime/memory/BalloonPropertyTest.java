@@ -151,7 +151,7 @@ class BalloonPropertyTest {
     Blocks blocks = device.instances.get(action.instance());
     switch (action.verb()) {
       case GROW -> grow(blocks, action.size(), device);
-      case GROW_AHEAD -> blocks.share.growAhead(action.size());
+      case GROW_AHEAD -> growAhead(blocks, action.size(), device);
       case CACHE -> {
         int ended = Math.min(blocks.live, action.size());
         blocks.live -= ended;
@@ -200,6 +200,22 @@ class BalloonPropertyTest {
           .as("what is guaranteed is not refused")
           .isGreaterThan(GUARANTEE);
     }
+  }
+
+  private static void growAhead(Blocks blocks, int size, Device device) {
+    int before = blocks.share.blocks();
+    int held = heldByOthers(blocks, device);
+    int came = blocks.share.growAhead(size, size / 2);
+    assertThat(came).isBetween(0, size);
+    assertThat(blocks.share.blocks()).isEqualTo(before + came);
+    assertThat(heldByOthers(blocks, device)).as("nobody is robbed").isEqualTo(held);
+  }
+
+  private static int heldByOthers(Blocks blocks, Device device) {
+    return device.instances.stream()
+        .filter(each -> each != blocks)
+        .mapToInt(each -> each.share.blocks())
+        .sum();
   }
 
   private static void step(Blocks blocks, Action action, Device device) {

@@ -16,6 +16,7 @@ import dev.weft.runtime.gpu.kernels.KernelCompiler;
 import dev.weft.runtime.gpu.kernels.KernelUnit;
 import dev.weft.runtime.gpu.memory.CudaChunkMemory;
 import dev.weft.runtime.gpu.memory.HostImages;
+import dev.weft.runtime.gpu.memory.PinnedSlabs;
 import dev.weft.runtime.memory.ChunkMemory;
 import dev.weft.runtime.memory.Scratch;
 import dev.weft.runtime.model.DecoderSpec;
@@ -55,13 +56,14 @@ public final class GpuBackend implements Backend {
 
   private final GpuDevice device;
   private final HostImages images;
+  private final PinnedSlabs slabs;
   private final long mostPartialBytes;
   private final WeightLoader loader;
 
   /// All that were opened, closed ones among them.
   private final List<CudaChunkMemory> memories = new CopyOnWriteArrayList<>();
 
-  /// Opens a GPU that keeps no weights in the host's memory.
+  /// Opens a GPU that keeps nothing in the host's memory.
   public GpuBackend(
       CudaDriver driver, int index, KernelCompiler compiler, Consumer<CudaException> onLost) {
     this(driver, index, compiler, onLost, HostMemoryLimit.NONE);
@@ -72,7 +74,7 @@ public final class GpuBackend implements Backend {
   /// @param index in the driver's order
   /// @param onLost told, by the thread that found out, when the device can no longer be used by
   ///   this process, which has to end
-  /// @param memory for weights, of the host's
+  /// @param memory for weights and for KV blocks, of the host's
   public GpuBackend(
       CudaDriver driver,
       int index,
@@ -93,6 +95,7 @@ public final class GpuBackend implements Backend {
     this.mostPartialBytes = mostPartialBytes;
     device = new GpuDevice(driver, index, compiler, onLost);
     images = new HostImages(device.context(), memory.bytes(), memory.slabBytes());
+    slabs = new PinnedSlabs(device.context(), memory.swapBytes(), memory.slabBytes());
     loader =
         new WeightLoader(
             device, images, () -> memories.stream().mapToLong(CudaChunkMemory::trim).sum());
@@ -201,7 +204,9 @@ public final class GpuBackend implements Backend {
   @Override
   public ChunkMemory openMemory(long bytes) {
     device.context().bind();
-    var memory = new CudaChunkMemory(device.context(), device.stream(), bytes);
+    var memory =
+        new CudaChunkMemory(
+            device.context(), device.stream(), bytes, List.of(device.out(), device.in()));
     memories.add(memory);
     return memory;
   }
@@ -219,7 +224,7 @@ public final class GpuBackend implements Backend {
     try {
       GpuKvLayout kv = GpuKvLayout.of(spec, options.kvType());
       var attention = new AttentionWork(spec, mostPartialBytes);
-      return new GpuDecoder(spec, options, device, laid, kv, attention, memory, loader);
+      return new GpuDecoder(spec, options, device, laid, kv, attention, memory, loader, slabs);
     } catch (RuntimeException | Error e) {
       laid.close();
       throw e;
@@ -261,6 +266,7 @@ public final class GpuBackend implements Backend {
   @Override
   public void close() {
     images.close();
+    slabs.close();
     device.close();
   }
 }

@@ -4,6 +4,7 @@ import dev.weft.runtime.backend.Arrival;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.DecoderMemory;
+import dev.weft.runtime.backend.HostBlocks;
 import dev.weft.runtime.backend.KvFormat;
 import dev.weft.runtime.backend.KvLayout;
 import dev.weft.runtime.backend.PendingStep;
@@ -12,6 +13,7 @@ import dev.weft.runtime.backend.StepResult;
 import dev.weft.runtime.gpu.cuda.CudaContext;
 import dev.weft.runtime.gpu.cuda.CudaException;
 import dev.weft.runtime.gpu.cuda.CudaStream;
+import dev.weft.runtime.gpu.memory.PinnedSlabs;
 import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import java.lang.foreign.Arena;
@@ -40,6 +42,7 @@ final class GpuDecoder implements DecoderExecutable {
   private final GpuAdapters adapters;
   private final DecoderKernels kernels;
   private final StepGraphs graphs;
+  private final GpuHostBlocks hostBlocks;
 
   /// The step whose result nobody has asked for yet.
   private @Nullable Pending pending;
@@ -53,7 +56,8 @@ final class GpuDecoder implements DecoderExecutable {
       GpuKvLayout kv,
       AttentionWork attention,
       DecoderMemory memory,
-      WeightLoader loader) {
+      WeightLoader loader,
+      PinnedSlabs slabs) {
     this.spec = spec;
     this.attention = attention;
     this.options = options;
@@ -77,6 +81,9 @@ final class GpuDecoder implements DecoderExecutable {
     }
     adapters = new GpuAdapters(spec, options, device, loader);
     graphs = new StepGraphs(device.stream());
+    hostBlocks =
+        new GpuHostBlocks(
+            device, slabs, kv.layout().blockBytes(), options.kvBlockCount(), tables::address);
   }
 
   @Override
@@ -154,6 +161,7 @@ final class GpuDecoder implements DecoderExecutable {
     }
     long at = memory.scratch().acquire(scratchBytes(attention, options, batch.rowCount()));
     CudaStream stream = device.stream();
+    hostBlocks.awaitCopies(batch);
     tables.fill(batch);
     tables.copy(stream);
     int runs = adapters.fill(batch, tables.runsOnHost());
@@ -263,6 +271,8 @@ final class GpuDecoder implements DecoderExecutable {
     KvLayout.requireWithin(to, blockCount());
     guarded(() -> {
       device.context().bind();
+      hostBlocks.awaitCopies(from);
+      hostBlocks.awaitCopies(to);
       for (int i = 0; i < from.length; i++) {
         device.stream()
             .copyOnDevice(tables.address(from[i]), tables.address(to[i]), kv.layout().blockBytes());
@@ -277,6 +287,7 @@ final class GpuDecoder implements DecoderExecutable {
     kv.layout().requireRoom(blocks.length, target);
     guarded(() -> {
       device.context().bind();
+      hostBlocks.awaitCopies(blocks);
       for (int i = 0; i < blocks.length; i++) {
         device.stream().copyToHost(tables.address(blocks[i]), saved(target, i));
       }
@@ -291,6 +302,7 @@ final class GpuDecoder implements DecoderExecutable {
     kv.layout().requireRoom(blocks.length, source);
     guarded(() -> {
       device.context().bind();
+      hostBlocks.awaitCopies(blocks);
       for (int i = 0; i < blocks.length; i++) {
         device.stream().copyToDevice(saved(source, i), tables.address(blocks[i]));
       }
@@ -304,9 +316,15 @@ final class GpuDecoder implements DecoderExecutable {
   }
 
   @Override
+  public HostBlocks hostBlocks() {
+    return hostBlocks;
+  }
+
+  @Override
   public void close() {
     device.context().bind();
     device.stream().synchronize();
+    hostBlocks.close();
     graphs.close();
     adapters.close();
     outputs.close();

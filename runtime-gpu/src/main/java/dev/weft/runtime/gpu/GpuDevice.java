@@ -28,6 +28,8 @@ final class GpuDevice implements AutoCloseable {
 
   private final CudaContext context;
   private final CudaStream stream;
+  private final CudaStream out;
+  private final CudaStream in;
   private final KernelCompiler compiler;
   private final String architecture;
   private final boolean startsEarly;
@@ -56,6 +58,8 @@ final class GpuDevice implements AutoCloseable {
       architecture = KernelSource.architecture(capability);
       startsEarly = capability >= EARLY_CAPABILITY;
       stream = new CudaStream(context);
+      out = new CudaStream(context);
+      in = new CudaStream(context);
     } catch (RuntimeException | Error e) {
       context.close();
       throw e;
@@ -76,6 +80,16 @@ final class GpuDevice implements AutoCloseable {
 
   CudaStream stream() {
     return stream;
+  }
+
+  /// For copies to the host that run beside steps.
+  CudaStream out() {
+    return out;
+  }
+
+  /// For copies from the host that run beside steps.
+  CudaStream in() {
+    return in;
   }
 
   /// Whether kernels can begin before the one in front has ended.
@@ -125,6 +139,8 @@ final class GpuDevice implements AutoCloseable {
   public void close() {
     context.bind();
     stream.close();
+    out.close();
+    in.close();
     modules.values().forEach(CudaModule::close);
     context.close();
   }

@@ -38,6 +38,8 @@ public final class EmulatedGpu {
     static final NativeFunction RELEASE = OPENED.function("emulatorRelease");
     static final NativeFunction LAUNCHES = OPENED.function("emulatorLaunches");
     static final NativeFunction STRAYS = OPENED.function("emulatorStrays");
+    static final NativeFunction HOST_MEMORY = OPENED.function("emulatorHostMemory");
+    static final NativeFunction LATE = OPENED.function("emulatorLate");
   }
 
   public static CudaDriver driver() {
@@ -74,6 +76,17 @@ public final class EmulatedGpu {
   /// Copies so far that were held, and had no memory to go to when they were released.
   static long strays() {
     return Compiled.STRAYS.call();
+  }
+
+  /// Says how much memory of the host can be pinned from now on, and returns what is.
+  static long hostMemory(long bytes) {
+    return Compiled.HOST_MEMORY.call(bytes);
+  }
+
+  /// Says whether from now on streams run only when somebody waits for them, and no further than
+  /// that: what nothing orders runs in another order than it was submitted in.
+  static void late(boolean late) {
+    Compiled.LATE.call(late ? 1 : 0);
   }
 
   static GpuBackend backend() {

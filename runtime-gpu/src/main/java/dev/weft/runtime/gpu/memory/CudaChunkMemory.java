@@ -11,6 +11,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.List;
 
 /// Chunks of 2 MiB that the driver allocates without addresses (`cuMemCreate`), and address ranges
 /// onto which they are mapped.
@@ -21,8 +22,8 @@ import java.util.BitSet;
 ///   of these back at once.
 /// - Rights are set for a whole mapped range at once: the driver takes as long for each chunk, but
 ///   the call itself is saved.
-/// - Before a mapping changes, the steps that were submitted have ended: the driver does not wait
-///   for kernels that use what is unmapped.
+/// - Before a mapping changes, the steps that were submitted have ended, and the copies beside
+///   them: the driver does not wait for what uses what is unmapped.
 public final class CudaChunkMemory implements ChunkMemory {
   private static final int LOCATION_DEVICE = 1;
   private static final int ALLOCATION_PINNED = 1;
@@ -37,6 +38,7 @@ public final class CudaChunkMemory implements ChunkMemory {
   private final CudaContext context;
   private final CudaDriver driver;
   private final CudaStream stream;
+  private final List<CudaStream> copies;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment properties;
   private final MemorySegment access;
@@ -47,8 +49,15 @@ public final class CudaChunkMemory implements ChunkMemory {
   /// @param bytes of chunks in all, rounded down; they are allocated when they are mapped
   /// @param stream that all steps are submitted to
   public CudaChunkMemory(CudaContext context, CudaStream stream, long bytes) {
+    this(context, stream, bytes, List.of());
+  }
+
+  /// @param copies whose work may use what is mapped as well
+  public CudaChunkMemory(
+      CudaContext context, CudaStream stream, long bytes, List<CudaStream> copies) {
     this.context = context;
     this.stream = stream;
+    this.copies = List.copyOf(copies);
     driver = context.driver();
     handles = new long[Math.toIntExact(bytes / CHUNK_BYTES)];
     properties = arena.allocate(PROPERTIES_BYTES, Long.BYTES);
@@ -124,6 +133,7 @@ public final class CudaChunkMemory implements ChunkMemory {
     if (chunks > 0) {
       context.bind();
       stream.synchronize();
+      copies.forEach(CudaStream::synchronize);
       driver.memUnmap(address, chunks * CHUNK_BYTES);
     }
   }
