@@ -56,6 +56,10 @@ public final class RealGpu {
     return backend(AttentionWork.MOST_PARTIAL_BYTES);
   }
 
+  static GpuBackend backend(HostMemoryLimit limit) {
+    return new GpuBackend(CudaDriver.open(), 0, kernels(), _ -> {}, limit);
+  }
+
   static GpuBackend backend(long mostPartialBytes) {
     return new GpuBackend(
         CudaDriver.open(), 0, kernels(), _ -> {}, HostMemoryLimit.NONE, mostPartialBytes);
