@@ -6,9 +6,11 @@ import dev.weft.bench.report.Finding;
 import dev.weft.bench.report.PartRecorder;
 import dev.weft.runtime.gpu.GpuBackend;
 import dev.weft.runtime.gpu.HostMemoryLimit;
+import dev.weft.runtime.sampling.SamplingParameters;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
@@ -34,11 +36,17 @@ final class DecodePart implements GpuPart {
   private static final String READ = "weights and KV read, TB/s";
   private static final String WEFT = "weft";
 
+  private static final SamplingParameters SAMPLED =
+      new SamplingParameters(0.8, 0, 0.95, 0, 0, 0, 1, Map.of(), 1, -1);
+
   static final List<DecodeCase> CASES =
       Stream.of(
               cases(ModelShape.LLAMA_2_7B, 1.15, 1.1, 1.1, 1.1, 1.05, 1.0),
               cases(ModelShape.LLAMA_3_1_8B, 1.15, 1.1, 1.1, 1.1, 1.1, 1.1),
-              cases(ModelShape.LLAMA_1B, 1.5, 1.1, 0, 0, 0, 0))
+              cases(ModelShape.LLAMA_1B, 1.5, 1.1, 0, 0, 0, 0),
+              List.of(
+                  new DecodeCase(ModelShape.LLAMA_1B, 1, CONTEXT, 0, true),
+                  new DecodeCase(ModelShape.LLAMA_1B, 128, CONTEXT, 0, true)))
           .flatMap(List::stream)
           .toList();
 
@@ -82,9 +90,9 @@ final class DecodePart implements GpuPart {
     recorder.remark(VllmFigures.SOURCE);
     recorder.remark(
         "Random bf16 weights and prompts, 1,024 tokens of context where nothing else is said,"
-            + " greedy. Medians of %d steps in which all sequences continue; the engine's planning"
+            + " greedy; sampled means temperature 0.8 and top-p 0.95. Medians of %d steps in which"
                 .formatted(STEPS)
-            + " and the host's part are in them.");
+            + " all sequences continue; the engine's planning and the host's part are in them.");
     double ceiling = setting.gpu().readCeiling();
     recorder.remark("The device reads %.2f TB/s in this run.".formatted(ceiling / 1e12));
     List<ModelShape> shapes = cases.stream().map(DecodeCase::shape).distinct().toList();
@@ -117,7 +125,11 @@ final class DecodePart implements GpuPart {
       throws InterruptedException {
     engine.steps().clear();
     List<Answer> answers =
-        engine.submit(function, Collections.nCopies(of.batch(), of.context()), answer());
+        engine.submit(
+            function,
+            Collections.nCopies(of.batch(), of.context()),
+            answer(),
+            of.sampled() ? SAMPLED : SamplingParameters.GREEDY);
     for (Answer answer : answers) {
       answer.usage(LIMIT);
     }
@@ -129,12 +141,18 @@ final class DecodePart implements GpuPart {
     double tokens = of.batch() * (of.context() + answer() / 2.0);
     double bytes = StepBytes.of(of.shape()).with(tokens);
     recorder.add(of.label(), SPEED, 0, WEFT, of.batch() / seconds);
-    VllmFigures.decode(of.shape().name(), of.batch(), of.context())
-        .ifPresent(speed -> recorder.add(of.label(), SPEED, 0, VllmFigures.NAME, speed));
+    vllm(of).ifPresent(speed -> recorder.add(of.label(), SPEED, 0, VllmFigures.NAME, speed));
     recorder.add(of.label(), STEP, 3, WEFT, seconds * 1000);
     recorder.add(of.label(), DEVICE, 3, WEFT, device);
     recorder.add(of.label(), MAPPINGS, 3, WEFT, mappings);
     recorder.add(of.label(), READ, 2, WEFT, bytes / seconds / 1e12);
+  }
+
+  /// Of greedy decode.
+  private static OptionalDouble vllm(DecodeCase of) {
+    return of.sampled()
+        ? OptionalDouble.empty()
+        : VllmFigures.decode(of.shape().name(), of.batch(), of.context());
   }
 
   /// The median.
@@ -159,7 +177,10 @@ final class DecodePart implements GpuPart {
 
   private static void judge(PartRecorder recorder, DecodeCase of, double ceiling) {
     OptionalDouble weft = recorder.median(of.label(), SPEED, WEFT);
-    OptionalDouble vllm = VllmFigures.decode(of.shape().name(), of.batch(), of.context());
+    if (of.sampled() && weft.isPresent()) {
+      judgeSampled(recorder, of, weft.getAsDouble());
+    }
+    OptionalDouble vllm = vllm(of);
     if (weft.isEmpty() || vllm.isEmpty()) {
       return;
     }
@@ -178,5 +199,17 @@ final class DecodePart implements GpuPart {
             "%s. decode, %s: share of the read ceiling"
                 .formatted(of.key().substring(0, 1), of.label()),
             Finding.text(share) + " %"));
+  }
+
+  private static void judgeSampled(PartRecorder recorder, DecodeCase of, double speed) {
+    recorder
+        .median(of.greedy().label(), SPEED, WEFT)
+        .ifPresent(greedy ->
+            recorder.find(
+                Finding.reported(
+                    of.key(),
+                    "%s. decode, %s: against greedy"
+                        .formatted(of.key().substring(0, 1), of.label()),
+                    Finding.text(speed / greedy) + " x")));
   }
 }

@@ -230,6 +230,12 @@ final class EngineRun implements AutoCloseable {
   /// @param prompts tokens of each
   /// @param answer tokens of each
   List<Answer> submit(Function function, List<Integer> prompts, int answer) {
+    return submit(function, prompts, answer, SamplingParameters.GREEDY);
+  }
+
+  /// As [#submit(Function, List, int)], with tokens chosen as `sampling` says.
+  List<Answer> submit(
+      Function function, List<Integer> prompts, int answer, SamplingParameters sampling) {
     var queued = new CountDownLatch(1);
     var held = new CountDownLatch(1);
     Thread holding =
@@ -241,7 +247,7 @@ final class EngineRun implements AutoCloseable {
                 }));
     awaitQuietly(held);
     try {
-      return prompts.stream().map(tokens -> one(function, tokens, answer)).toList();
+      return prompts.stream().map(tokens -> one(function, tokens, answer, sampling)).toList();
     } finally {
       queued.countDown();
       joinQuietly(holding);
@@ -266,10 +272,11 @@ final class EngineRun implements AutoCloseable {
     }
   }
 
-  private Answer one(Function function, int promptTokens, int answerTokens) {
+  private Answer one(
+      Function function, int promptTokens, int answerTokens, SamplingParameters sampling) {
     var answer = new Answer();
     int[] prompt = tokens(++requests, promptTokens, function.shape().vocabulary());
-    var request = request("bench-" + requests, prompt, answerTokens);
+    var request = request("bench-" + requests, prompt, answerTokens, sampling);
     return switch (function.instance().submit(request, answer)) {
       case Submission.Admitted admitted -> answer.of(admitted);
       case Submission.Rejected rejected ->
@@ -284,10 +291,15 @@ final class EngineRun implements AutoCloseable {
 
   /// A greedy request whose answer is as long as asked for.
   static GenerationRequest request(String id, int[] prompt, int answerTokens) {
+    return request(id, prompt, answerTokens, SamplingParameters.GREEDY);
+  }
+
+  private static GenerationRequest request(
+      String id, int[] prompt, int answerTokens, SamplingParameters sampling) {
     return new GenerationRequest(
         id,
         prompt,
-        SamplingParameters.GREEDY,
+        sampling,
         answerTokens,
         answerTokens,
         List.of(),

@@ -131,7 +131,9 @@ class GpuPartsTest {
 
   @Test
   void decodeIsTimedThroughTheEngine() throws IOException, InterruptedException {
-    PartResult result = run(new DecodePart(List.of(new DecodeCase(SHAPE, 2, 16, 0))));
+    var greedy = new DecodeCase(SHAPE, 2, 16, 0);
+    PartResult result = run(new DecodePart(List.of(greedy, new DecodeCase(SHAPE, 2, 16, 0, true))));
     assertThat(median(result, "tiny, batch 2, context 16", "decode, tok/s")).isPositive();
+    assertThat(result.findings().stream().map(Finding::key)).containsExactly("3/tiny/2/16/sampled");
   }
 }

@@ -119,22 +119,17 @@ final class DoctorCommand implements Runnable {
 
   /// None is needed; one that is there and cannot be used is told with what to do.
   private static Check gpu() {
-    if (!HostGpus.maybe()) {
+    Optional<HostGpus> there = LocalGpus.find();
+    if (there.isEmpty()) {
       return new Check("gpu", false, false, "none here");
     }
-    Path app = Path.of(System.getProperty("weft.dist"), "runtime-gpu/target/app");
-    return switch (HostGpus.ask(app + "/*", HostGpus.MAIN_CLASS)) {
+    return switch (there.get()) {
       case HostGpus.Found(List<HostGpus.Gpu> gpus) ->
           new Check(
               "gpu",
               false,
               true,
-              gpus.stream()
-                  .map(gpu ->
-                      "%s (%s, %s)"
-                          .formatted(
-                              gpu.name(), gpu.architecture(), Terminal.bytes(gpu.memoryBytes())))
-                  .collect(Collectors.joining(", ")));
+              gpus.stream().map(LocalGpus::describe).collect(Collectors.joining(", ")));
       case HostGpus.None(String reason) -> new Check("gpu", false, false, reason);
     };
   }

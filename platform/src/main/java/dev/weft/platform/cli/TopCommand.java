@@ -108,16 +108,15 @@ final class TopCommand implements Runnable {
   private static List<String> row(DeviceView device) {
     DeviceStatus status = device.status();
     if (status == null) {
-      String absence = device.absence();
-      String state = absence == null ? "away" : "away: " + absence;
-      return List.of(device.device().value(), "-", state, "-", "-", "-", "-", "-", "-", "-");
+      return List.of(
+          device.device().value(), "-", state(device), "-", "-", "-", "-", "-", "-", "-");
     }
     DeviceStatus.Memory memory = status.memory();
     DeviceStatus.Chunks chunks = memory.chunks();
     return List.of(
         device.device().value(),
         ListCommand.lower(status.deviceClass()),
-        ListCommand.lower(status.phase()),
+        state(device),
         Terminal.bytes(memory.capacityBytes()),
         Terminal.bytes(memory.plannedBytes()),
         Terminal.bytes(memory.actualBytes()),
@@ -125,6 +124,16 @@ final class TopCommand implements Runnable {
         seconds(memory.kvLastsMillis()),
         Terminal.bytes(chunks.activationBytes()),
         "%d/%d".formatted(chunks.held(), chunks.total()));
+  }
+
+  /// Of its runtime.
+  static String state(DeviceView device) {
+    DeviceStatus status = device.status();
+    if (status != null) {
+      return ListCommand.lower(status.phase());
+    }
+    String absence = device.absence();
+    return absence == null ? "away" : "away: " + absence;
   }
 
   private static String seconds(@Nullable Long millis) {

@@ -3,9 +3,11 @@ package dev.weft.platform.cli;
 import dev.weft.functions.Catalog;
 import dev.weft.functions.Function;
 import dev.weft.functions.Manifests;
+import dev.weft.platform.config.HostGpus;
 import dev.weft.platform.config.Role;
 import dev.weft.platform.config.WeftHome;
 import dev.weft.platform.management.ManagementApi;
+import dev.weft.platform.management.ManagementApi.DeviceView;
 import java.io.PrintWriter;
 import java.net.URI;
 import java.nio.file.Path;
@@ -15,6 +17,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -80,6 +83,11 @@ final class UpCommand implements Runnable {
       out.flush();
       return;
     }
+    // Found while the platform starts.
+    CompletableFuture<Optional<HostGpus>> gpus =
+        role.controller()
+            ? CompletableFuture.supplyAsync(LocalGpus::find)
+            : CompletableFuture.completedFuture(Optional.empty());
     var local = new LocalPlatform(home);
     Announcement platform = local.start(port, settings());
     if (!detach) {
@@ -91,11 +99,16 @@ final class UpCommand implements Runnable {
     if (quickstart()) {
       deployQuickstart();
     }
+    gpus.join().ifPresent(there -> out.print(LocalGpus.text(there, devices())));
     out.print(greeting(home, platform));
     out.flush();
     if (!detach) {
       waitFor(platform);
     }
+  }
+
+  private List<DeviceView> devices() {
+    return weft.api().get(ManagementApi.DEVICES, ManagementApi.DeviceList.class).devices();
   }
 
   /// A process that is all is what somebody tries first; the others are for who knows what to

@@ -9,6 +9,7 @@ import dev.weft.functions.instance.AnInstance;
 import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
+import dev.weft.platform.config.HostGpus;
 import dev.weft.platform.management.ManagementApi;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -18,6 +19,7 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -221,6 +223,40 @@ final class CommandLineTest {
             chat-00002   cpu-0    ready   3         1         -0.3 s     100.0 MiB   12.0 MiB   6        33/900   2
             idle-00001   cpu-0    ready   0         0         -          0 B         0 B        0        0/0      -
             """);
+  }
+
+  @Test
+  void upSaysWhatBecameOfEachGpu() {
+    var gpus =
+        IntStream.range(0, 3)
+            .mapToObj(index -> new HostGpus.Gpu(index, "NVIDIA H200", "sm_90", 140L << 30))
+            .toList();
+    var ready = new ManagementApi.DeviceView(new DeviceId("gpu-0"), idle("gpu-0"), null);
+    var away = new ManagementApi.DeviceView(new DeviceId("gpu-1"), null, "it is starting");
+
+    assertThat(LocalGpus.text(new HostGpus.Found(gpus), List.of(ready, away)))
+        .isEqualTo(
+            """
+            gpu-0: NVIDIA H200 (sm_90, 140.0 GiB), its runtime is ready
+            gpu-1: NVIDIA H200 (sm_90, 140.0 GiB), its runtime is away: it is starting
+            gpu-2: NVIDIA H200 (sm_90, 140.0 GiB), no runtime is started for it (weft.devices)
+            """);
+    assertThat(LocalGpus.text(new HostGpus.None("install a driver"), List.of()))
+        .isEqualTo("No GPU is used: install a driver\n");
+  }
+
+  private static DeviceStatus idle(String device) {
+    var memory = new DeviceStatus.Memory(1, 0, 0, new DeviceStatus.Chunks(1, 0, 0, 0));
+    return new DeviceStatus(
+        new DeviceId(device),
+        DeviceClass.GPU,
+        "run",
+        1,
+        DeviceStatus.Phase.READY,
+        memory,
+        Set.of(),
+        Set.of(),
+        List.of());
   }
 
   @Test

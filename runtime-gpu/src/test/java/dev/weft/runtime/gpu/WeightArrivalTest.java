@@ -39,7 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 /// Steps of a model whose weights are on their way: the emulator holds the stream that they are
 /// copied on, or the threads that submit to it. Memory of the device is not a number before it is
 /// written, so a kernel that ran too early would be seen.
-@Timeout(120)
+@Timeout(value = 120, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class WeightArrivalTest {
   private static final long SLAB = 64 << 10;
   private static final int LAYERS = 4;
@@ -59,6 +59,12 @@ class WeightArrivalTest {
     EmulatedGpu.release();
     open.forEach(ModelPackage::close);
     backend.close();
+  }
+
+  /// Ends what a test holds up, also when the test fails, before that is closed.
+  private interface Held extends AutoCloseable {
+    @Override
+    void close();
   }
 
   private ModelPackage model() {
@@ -123,7 +129,8 @@ class WeightArrivalTest {
     ModelPackage model = model();
     bring(model);
     EmulatedGpu.hold(false);
-    try (var decoder = compile(model)) {
+    try (var decoder = compile(model);
+        Held _ = EmulatedGpu::release) {
       assertThat(decoder.arrival().over()).isFalse();
       long before = EmulatedGpu.launches();
       PendingStep step = submit(decoder);
@@ -147,7 +154,8 @@ class WeightArrivalTest {
   void aStepWaitsForWhatHasStillToBeRead() {
     ModelPackage model = model();
     EmulatedGpu.hold(true);
-    try (var decoder = compile(model)) {
+    try (var decoder = compile(model);
+        Held _ = EmulatedGpu::release) {
       long before = EmulatedGpu.launches();
       CompletableFuture<float[][]> step = CompletableFuture.supplyAsync(() -> logits(decoder));
       Set<Long> launched = new TreeSet<>();
@@ -170,7 +178,8 @@ class WeightArrivalTest {
     ModelPackage model = model();
     bring(model);
     EmulatedGpu.hold(false);
-    try (var decoder = compile(model)) {
+    try (var decoder = compile(model);
+        Held _ = EmulatedGpu::release) {
       var near =
           CompletableFuture.runAsync(() -> decoder.arrival().awaitNear(Duration.ofDays(100)));
       assertThat(near).as("nobody can tell yet").failsWithin(A_WHILE);
@@ -287,7 +296,8 @@ class WeightArrivalTest {
   void twoLoadsOfTheSameFilesReadThemOnce() {
     ModelPackage model = model();
     EmulatedGpu.hold(true);
-    try (var first = compile(model)) {
+    try (var first = compile(model);
+        Held _ = EmulatedGpu::release) {
       CompletableFuture<DecoderExecutable> second =
           CompletableFuture.supplyAsync(() -> compile(model));
       assertThat(second).failsWithin(A_WHILE);
@@ -308,7 +318,8 @@ class WeightArrivalTest {
     var adapter = RandomAdapters.all((DecoderSpec) model.spec(), 4, DType.F16, 1);
     bring(model);
     EmulatedGpu.hold(false);
-    try (var decoder = compile(model)) {
+    try (var decoder = compile(model);
+        Held _ = EmulatedGpu::release) {
       int handle = decoder.addAdapter(adapter);
       PendingStep step = submit(decoder, handle);
       EmulatedGpu.release();
