@@ -78,13 +78,17 @@ final class ElasticKv implements Tenant, AutoCloseable {
   void prepare(long nanoTime) {
     boolean continues = planner.decodeRows() == planner.runningCount() + planner.waitingCount();
     if (!continues || planner.blocksWithin(1) > blocks.free()) {
-      getAhead(nanoTime);
+      getAhead(nanoTime, 0);
     }
   }
 
   /// Maps what the next steps may need, and a watermark more, out of memory that nobody holds: a
   /// step seldom waits for it then, and cached prefixes are dropped only when there is none.
   void getAhead(long nanoTime) {
+    getAhead(nanoTime, Math.ceilDiv(planner.blocksWithin(STEPS_AHEAD), PART_AT_ONCE));
+  }
+
+  private void getAhead(long nanoTime, int atOnce) {
     usedAt = nanoTime;
     trimmed = false;
     int soon = planner.blocksWithin(STEPS_AHEAD);
@@ -101,8 +105,7 @@ final class ElasticKv implements Tenant, AutoCloseable {
           case KvWatermark.Lacks _ -> needed;
           case KvWatermark.Keep _, KvWatermark.Shrink _ -> held;
         };
-    blocks.extend(
-        share.growAhead(Math.toIntExact(target - held), Math.ceilDiv(soon, PART_AT_ONCE)));
+    blocks.extend(share.growAhead(Math.toIntExact(target - held), atOnce));
   }
 
   /// Maps blocks until so many are free, as far as there is memory that nobody holds.
