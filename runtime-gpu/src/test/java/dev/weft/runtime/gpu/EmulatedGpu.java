@@ -85,7 +85,7 @@ public final class EmulatedGpu {
 
   /// Says whether from now on streams run only when somebody waits for them, and no further than
   /// that: what nothing orders runs in another order than it was submitted in.
-  static void late(boolean late) {
+  public static void late(boolean late) {
     Compiled.LATE.call(late ? 1 : 0);
   }
 

@@ -10,6 +10,7 @@ import dev.weft.runtime.gpu.cuda.CudaDriver;
 import dev.weft.runtime.gpu.cuda.CudaException;
 import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.gpu.cuda.DeviceBuffer;
+import dev.weft.runtime.gpu.cuda.PinnedBuffer;
 import dev.weft.runtime.memory.ChunkMemory;
 import dev.weft.runtime.memory.ChunkPool;
 import dev.weft.runtime.memory.VirtualTensor;
@@ -49,6 +50,27 @@ class CudaChunkMemoryTest {
         tensor.shrink(0);
         pool.awaitRetired();
         assertThat(EmulatedGpu.memory(EmulatedGpu.MEMORY_BYTES)).isEqualTo(3 * CHUNK);
+      }
+    }
+
+    /// The emulator refuses to unmap while anything waits in a stream.
+    @Test
+    void nothingIsUnmappedBeforeTheCopiesBesideStepsHaveEnded() {
+      try (var copies = new CudaStream(context);
+          var pinned = new PinnedBuffer(context, CHUNK);
+          var pool =
+              new ChunkPool(new CudaChunkMemory(context, stream, 8 * CHUNK, List.of(copies)));
+          var tensor = pool.reserve("one", Kind.KV, 8)) {
+        assertThat(tensor.tryGrow(2)).isTrue();
+        write(tensor, 1, 17);
+        pinned.segment().set(JAVA_LONG, 0, 0);
+        EmulatedGpu.late(true);
+        copies.copyToHost(tensor.address() + CHUNK, pinned.segment());
+        assertThat(pinned.segment().get(JAVA_LONG, 0)).as("it is late").isZero();
+        tensor.shrink(0);
+        assertThat(pinned.segment().get(JAVA_LONG, 0)).isEqualTo(17);
+      } finally {
+        EmulatedGpu.late(false);
       }
     }
 
