@@ -78,20 +78,22 @@ final class ElasticKv implements Tenant, AutoCloseable {
   void prepare(long nanoTime) {
     boolean continues = planner.decodeRows() == planner.runningCount() + planner.waitingCount();
     if (!continues || planner.blocksWithin(1) > blocks.free()) {
-      getAhead(nanoTime, 0);
+      getAhead(nanoTime, planner.blocksWithin(STEPS_AHEAD), 0);
     }
   }
 
   /// Maps what the next steps may need, and a watermark more, out of memory that nobody holds: a
   /// step seldom waits for it then, and cached prefixes are dropped only when there is none.
   void getAhead(long nanoTime) {
-    getAhead(nanoTime, Math.ceilDiv(planner.blocksWithin(STEPS_AHEAD), PART_AT_ONCE));
+    int soon = planner.blocksWithin(STEPS_AHEAD);
+    getAhead(nanoTime, soon, Math.ceilDiv(soon, PART_AT_ONCE));
   }
 
-  private void getAhead(long nanoTime, int atOnce) {
+  /// @param soon blocks that sequences which continue take within the next steps
+  /// @param atOnce of them, where they are more than is mapped at once otherwise
+  private void getAhead(long nanoTime, int soon, int atOnce) {
     usedAt = nanoTime;
     trimmed = false;
-    int soon = planner.blocksWithin(STEPS_AHEAD);
     long asked = (long) blocks.planned() + planner.runningCount() + planner.waitingBlocks();
     long needed = Math.max(Math.max(asked, expectedBlocks), (long) blocks.actual() + soon);
     long held = (long) blocks.capacity() - blocks.cached();

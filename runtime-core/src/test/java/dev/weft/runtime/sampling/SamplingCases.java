@@ -5,13 +5,13 @@ import java.util.Map;
 import java.util.Set;
 
 /// Parameters, histories and requests for tests.
-final class SamplingCases {
+public final class SamplingCases {
   static final SamplingParameters PLAIN =
       new SamplingParameters(1, 0, 1, 0, 0, 0, 1, Map.of(), 42, -1);
 
   private SamplingCases() {}
 
-  static TokenHistory history(int promptLength, int... tokens) {
+  public static TokenHistory history(int promptLength, int... tokens) {
     return new TokenHistory() {
       @Override
       public int promptLength() {

@@ -4,6 +4,7 @@ import dev.weft.runtime.backend.Arrival;
 import dev.weft.runtime.gpu.cuda.CudaEvent;
 import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.gpu.cuda.DeviceBuffer;
+import dev.weft.runtime.gpu.memory.Threads;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -191,7 +192,7 @@ final class WeightBuffer implements Arrival, AutoCloseable {
     Thread seeing = watcher;
     if (arriving != null && seeing != null) {
       arriving.cancel();
-      join(seeing);
+      Threads.join(seeing);
     }
     device.context().bind();
     marks().forEach(CudaEvent::close);
@@ -202,19 +203,5 @@ final class WeightBuffer implements Arrival, AutoCloseable {
     List<CudaEvent> marks = submitted.values().stream().map(Stage::mark).toList();
     submitted.clear();
     return marks;
-  }
-
-  private static void join(Thread thread) {
-    boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
   }
 }

@@ -1,5 +1,6 @@
 package dev.weft.runtime.gpu;
 
+import static dev.weft.runtime.sampling.SamplingCases.history;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -18,7 +19,6 @@ import dev.weft.runtime.model.ModelFiles;
 import dev.weft.runtime.model.TinyModels;
 import dev.weft.runtime.sampling.HostSampler;
 import dev.weft.runtime.sampling.SampleRequest;
-import dev.weft.runtime.sampling.SampleRequest.TokenHistory;
 import dev.weft.runtime.sampling.SampledToken;
 import dev.weft.runtime.sampling.SampledToken.Alternative;
 import dev.weft.runtime.sampling.SamplingException;
@@ -440,24 +440,5 @@ class StepSamplingTest {
     int[] tokens = random.ints(random.nextInt(40), 0, width).toArray();
     return new SampleRequest(
         parameters, tokens.length, history(random.nextInt(tokens.length + 1), tokens), blocked);
-  }
-
-  private static TokenHistory history(int promptLength, int... tokens) {
-    return new TokenHistory() {
-      @Override
-      public int promptLength() {
-        return promptLength;
-      }
-
-      @Override
-      public int length() {
-        return tokens.length;
-      }
-
-      @Override
-      public int token(int index) {
-        return tokens[index];
-      }
-    };
   }
 }

@@ -98,27 +98,13 @@ public final class PinnedSlabs implements AutoCloseable {
       last = pinning;
     }
     if (last != null) {
-      joinQuietly(last);
+      Threads.join(last);
     }
     synchronized (this) {
       context.bind();
       free.forEach(PinnedBuffer::close);
       free.clear();
       pinned = 0;
-    }
-  }
-
-  private static void joinQuietly(Thread thread) {
-    boolean interrupted = false;
-    while (thread.isAlive()) {
-      try {
-        thread.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
     }
   }
 }
