@@ -49,13 +49,24 @@ struct Warp {
   LaneWords words[2][LANES];
 };
 
+// Threads that have arrived at a barrier, and how often all have.
+struct Barrier {
+  int arrived;
+  long passed;
+};
+
+// Of all threads of a cluster, one block after the other.
 Fiber fibers[MOST_THREADS];
 Warp warps[MOST_THREADS / LANES];
 void* schedulerTop;
 int current;
 int alive;
-int arrived;
-long barriers;
+Barrier blockBarriers[CLUSTER_BLOCKS];
+Barrier clusterBarriers;
+// Blocks of the cluster that runs, the first one's index, and their shared memory.
+int clusterBlocks;
+int firstBlock;
+unsigned char* memories[CLUSTER_BLOCKS];
 Kernel* running;
 void** arguments;
 
@@ -82,22 +93,31 @@ weft_switch:
 )");
 
 int count() {
-  return threads.x;
+  return threads.x * clusterBlocks;
+}
+
+// Says who the thread is that runs now.
+void become(int fiber) {
+  current = fiber;
+  thread.x = fiber % threads.x;
+  block.x = firstBlock + rank();
+  shared = memories[rank()];
 }
 
 void runNext() {
   int from = current;
+  int next = from;
   do {
-    current = current + 1 == count() ? 0 : current + 1;
-  } while (fibers[current].done);
-  thread.x = current;
-  if (current != from) {
-    weft_switch(&fibers[from].top, fibers[current].top);
+    next = next + 1 == count() ? 0 : next + 1;
+  } while (fibers[next].done);
+  become(next);
+  if (next != from) {
+    weft_switch(&fibers[from].top, fibers[next].top);
   }
 }
 
 void entry() {
-  (*running)(arguments);
+  running->run(arguments);
   fibers[current].done = true;
   alive--;
   if (alive == 0) {
@@ -123,31 +143,50 @@ void start(Fiber& fiber) {
   fiber.top = top;
 }
 
-void runBlock() {
+void runCluster() {
   alive = count();
-  arrived = 0;
+  for (Barrier& each : blockBarriers) {
+    each.arrived = 0;
+  }
+  clusterBarriers.arrived = 0;
   for (int i = 0; i < count(); i++) {
     start(fibers[i]);
   }
   for (Warp& warp : warps) {
     warp.arrived = 0;
   }
-  current = 0;
   thread = {0, 0, 0};
+  become(0);
   weft_switch(&schedulerTop, fibers[0].top);
+}
+
+void waitFor(Barrier& barrier, int threadCount) {
+  long mine = barrier.passed;
+  if (++barrier.arrived == threadCount) {
+    barrier.arrived = 0;
+    barrier.passed++;
+    return;
+  }
+  while (barrier.passed == mine) {
+    runNext();
+  }
 }
 }  // namespace
 
+int rank() {
+  return current / threads.x;
+}
+
+void* inBlock(void* at, int other) {
+  return memories[other] + ((unsigned char*)at - shared);
+}
+
 void barrier() {
-  long mine = barriers;
-  if (++arrived == count()) {
-    arrived = 0;
-    barriers++;
-    return;
-  }
-  while (barriers == mine) {
-    runNext();
-  }
+  waitFor(blockBarriers[rank()], threads.x);
+}
+
+void barrierOfCluster() {
+  waitFor(clusterBarriers, count());
 }
 
 void pause() {
@@ -155,7 +194,7 @@ void pause() {
 }
 
 const LaneWords* share(const unsigned* words, int count) {
-  Warp& warp = warps[thread.x / LANES];
+  Warp& warp = warps[current / LANES];
   long mine = warp.exchanges;
   for (int i = 0; i < count; i++) {
     warp.words[mine & 1][thread.x % LANES][i] = words[i];
@@ -176,14 +215,18 @@ void launch(Kernel* kernel, const unsigned* config, void** parameters) {
   arguments = parameters;
   blocks = {(int)config[0], (int)config[1], (int)config[2]};
   threads = {(int)config[3], 1, 1};
+  clusterBlocks = kernel->clusterBlocks;
   // Filled with what no kernel wrote: not a number.
-  std::vector<unsigned char> memory(config[6] + 1024, 0xff);
-  shared = (unsigned char*)(((uintptr_t)memory.data() + 1023) / 1024 * 1024);
+  size_t each = (config[6] + 1023) / 1024 * 1024;
+  std::vector<unsigned char> memory(each * clusterBlocks + 1024, 0xff);
+  for (int i = 0; i < clusterBlocks; i++) {
+    memories[i] = (unsigned char*)(((uintptr_t)memory.data() + 1023) / 1024 * 1024) + i * each;
+  }
   for (int z = 0; z < blocks.z; z++) {
     for (int y = 0; y < blocks.y; y++) {
-      for (int x = 0; x < blocks.x; x++) {
-        block = {x, y, z};
-        runBlock();
+      for (firstBlock = 0; firstBlock < blocks.x; firstBlock += clusterBlocks) {
+        block = {firstBlock, y, z};
+        runCluster();
       }
     }
   }
@@ -465,7 +508,7 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
     }
   }
   if (config[1] > 65535 || config[2] > 65535 || config[3] > emulator::MOST_THREADS ||
-      config[3] % 32 != 0 || 
+      config[3] % 32 != 0 || config[0] % kernel->clusterBlocks != 0 ||
       (int)config[6] > std::max(emulator::SHARED_BYTES, sharedBytes[kernel])) {
     return INVALID_VALUE;
   }
@@ -787,6 +830,32 @@ API cuMemUnmap(long address, size_t bytes) {
       return INVALID_VALUE;
     }
     mmap((void*)at, CHUNK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  }
+  return 0;
+}
+
+// CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, CU_TENSOR_MAP_SWIZZLE_128B
+constexpr int BFLOAT16 = 9;
+constexpr int SWIZZLE_128B = 3;
+constexpr unsigned MOST_BOX = 256;
+
+API cuTensorMapEncodeTiled(TensorMap* map, int type, unsigned rank, const unsigned char* address,
+                           const long* sizes, const long* strides, const unsigned* box,
+                           const unsigned* steps, int interleave, int swizzle, int, int fill) {
+  if ((uintptr_t)map % 64 != 0 || type != BFLOAT16 || rank < 2 ||
+      rank > TensorMap::MOST_DIMENSIONS || (uintptr_t)address % 16 != 0 || interleave != 0 ||
+      swizzle != SWIZZLE_128B || fill != 0 || box[0] * 2 > 128) {
+    return INVALID_VALUE;
+  }
+  *map = {address, (int)rank, {}, {}, {}};
+  for (unsigned i = 0; i < rank; i++) {
+    if (sizes[i] == 0 || box[i] == 0 || box[i] > MOST_BOX || steps[i] != 1 ||
+        (i > 0 && strides[i - 1] % 16 != 0)) {
+      return INVALID_VALUE;
+    }
+    map->sizes[i] = sizes[i];
+    map->box[i] = (int)box[i];
+    map->strides[i] = i == 0 ? 2 : strides[i - 1];
   }
   return 0;
 }

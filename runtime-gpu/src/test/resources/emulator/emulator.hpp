@@ -33,8 +33,15 @@ namespace emulator {
 extern Index block, blocks, thread, threads;
 extern unsigned char* shared;
 void barrier();
+// Of all threads of the cluster.
+void barrierOfCluster();
 // Lets the block's other threads go on.
 void pause();
+// Blocks that run at the same time, where a kernel asks for that, and which of them this one is.
+constexpr int CLUSTER_BLOCKS = 2;
+int rank();
+// What lies in this block's shared memory, in that of a block of its cluster.
+void* inBlock(void* shared, int rank);
 // Where the lanes of a warp put what they share, once all have.
 constexpr int LANES = 32;
 constexpr int MOST_SHARED_WORDS = 6;
@@ -53,7 +60,10 @@ struct Fragments {
   unsigned a[4], b[2];
 };
 
-using Kernel = std::function<void(void**)>;
+struct Kernel {
+  std::function<void(void**)> run;
+  int clusterBlocks;
+};
 std::map<std::string, Kernel>& kernels();
 
 template <typename... P, size_t... I>
@@ -63,10 +73,11 @@ void call(void (*kernel)(P...), void** parameters, std::index_sequence<I...>) {
 
 struct Registered {
   template <typename... P>
-  Registered(const char* name, void (*kernel)(P...)) {
-    kernels()[name] = [kernel](void** parameters) {
-      call(kernel, parameters, std::index_sequence_for<P...>());
-    };
+  Registered(const char* name, int clusterBlocks, void (*kernel)(P...)) {
+    kernels()[name] = {[kernel](void** parameters) {
+                         call(kernel, parameters, std::index_sequence_for<P...>());
+                       },
+                       clusterBlocks};
   }
 };
 }  // namespace emulator
@@ -79,10 +90,11 @@ struct Registered {
 #define __restrict__
 #define __syncthreads emulator::barrier
 #define WEFT_DEVICE inline
-#define WEFT_KERNEL(threads, name, ...)                         \
-  static void name(__VA_ARGS__);                                \
-  static emulator::Registered registered_##name(#name, &name);  \
+#define WEFT_KERNEL_OF(clusterBlocks, name, ...)                               \
+  static void name(__VA_ARGS__);                                               \
+  static emulator::Registered registered_##name(#name, clusterBlocks, &name);  \
   static void name(__VA_ARGS__)
+#define WEFT_KERNEL(threads, name, ...) WEFT_KERNEL_OF(1, name, __VA_ARGS__)
 #define WEFT_KERNEL_BESIDE(threads, blocks, name, ...) WEFT_KERNEL(threads, name, __VA_ARGS__)
 #define WEFT_DYNAMIC_SHARED(name) unsigned char* name = emulator::shared
 
@@ -295,27 +307,110 @@ inline void endWide() {}
 template <int LEFT>
 inline void waitForWide() {}
 
-// A gate: how often it has opened, how many arrivals it takes and how many of them are missing.
+// A gate: how often it has opened, how many arrivals it takes, how many of them are missing, and
+// bytes that it waits for.
 struct Gate {
-  unsigned opened;
-  unsigned short arrivals, missing;
+  unsigned short opened;
+  unsigned char arrivals, missing;
+  int bytes;
 };
 
 inline void makeGate(unsigned long long* gate, int arrivals) {
-  *(Gate*)gate = {0, (unsigned short)arrivals, (unsigned short)arrivals};
+  *(Gate*)gate = {0, (unsigned char)arrivals, (unsigned char)arrivals, 0};
+}
+
+inline void openIfComplete(Gate& gate) {
+  if (gate.missing == 0 && gate.bytes == 0) {
+    gate.missing = gate.arrivals;
+    gate.opened++;
+  }
 }
 
 inline void arriveAt(unsigned long long* gate) {
   Gate& at = *(Gate*)gate;
-  if (--at.missing == 0) {
-    at.missing = at.arrivals;
-    at.opened++;
-  }
+  at.missing--;
+  openIfComplete(at);
+}
+
+inline void expectAt(unsigned long long* gate, int bytes) {
+  ((Gate*)gate)->bytes += bytes;
+  arriveAt(gate);
 }
 
 inline void waitAt(unsigned long long* gate, int times) {
   while ((((Gate*)gate)->opened & 1) == (unsigned)(times & 1)) {
     emulator::pause();
+  }
+}
+
+#define CLUSTER emulator::CLUSTER_BLOCKS
+#define WEFT_KERNEL_CLUSTER(threads, name, ...) WEFT_KERNEL_OF(CLUSTER, name, __VA_ARGS__)
+#define __grid_constant__
+#define clusterRank emulator::rank
+#define clusterBarrier emulator::barrierOfCluster
+
+inline void showGates() {}
+
+inline void arriveAtBlock(unsigned long long* gate, int rank) {
+  arriveAt((unsigned long long*)emulator::inBlock(gate, rank));
+}
+
+// As the emulator's driver encodes it.
+struct TensorMap {
+  static constexpr int MOST_DIMENSIONS = 4;
+  const unsigned char* address;
+  int rank;
+  int box[MOST_DIMENSIONS];
+  long sizes[MOST_DIMENSIONS];
+  long strides[MOST_DIMENSIONS];
+};
+
+inline void bring(unsigned char* to, const TensorMap& map, const int (&at)[TensorMap::MOST_DIMENSIONS],
+                  unsigned long long* gate) {
+  if ((uintptr_t)to % 1024 != 0) {
+    throw std::runtime_error("a tile is not aligned");
+  }
+  int rows = 1;
+  for (int i = 1; i < map.rank; i++) {
+    rows *= map.box[i];
+  }
+  int rowBytes = map.box[0] * 2;
+  for (int row = 0; row < rows; row++) {
+    bool there = true;
+    long offset = 0;
+    for (int i = 1, rest = row; i < map.rank; rest /= map.box[i], i++) {
+      long index = at[i] + rest % map.box[i];
+      there = there && index < map.sizes[i];
+      offset += index * map.strides[i];
+    }
+    for (int k = 0; k < map.box[0]; k++) {
+      uintptr_t place = (uintptr_t)to + row * rowBytes + k * 2;
+      unsigned short element = 0;
+      if (there && at[0] + k < map.sizes[0]) {
+        memcpy(&element, map.address + offset + (at[0] + k) * 2l, 2);
+      }
+      memcpy((void*)(place ^ (place >> 7 & 7) << 4), &element, 2);
+    }
+  }
+  ((Gate*)gate)->bytes -= rows * rowBytes;
+  openIfComplete(*(Gate*)gate);
+}
+
+inline void bringTile(unsigned char* to, const TensorMap& map, int element, int row,
+                      unsigned long long* gate) {
+  bring(to, map, {element, row, 0, 0}, gate);
+}
+
+inline void bringTile(unsigned char* to, const TensorMap& map, int element, int second, int third,
+                      int fourth, unsigned long long* gate) {
+  bring(to, map, {element, second, third, fourth}, gate);
+}
+
+inline void bringForCluster(unsigned char* to, const TensorMap& map, int element, int row,
+                            unsigned long long* gate) {
+  for (int rank = 0; rank < CLUSTER; rank++) {
+    bringTile((unsigned char*)emulator::inBlock(to, rank), map, element, row,
+              (unsigned long long*)emulator::inBlock(gate, rank));
   }
 }
 

@@ -21,7 +21,21 @@ final class DecoderKernels {
   private static final int WARP = 32;
   static final int ROW_THREADS = 256;
   private static final int NORM_THREADS = 512;
-  private static final int ROTATE_THREADS = 128;
+
+  /// Blocks of them on a multiprocessor, each of which takes one row after the other.
+  private static final int NORM_BLOCKS = 3;
+
+  /// Elements of a row that a block holds two times four a thread of.
+  private static final int NORM_FEW = NORM_THREADS * 8;
+
+  private static final int ROTATE_WARPS = 4;
+
+  /// From so many rows on a warp takes several heads of a row.
+  private static final int MANY_ROWS = 256;
+
+  /// Blocks that share a row's heads then.
+  private static final int MANY_ROWS_BLOCKS = 3;
+
   static final int LARGEST_THREADS = 1024;
 
   /// Powers in a softmax are of two: exp(x) is 2 to the x times this.
@@ -36,6 +50,7 @@ final class DecoderKernels {
   private final AdapterKernels adapters;
   private final AttentionKernels attention;
   private final AttentionWork work;
+  private final int multiprocessors;
 
   /// Runs of rows with adapters of the step that is submitted.
   private int adapterRuns;
@@ -55,7 +70,8 @@ final class DecoderKernels {
     this.tables = tables;
     cache = tables.cache(spec);
     launcher = new StepLauncher(device, arena);
-    products = new Products(launcher, device.runsWide(), device.multiprocessors());
+    multiprocessors = device.multiprocessors();
+    products = new Products(launcher, device.runsWide(), multiprocessors);
     adapters = new AdapterKernels(spec, launcher, tables.runs());
     attention = AttentionKernels.of(spec.headSize(), kv.type());
     device.load(units(device));
@@ -138,7 +154,7 @@ final class DecoderKernels {
     parameters().integer(spec.rope().dimensions() / 2);
     parameters().integer(spec.rope().interleaved() ? 1 : 0);
     parameters().real((float) (LOG2_E / Math.sqrt(spec.headSize())));
-    launch("rotate", rotateGrid(rows, heads));
+    launch(rotation(spec.headSize()), rotateGrid(rows, heads));
 
     attend(index, scratch, at);
     Projection output = layer.attentionOutput();
@@ -167,9 +183,16 @@ final class DecoderKernels {
     return new Sums(at + scratch.added(), slices, (long) scratch.rows() * spec.hiddenSize());
   }
 
+  /// The kernel that turns heads of so many elements.
+  static String rotation(int headSize) {
+    return headSize <= WARP * 4 ? "rotate_1" : "rotate_2";
+  }
+
   /// @param heads of queries, keys and values of a row
   static LaunchGrid rotateGrid(int rows, int heads) {
-    return LaunchGrid.of(rows, Math.ceilDiv(heads * WARP, ROTATE_THREADS), ROTATE_THREADS);
+    int blocks = Math.ceilDiv(heads, ROTATE_WARPS);
+    return LaunchGrid.of(
+        rows, rows < MANY_ROWS ? blocks : Math.min(blocks, MANY_ROWS_BLOCKS), ROTATE_WARPS * WARP);
   }
 
   private static int attentionSlices(GpuWeights.Layer layer, ScratchLayout scratch) {
@@ -286,8 +309,7 @@ final class DecoderKernels {
         (long) scratch.rows() * spec.hiddenSize());
     parameters().address(tables.logitRows()).address(weights.outputNorm());
     activations(output, at + scratch.outputs(), at + scratch.roundedOutputs());
-    parameters().integer(spec.hiddenSize()).real((float) spec.normEpsilon());
-    launch("normalize", LaunchGrid.of(rows, NORM_THREADS));
+    launchNormalize(rows);
     products.multiply(
         output,
         new Products.Rows(at + scratch.outputs(), at + scratch.roundedOutputs(), rows),
@@ -308,8 +330,15 @@ final class DecoderKernels {
         parameters(), at + scratch.added(), slices, (long) scratch.rows() * spec.hiddenSize());
     parameters().address(0).address(weight);
     activations(consumer, at + scratch.normalized(), at + scratch.roundedNormalized());
-    parameters().integer(spec.hiddenSize()).real((float) spec.normEpsilon());
-    launch("normalize", LaunchGrid.of(scratch.rows(), NORM_THREADS));
+    launchNormalize(scratch.rows());
+  }
+
+  private void launchNormalize(int rows) {
+    int width = spec.hiddenSize();
+    parameters().integer(rows).integer(width).real((float) spec.normEpsilon());
+    launch(
+        width <= NORM_FEW ? "normalize_2" : "normalize_8",
+        LaunchGrid.of(Math.min(rows, NORM_BLOCKS * multiprocessors), NORM_THREADS));
   }
 
   private LaunchParameters parameters() {

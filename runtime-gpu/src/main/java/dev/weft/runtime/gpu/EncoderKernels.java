@@ -121,7 +121,9 @@ final class EncoderKernels {
     cache.add(parameters(), 0).address(0).integer(spec.headCount()).integer(0).integer(0);
     parameters().real((float) (DecoderKernels.LOG2_E / Math.sqrt(spec.headSize())));
     launcher.launch(
-        KernelUnit.STEP, "rotate", DecoderKernels.rotateGrid(rows, 3 * spec.headCount()));
+        KernelUnit.STEP,
+        DecoderKernels.rotation(spec.headSize()),
+        DecoderKernels.rotateGrid(rows, 3 * spec.headCount()));
 
     Projection output = layer.attentionOutput();
     parameters()

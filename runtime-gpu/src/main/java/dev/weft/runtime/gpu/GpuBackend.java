@@ -48,7 +48,7 @@ public final class GpuBackend implements Backend {
   /// What kernels read at once.
   private static final int UNIT = 8;
 
-  /// `NORM_FOURS` of `decoder.cuh` times its threads.
+  /// What a block of `normalize_8` of `decoder.cuh` holds.
   private static final int MOST_HIDDEN_SIZE = 16_384;
 
   /// `STATE_FOURS` of `encoder.cuh` times its threads.

@@ -1,5 +1,6 @@
 package dev.weft.runtime.gpu;
 
+import dev.weft.runtime.gpu.cuda.LaunchGrid;
 import dev.weft.runtime.gpu.kernels.KernelUnit;
 import dev.weft.runtime.tensor.DType;
 import java.util.Comparator;
@@ -20,7 +21,8 @@ record ProductTile(
     NARROW,
     /// Of bfloat16 on Hopper, in wide.cuh.
     WIDE,
-    /// The same, a block has one tile after the other and all slices of it: in streamed.cuh.
+    /// The same, a block has one tile after the other and all slices of it, and shares rows with
+    /// its cluster: in streamed.cuh.
     STREAMED
   }
 
@@ -48,9 +50,12 @@ record ProductTile(
           wide(128, 2, 6),
           wide(128, 3, 5),
           wide(128, 4, 4),
-          streamed(128, 6, 115),
-          streamed(192, 5, 105),
+          streamed(128, 6, 107),
+          streamed(192, 5, 102),
           streamed(256, 4, 100));
+
+  /// Blocks that share the rows of streamed tiles.
+  static final int CLUSTER = 2;
 
   /// Of a streamed tile's shared memory, what its stages do not take.
   private static final int GATE_BYTES = 128;
@@ -65,7 +70,7 @@ record ProductTile(
   }
 
   private static ProductTile wide(int rows, int warpgroups, int stages) {
-    return new ProductTile(Way.WIDE, rows, warpgroups * 64, 64, stages, warpgroups * 128, 1, 118);
+    return new ProductTile(Way.WIDE, rows, warpgroups * 64, 64, stages, warpgroups * 128, 1, 100);
   }
 
   private static ProductTile streamed(int rows, int stages, int effort) {
@@ -91,11 +96,7 @@ record ProductTile(
   /// Whether it is for more rows than have blocks for each slice. The largest has registers for one
   /// slice only.
   private boolean suits(Work work) {
-    return switch (way) {
-      case NARROW -> false;
-      case WIDE -> work.slices() == 1 && rows == 128 && outputs == 192;
-      case STREAMED -> work.slices() == 1 || rows < 256;
-    };
+    return streamed() && (work.slices() == 1 || rows < 256);
   }
 
   boolean streamed() {
@@ -104,11 +105,28 @@ record ProductTile(
 
   /// What the multiprocessor with most to do multiplies.
   private long cost(Work work, int multiprocessors) {
-    long blocks =
+    int together = streamed() ? CLUSTER : 1;
+    long tiles =
         (long) Math.ceilDiv(work.rows(), rows)
-            * Math.ceilDiv(work.outputs(), outputs)
+            * Math.ceilDiv(work.outputs(), outputs * together)
             * (work.apart() ? work.slices() : 1);
-    return Math.ceilDiv(blocks, (long) multiprocessors * beside) * beside * outputs * rows * effort;
+    long atOnce = (long) multiprocessors / together * beside;
+    return Math.ceilDiv(tiles, atOnce) * beside * outputs * rows * effort;
+  }
+
+  /// The blocks of a product.
+  ///
+  /// @param slices that have blocks of their own
+  LaunchGrid grid(int rowCount, int outputCount, int slices, int multiprocessors) {
+    int rowTiles = Math.ceilDiv(rowCount, rows);
+    if (!streamed()) {
+      return new LaunchGrid(
+          rowTiles, Math.ceilDiv(outputCount, outputs), slices, threads, sharedBytes());
+    }
+    int clusters =
+        Math.min(
+            rowTiles * Math.ceilDiv(outputCount, outputs * CLUSTER), multiprocessors / CLUSTER);
+    return new LaunchGrid(clusters * CLUSTER, 1, 1, threads, sharedBytes());
   }
 
   int sharedBytes() {

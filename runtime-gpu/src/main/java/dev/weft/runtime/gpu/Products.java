@@ -3,9 +3,11 @@ package dev.weft.runtime.gpu;
 import dev.weft.runtime.gpu.GpuMatrix.Projection;
 import dev.weft.runtime.gpu.cuda.LaunchGrid;
 import dev.weft.runtime.gpu.cuda.LaunchParameters;
+import dev.weft.runtime.gpu.cuda.TensorMap;
 import dev.weft.runtime.gpu.kernels.KernelUnit;
 import dev.weft.runtime.tensor.DType;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -15,6 +17,9 @@ final class Products {
   private static final int EXACT_OUTPUTS = 8;
   private static final int EXACT_THREADS = 128;
   private static final int[] EXACT_ROWS = {1, 4, 8};
+
+  /// Gates that lie together in a tile, before what they are gates of.
+  private static final int GATES = 8;
 
   private final StepLauncher launcher;
   private final boolean wide;
@@ -118,18 +123,36 @@ final class Products {
             wide,
             new ProductTile.Work(rows.count(), matrix.outputs(), slices, apart),
             multiprocessors);
-    int rowTiles = Math.ceilDiv(rows.count(), tile.rows());
-    int outputTiles = Math.ceilDiv(matrix.outputs(), tile.outputs());
-    LaunchGrid grid =
-        tile.streamed()
-            ? new LaunchGrid(
-                Math.min(rowTiles * outputTiles, multiprocessors),
-                1,
-                1,
-                tile.threads(),
-                tile.sharedBytes())
-            : new LaunchGrid(
-                rowTiles, outputTiles, apart ? slices : 1, tile.threads(), tile.sharedBytes());
-    launcher.launch(tile.unit(matrix.type()), tile.kernel(matrix.type()), grid);
+    if (tile.streamed()) {
+      launcher.tensor(weights(matrix, tile, activated != 0));
+      launcher.tensor(
+          TensorMap.of(
+              rows.rounded(),
+              rows.count(),
+              matrix.inputs(),
+              tile.rows() / ProductTile.CLUSTER,
+              tile.depth()));
+    }
+    launcher.launch(
+        tile.unit(matrix.type()),
+        tile.kernel(matrix.type()),
+        tile.grid(rows.count(), matrix.outputs(), apart ? slices : 1, multiprocessors));
+  }
+
+  /// Of gates and what they are gates of, a tile has eight of these after eight of those.
+  private static TensorMap weights(GpuMatrix matrix, ProductTile tile, boolean gated) {
+    if (!gated) {
+      return TensorMap.of(
+          matrix.address(), matrix.outputs(), matrix.inputs(), tile.outputs(), tile.depth());
+    }
+    long half = matrix.outputs() / 2;
+    long rowBytes = matrix.rowBytes();
+    return new TensorMap(
+        matrix.address(),
+        List.of(
+            new TensorMap.Dimension(matrix.inputs(), Short.BYTES, tile.depth()),
+            new TensorMap.Dimension(GATES, rowBytes, GATES),
+            new TensorMap.Dimension(2, half * rowBytes, 2),
+            new TensorMap.Dimension(half / GATES, GATES * rowBytes, tile.outputs() / 2 / GATES)));
   }
 }

@@ -3,6 +3,7 @@ package dev.weft.runtime.gpu;
 import dev.weft.runtime.gpu.cuda.CudaKernel;
 import dev.weft.runtime.gpu.cuda.LaunchGrid;
 import dev.weft.runtime.gpu.cuda.LaunchParameters;
+import dev.weft.runtime.gpu.cuda.TensorMap;
 import dev.weft.runtime.gpu.kernels.KernelUnit;
 import java.lang.foreign.Arena;
 
@@ -21,6 +22,11 @@ final class StepLauncher {
   /// The next kernel's parameters.
   LaunchParameters parameters() {
     return parameters;
+  }
+
+  /// Adds a matrix whose tiles the kernel has brought.
+  void tensor(TensorMap map) {
+    parameters.tensor(device.context().driver(), map);
   }
 
   /// A step begins: its first kernel waits for all that was submitted.

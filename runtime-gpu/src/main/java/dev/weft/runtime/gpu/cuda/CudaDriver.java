@@ -324,6 +324,36 @@ public final class CudaDriver {
     call("cuMemSetAccess", address, byteSize, address(access), 1);
   }
 
+  /// @param map a `CUtensorMap`, which is written
+  /// @param sizes of each dimension, elements, the inner one first
+  /// @param strides of each but the inner one, bytes
+  /// @param box of each, the elements of a tile
+  /// @param steps of each, from an element of a tile to the next
+  public void tensorMapEncodeTiled(
+      MemorySegment map,
+      TensorMap.Encoding encoding,
+      int rank,
+      long address,
+      MemorySegment sizes,
+      MemorySegment strides,
+      MemorySegment box,
+      MemorySegment steps) {
+    call(
+        "cuTensorMapEncodeTiled",
+        address(map),
+        encoding.dataType(),
+        rank,
+        address,
+        address(sizes),
+        address(strides),
+        address(box),
+        address(steps),
+        encoding.interleave(),
+        encoding.swizzle(),
+        encoding.promotion(),
+        encoding.fill());
+  }
+
   /// What a function writes through its first parameter: the lower half of a word that was zero.
   private int intFrom(String function, long... parameters) {
     return (int) longFrom(function, parameters);

@@ -57,7 +57,8 @@ final class CudaFunctions {
           "cuStreamDestroy_v2",
           "cuStreamEndCapture",
           "cuStreamSynchronize",
-          "cuStreamWaitEvent");
+          "cuStreamWaitEvent",
+          "cuTensorMapEncodeTiled");
 
   private CudaFunctions() {}
 }

@@ -13,6 +13,9 @@ public final class LaunchParameters {
   private static final int MOST = 16;
   private static final int VALUE_BYTES = 512;
 
+  /// Of what lies at multiples of most.
+  private static final int MOST_ALIGNMENT = TensorMap.ALIGNMENT;
+
   // CUlaunchConfig: three counts of blocks, three of threads, shared bytes, the stream, attributes
   // and their number.
   private static final int CONFIG_BYTES = 56;
@@ -34,7 +37,7 @@ public final class LaunchParameters {
 
   /// @param arena where it lies, and how long
   public LaunchParameters(Arena arena) {
-    values = arena.allocate(VALUE_BYTES, Long.BYTES);
+    values = arena.allocate(VALUE_BYTES, MOST_ALIGNMENT);
     pointers = arena.allocate(JAVA_LONG, MOST);
     config = arena.allocate(CONFIG_BYTES, Long.BYTES);
     early = arena.allocate(ATTRIBUTE_BYTES, Long.BYTES);
@@ -67,6 +70,14 @@ public final class LaunchParameters {
   /// A struct by value: its fields follow, by the `add` methods.
   public LaunchParameters struct() {
     begin(Long.BYTES);
+    return this;
+  }
+
+  /// A matrix whose tiles the kernel has brought.
+  public LaunchParameters tensor(CudaDriver driver, TensorMap map) {
+    begin(TensorMap.ALIGNMENT);
+    map.encode(driver, values.asSlice(end, TensorMap.BYTES));
+    end += TensorMap.BYTES;
     return this;
   }
 

@@ -190,8 +190,8 @@ WEFT_DEVICE void score(const Queries<HEAD, Element>& queries, const unsigned cha
 }
 
 // The unit's maxima, its scores' powers and their sums.
-template <int HEAD, int HALVES>
-WEFT_DEVICE void weigh(float (&scores)[UNIT_TOKENS / 8][4], Attended<HEAD>& unit) {
+template <int HALVES>
+WEFT_DEVICE void weigh(float (&scores)[UNIT_TOKENS / 8][4], float (&maxima)[2], float (&sums)[2]) {
 #pragma unroll
   for (int row = 0; row < HALVES; row++) {
     float maximum = -INFINITE;
@@ -212,8 +212,8 @@ WEFT_DEVICE void weigh(float (&scores)[UNIT_TOKENS / 8][4], Attended<HEAD>& unit
       }
     }
     sum = sum + fromOtherLane(sum, 1);
-    unit.sums[row] = sum + fromOtherLane(sum, 2);
-    unit.maxima[row] = maximum;
+    sums[row] = sum + fromOtherLane(sum, 2);
+    maxima[row] = maximum;
   }
 }
 
@@ -250,85 +250,82 @@ WEFT_DEVICE void scaleWeights(float (&weights)[UNIT_TOKENS / 8][4], const unsign
   }
 }
 
+// What a lane has of some columns of a fragment's values: of eight after eight.
+template <typename Element>
+struct Columns {
+  // Of two chunks of 16 bytes.
+  static constexpr int EIGHTS = 4 / Element::BYTES;
+  float sums[EIGHTS][4];
+};
+
 // Puts what a lane has of sixteen columns of bytes, the even ones and then the odd ones, in their
 // order, and multiplies a row's with what its weights were divided by.
-template <int HEAD, int HALVES>
-WEFT_DEVICE void restore(Attended<HEAD>& unit, const float (&largest)[2]) {
+template <int HALVES>
+WEFT_DEVICE void restore(float (&even)[4], float (&odd)[4], const float (&largest)[2]) {
 #pragma unroll
-  for (int i = 0; i < HEAD / 8; i += 2) {
-#pragma unroll
-    for (int row = 0; row < HALVES; row++) {
-      float* even = unit.values[i] + 2 * row;
-      float* odd = unit.values[i + 1] + 2 * row;
-      float second = odd[0] * largest[row];
-      even[0] = even[0] * largest[row];
-      odd[0] = even[1] * largest[row];
-      even[1] = second;
-      odd[1] = odd[1] * largest[row];
-    }
+  for (int row = 0; row < HALVES; row++) {
+    int i = 2 * row;
+    float second = odd[i] * largest[row];
+    even[i] = even[i] * largest[row];
+    odd[i] = even[i + 1] * largest[row];
+    even[i + 1] = second;
+    odd[i + 1] = odd[i + 1] * largest[row];
   }
 }
 
-// The sums of a unit's values, each times its weight.
-template <int HEAD, int HALVES, typename Element>
+// The sums of a unit's values, each times its weight, some columns after others: `take` is given
+// the number of the first eight of them, and their sums.
+template <int HEAD, int HALVES, typename Element, typename Take>
 WEFT_DEVICE void gather(float (&weights)[UNIT_TOKENS / 8][4], const unsigned char* values,
-                        Attended<HEAD>& unit) {
+                        Take take) {
   using Values = Unit<HEAD, Element>;
   int lane = threadIdx.x % WARP;
   float largest[2];
   if constexpr (Element::SCALE_BYTES > 0) {
     scaleWeights<HALVES, Values>(weights, values, largest);
   }
-#pragma unroll
-  for (int i = 0; i < HEAD / 8; i++) {
-    unit.values[i][0] = unit.values[i][1] = unit.values[i][2] = unit.values[i][3] = 0;
-  }
+  unsigned a[UNIT_TOKENS / 16][4];
 #pragma unroll
   for (int k = 0; k < UNIT_TOKENS / 16; k++) {
-    unsigned a[4] = {toHalves(weights[2 * k][0], weights[2 * k][1]), 0,
-                     toHalves(weights[2 * k + 1][0], weights[2 * k + 1][1]), 0};
-    if (HALVES == BOTH) {
-      a[1] = toHalves(weights[2 * k][2], weights[2 * k][3]);
-      a[3] = toHalves(weights[2 * k + 1][2], weights[2 * k + 1][3]);
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      const float* two = weights[2 * k + i / 2] + i % 2 * 2;
+      a[k][i] = i % 2 < HALVES ? toHalves(two[0], two[1]) : 0;
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < Values::CHUNKS; i += 2) {
+    Columns<Element> columns;
+#pragma unroll
+    for (int j = 0; j < columns.EIGHTS; j++) {
+      float(&sums)[4] = columns.sums[j];
+      sums[0] = sums[1] = sums[2] = sums[3] = 0;
     }
 #pragma unroll
-    for (int i = 0; i < Values::CHUNKS; i += 2) {
+    for (int k = 0; k < UNIT_TOKENS / 16; k++) {
       unsigned b[4];
       loadTransposed(b, values + Values::chunkOf(k * 16 + lane % 16, i + lane / 16));
-      if constexpr (Element::SCALE_BYTES == 0) {
-        multiplyHalves(unit.values[i], a, b[0], b[1]);
-        multiplyHalves(unit.values[i + 1], a, b[2], b[3]);
-      } else {
-        // What is transposed are pairs of bytes: of two tokens, an even column and the odd one behind.
 #pragma unroll
-        for (int j = 0; j < 2; j++) {
-          multiplyHalves(unit.values[2 * (i + j)], a, bytesToHalves<0, 2>(b[2 * j]),
+      for (int j = 0; j < 2; j++) {
+        if constexpr (Element::SCALE_BYTES == 0) {
+          multiplyHalves(columns.sums[j], a[k], b[2 * j], b[2 * j + 1]);
+        } else {
+          // What is transposed are pairs of bytes: of two tokens, an even column and the odd one
+          // behind.
+          multiplyHalves(columns.sums[2 * j], a[k], bytesToHalves<0, 2>(b[2 * j]),
                          bytesToHalves<0, 2>(b[2 * j + 1]));
-          multiplyHalves(unit.values[2 * (i + j) + 1], a, bytesToHalves<1, 3>(b[2 * j]),
+          multiplyHalves(columns.sums[2 * j + 1], a[k], bytesToHalves<1, 3>(b[2 * j]),
                          bytesToHalves<1, 3>(b[2 * j + 1]));
         }
       }
     }
-  }
-  if constexpr (Element::SCALE_BYTES > 0) {
-    restore<HEAD, HALVES>(unit, largest);
-  }
-}
-
-// Adds a unit to what there is of those before it.
-template <int HEAD, int HALVES>
-WEFT_DEVICE void add(Attended<HEAD>& total, const Attended<HEAD>& unit) {
+    if constexpr (Element::SCALE_BYTES > 0) {
 #pragma unroll
-  for (int i = 0; i < HALVES; i++) {
-    Merge both = merge(total.maxima[i], unit.maxima[i]);
-    total.sums[i] = merged(both, total.sums[i], unit.sums[i]);
-    total.maxima[i] = both.maximum;
-#pragma unroll
-    for (int j = 0; j < HEAD / 8; j++) {
-      total.values[j][2 * i] = merged(both, total.values[j][2 * i], unit.values[j][2 * i]);
-      total.values[j][2 * i + 1] =
-          merged(both, total.values[j][2 * i + 1], unit.values[j][2 * i + 1]);
+      for (int j = 0; j < columns.EIGHTS; j += 2) {
+        restore<HALVES>(columns.sums[j], columns.sums[j + 1], largest);
+      }
     }
+    take(i / 2 * columns.EIGHTS, columns);
   }
 }
 
@@ -518,10 +515,18 @@ WEFT_DEVICE void attendUnit(const Attention& attention, const Cache& cache) {
     ask(1);
   }
   Attended<HEAD> attended;
-  weigh<HEAD, HALVES>(scores, attended);
+  weigh<HALVES>(scores, attended.maxima, attended.sums);
   waitForCopies<0>();
   warpBarrier();
-  gather<HEAD, HALVES, Element>(scores, values, attended);
+  gather<HEAD, HALVES, Element>(scores, values, [&](int first, const Columns<Element>& columns) {
+#pragma unroll
+    for (int j = 0; j < columns.EIGHTS; j++) {
+#pragma unroll
+      for (int i = 0; i < 4; i++) {
+        attended.values[first + j][i] = columns.sums[j][i];
+      }
+    }
+  });
   keep<HEAD, HALVES, Element>(attention, cache, attended,
                               (long long)blockIdx.z * attention.heads + firstOfGroup, unit, count);
 }
@@ -679,12 +684,30 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
       ask(unit + 1);
     }
     const unsigned char* keys = shared + unit % 2 * 2 * Copy::BYTES;
-    Attended<HEAD> attended;
     float scores[UNIT_TOKENS / 8][4];
     score<HEAD, BOTH, Element>(queries, keys, unit, from, end, scores);
-    weigh<HEAD, BOTH>(scores, attended);
-    gather<HEAD, BOTH, Element>(scores, keys + Copy::BYTES, attended);
-    add<HEAD, BOTH>(total, attended);
+    float maxima[2];
+    float sums[2];
+    weigh<BOTH>(scores, maxima, sums);
+    // What the unit adds to those before it.
+    Merge both[2];
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      both[i] = merge(total.maxima[i], maxima[i]);
+      total.sums[i] = merged(both[i], total.sums[i], sums[i]);
+      total.maxima[i] = both[i].maximum;
+    }
+    auto add = [&](int first, const Columns<Element>& columns) {
+#pragma unroll
+      for (int j = 0; j < columns.EIGHTS; j++) {
+        float(&values)[4] = total.values[first + j];
+#pragma unroll
+        for (int i = 0; i < 4; i++) {
+          values[i] = merged(both[i / 2], values[i], columns.sums[j][i]);
+        }
+      }
+    };
+    gather<HEAD, BOTH, Element>(scores, keys + Copy::BYTES, add);
     // What was there was read before the barrier.
     copy.locate(unit + 2, places[unit % 2]);
   }
@@ -704,6 +727,7 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
 #define WEFT_ATTEND(HEAD, Element, of)                                                         \
   WEFT_ATTEND_UNITS(HEAD, Element, attend_units_1_##of, UPPER)                                  \
   WEFT_ATTEND_UNITS(HEAD, Element, attend_units_2_##of, BOTH)                                   \
-  WEFT_KERNEL(TILE_WARPS* WARP, attend_tile_##of, Attention attention, Cache cache) {           \
+  WEFT_KERNEL_BESIDE(TILE_WARPS* WARP, (HEAD <= 128 ? 3 : 1), attend_tile_##of,                 \
+                     Attention attention, Cache cache) {                                        \
     attendTile<HEAD, Element>(attention, cache);                                                \
   }

@@ -1,37 +1,51 @@
 // Products of bfloat16 of many rows by Hopper's `wgmma`: two warpgroups of four warps multiply 64
-// outputs each with ROWS rows, while a third brings tiles, for one tile of outputs after the other:
-// what is multiplied next is there already while sums are written. The sums are those of
-// products.cuh, in the same order.
+// outputs each with ROWS rows, while a thread of a third has the copy engine bring tiles, for one
+// tile of outputs after the other: what is multiplied next is there already while sums are written.
+// The blocks of a cluster multiply the same rows with outputs next to each other, and each brings a
+// part of the rows for all. The sums are those of products.cuh, in the same order.
 template <int ROWS, int STAGES, bool SLICED>
 struct StreamedProduct {
   static constexpr int OUTPUTS = 128;
   static constexpr int MULTIPLIERS = 256;
-  static constexpr int BRINGERS = 128;
   static constexpr int WEIGHT_BYTES = OUTPUTS * 128;
   static constexpr int STAGE_BYTES = (OUTPUTS + ROWS) * 128;
-  // Tiles of a bringing thread that are on their way at the same time.
-  static constexpr int AHEAD = 2;
-  // Rows of 128 bytes from one that a thread brings to its next.
-  static constexpr int STEP = BRINGERS / 8;
-  static_assert(STAGES >= AHEAD + 2, "of two stages one is multiplied and one was just before");
+  // Rows that a block brings for its cluster.
+  static constexpr int PART = ROWS / CLUSTER;
+  static_assert(PART % 8 == 0, "rows lie in eights");
 
   const Product& p;
+  const TensorMap& weights;
+  const TensorMap& x;
   unsigned char* shared;
-  // Open when a stage is there, and when it has been multiplied.
+  // Open when a stage is there, and when all blocks of the cluster have multiplied it.
   unsigned long long* full;
   unsigned long long* free;
+  int rank = clusterRank();
   int rowTiles;
+  // Tiles of outputs, as many together as a cluster has blocks.
   int outputTiles;
   int stage = 0;
   // How often all stages have been gone through.
   int round = 0;
 
-  WEFT_DEVICE StreamedProduct(const Product& product, unsigned char* memory)
-      : p(product), shared(memory) {
+  WEFT_DEVICE StreamedProduct(const Product& product, const TensorMap& weightMap,
+                              const TensorMap& xMap, unsigned char* memory)
+      : p(product), weights(weightMap), x(xMap), shared(memory) {
     full = (unsigned long long*)(memory + STAGES * STAGE_BYTES);
     free = full + STAGES;
     rowTiles = (p.rows + ROWS - 1) / ROWS;
-    outputTiles = (p.outputs + OUTPUTS - 1) / OUTPUTS;
+    outputTiles = (p.outputs + CLUSTER * OUTPUTS - 1) / (CLUSTER * OUTPUTS);
+  }
+
+  // Calls `work` with each of the block's tiles.
+  template <typename Work>
+  WEFT_DEVICE void eachTile(Work work) {
+    int clusters = gridDim.x / CLUSTER;
+    for (int tile = blockIdx.x / CLUSTER; tile < rowTiles * outputTiles; tile += clusters) {
+      int rowTile, outputTile;
+      placeOf(tile, rowTiles, outputTiles, rowTile, outputTile);
+      work(rowTile, outputTile * CLUSTER + rank);
+    }
   }
 
   WEFT_DEVICE void nextStage() {
@@ -42,54 +56,23 @@ struct StreamedProduct {
   }
 
   WEFT_DEVICE void bring() {
-    int chunk = threadIdx.x % 8;
-    int row = (threadIdx.x - MULTIPLIERS) / 8;
-    // Gates and what they are gates of take turns of eight.
-    int outputStep = p.activated != 0 ? STEP / 2 : STEP;
-    int outputEnd = p.activated != 0 && row < 8 ? p.outputs / 2 : p.outputs;
-    long long weightStep = p.rowBytes * outputStep;
-    long long xStep = (long long)p.inputs * 2 * STEP;
-    int units = p.inputs / 8;
-    int begun = 0;
-    for (int tile = blockIdx.x; tile < rowTiles * outputTiles; tile += gridDim.x) {
-      int rowTile, outputTile;
-      placeOf(tile, rowTiles, outputTiles, rowTile, outputTile);
-      int output = outputAt(p, OUTPUTS, outputTile, row);
-      int outputsThere = (outputEnd - output + outputStep - 1) / outputStep;
-      int rowsThere = (p.rows - rowTile * ROWS - row + STEP - 1) / STEP;
-      const unsigned char* weights = p.weights + output * p.rowBytes + chunk * 16;
-      const unsigned char* x =
-          (const unsigned char*)(p.x + (long long)(rowTile * ROWS + row) * p.inputs) + chunk * 16;
-      for (int first = 0; first < units; first += 8) {
+    int depth = (p.inputs + 63) / 64;
+    eachTile([&](int rowTile, int outputTile) {
+      for (int i = 0; i < depth; i++) {
         waitAt(free + stage, round + 1);
-        unsigned char* to = shared + stage * STAGE_BYTES + chunkAt<8>(row, chunk);
-        bool inside = first + chunk < units;
-#pragma unroll
-        for (int i = 0; i < OUTPUTS / STEP; i++) {
-          bool there = inside && i < outputsThere;
-          copyAhead(to + i * STEP * 128, there ? weights + i * weightStep : p.weights, there);
+        expectAt(full + stage, STAGE_BYTES);
+        unsigned char* to = shared + stage * STAGE_BYTES;
+        if (p.activated != 0) {
+          // Gates and what they are gates of take turns of eight.
+          bringTile(to, weights, i * 64, 0, 0, outputTile * (OUTPUTS / 16), full + stage);
+        } else {
+          bringTile(to, weights, i * 64, outputTile * OUTPUTS, full + stage);
         }
-#pragma unroll
-        for (int i = 0; i < ROWS / STEP; i++) {
-          bool there = inside && i < rowsThere;
-          copyAhead(to + WEIGHT_BYTES + i * STEP * 128, there ? x + i * xStep : p.weights, there);
-        }
-        endOfCopies();
-        weights += 128;
-        x += 128;
-        if (++begun > AHEAD) {
-          waitForCopies<AHEAD>();
-          showToTensorCores();
-          arriveAt(full + (stage + STAGES - AHEAD) % STAGES);
-        }
+        bringForCluster(to + WEIGHT_BYTES + rank * PART * 128, x, i * 64,
+                        rowTile * ROWS + rank * PART, full + stage);
         nextStage();
       }
-    }
-    waitForCopies<0>();
-    showToTensorCores();
-    for (int late = begun < AHEAD ? begun : AHEAD; late > 0; late--) {
-      arriveAt(full + (stage + STAGES - late) % STAGES);
-    }
+    });
   }
 
   WEFT_DEVICE void multiply() {
@@ -97,9 +80,7 @@ struct StreamedProduct {
     int units = (p.inputs + SLICE_UNIT - 1) / SLICE_UNIT;
     int each = (units + p.slices - 1) / p.slices * (SLICE_UNIT / 64);
     float sums[ROWS / 8][4];
-    for (int tile = blockIdx.x; tile < rowTiles * outputTiles; tile += gridDim.x) {
-      int rowTile, outputTile;
-      placeOf(tile, rowTiles, outputTiles, rowTile, outputTile);
+    eachTile([&](int rowTile, int outputTile) {
       if (SLICED) {
         float total[ROWS / 8][4];
         for (int slice = 0; slice < p.slices; slice++) {
@@ -122,7 +103,7 @@ struct StreamedProduct {
         addBias(sums, outputTile);
         put(sums, rowTile, outputTile);
       }
-    }
+    });
   }
 
   // The sums of so many stages, or of none.
@@ -159,8 +140,8 @@ struct StreamedProduct {
 
   WEFT_DEVICE void release(int multiplied) {
     warpBarrier();
-    if (threadIdx.x % WARP == 0) {
-      arriveAt(free + multiplied);
+    if (threadIdx.x % WARP < CLUSTER) {
+      arriveAtBlock(free + multiplied, threadIdx.x % WARP);
     }
   }
 
@@ -224,27 +205,34 @@ struct StreamedProduct {
   WEFT_DEVICE void run() {
     if (threadIdx.x == 0) {
       for (int i = 0; i < STAGES; i++) {
-        makeGate(full + i, BRINGERS);
-        makeGate(free + i, MULTIPLIERS / WARP);
+        makeGate(full + i, 1);
+        makeGate(free + i, MULTIPLIERS / WARP * CLUSTER);
       }
+      showGates();
     }
-    __syncthreads();
+    clusterBarrier();
     letNextBegin();
     waitForPrevious();
     if (threadIdx.x >= MULTIPLIERS) {
       giveRegisters<40>();
-      bring();
+      if (threadIdx.x == MULTIPLIERS) {
+        bring();
+      }
     } else {
       takeRegisters<232>();
       multiply();
     }
+    // Another block may still bring to this one, or arrive at its gates.
+    clusterBarrier();
   }
 };
 
-#define WEFT_STREAMED_PRODUCT(ROWS, STAGES, SLICED)                    \
-  WEFT_KERNEL_BESIDE(384, 1, streamed_product_##ROWS, Product p) {     \
-    WEFT_DYNAMIC_SHARED(shared);                                       \
-    StreamedProduct<ROWS, STAGES, SLICED>(p, shared).run();            \
+#define WEFT_STREAMED_PRODUCT(ROWS, STAGES, SLICED)                                             \
+  WEFT_KERNEL_CLUSTER(384, streamed_product_##ROWS, Product p,                                  \
+                      const __grid_constant__ TensorMap weights,                                \
+                      const __grid_constant__ TensorMap x) {                                    \
+    WEFT_DYNAMIC_SHARED(shared);                                                                \
+    StreamedProduct<ROWS, STAGES, SLICED>(p, weights, x, shared).run();                         \
   }
 
 #define WEFT_STREAMED_PRODUCTS_128 WEFT_STREAMED_PRODUCT(128, 6, true)

@@ -124,6 +124,87 @@ WEFT_DEVICE void arriveAt(unsigned long long* gate) {
                : "memory");
 }
 
+// Blocks that run at the same time on neighbouring multiprocessors.
+#define CLUSTER 2
+
+#define WEFT_KERNEL_CLUSTER(threads, name, ...)                                             \
+  extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(threads, 1) \
+      name(__VA_ARGS__)
+
+// Which of its cluster's blocks this is.
+WEFT_DEVICE int clusterRank() {
+  int rank;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+
+// For all threads of the cluster.
+WEFT_DEVICE void clusterBarrier() {
+  asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
+}
+
+// Gates that were made are seen by the copy engine and by other blocks after this and a barrier.
+WEFT_DEVICE void showGates() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
+
+// Arrives at this gate of a block of the cluster.
+WEFT_DEVICE void arriveAtBlock(unsigned long long* gate, int rank) {
+  asm volatile(
+      "{.reg .b32 there;\n"
+      "mapa.shared::cluster.u32 there, %0, %1;\n"
+      "mbarrier.arrive.shared::cluster.b64 _, [there];}" ::"r"(
+          (unsigned)__cvta_generic_to_shared(gate)),
+      "r"(rank)
+      : "memory");
+}
+
+// Arrives at a gate that then stays closed until so many bytes have been brought.
+WEFT_DEVICE void expectAt(unsigned long long* gate, int bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared.b64 _, [%0], %1;" ::"r"(
+                   (unsigned)__cvta_generic_to_shared(gate)),
+               "r"(bytes)
+               : "memory");
+}
+
+// How a matrix lies in memory, and which tiles are brought of it, as the driver encodes it.
+struct alignas(64) TensorMap {
+  unsigned long long words[16];
+};
+
+// Has a tile of a matrix brought, rows of 128 bytes whose chunks change places as in `chunkAt`, from
+// an element of the inner dimension and a row on. What is behind the matrix is zeros.
+WEFT_DEVICE void bringTile(unsigned char* to, const TensorMap& map, int element, int row,
+                           unsigned long long* gate) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, "
+      "%3}], [%4];" ::"r"((unsigned)__cvta_generic_to_shared(to)),
+      "l"(&map), "r"(element), "r"(row), "r"((unsigned)__cvta_generic_to_shared(gate))
+      : "memory");
+}
+
+// The same of a matrix of four dimensions.
+WEFT_DEVICE void bringTile(unsigned char* to, const TensorMap& map, int element, int second,
+                           int third, int fourth, unsigned long long* gate) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, "
+      "%3, %4, %5}], [%6];" ::"r"((unsigned)__cvta_generic_to_shared(to)),
+      "l"(&map), "r"(element), "r"(second), "r"(third), "r"(fourth),
+      "r"((unsigned)__cvta_generic_to_shared(gate))
+      : "memory");
+}
+
+// The same of two, to the same place in all blocks of the cluster, each of which has the gate.
+WEFT_DEVICE void bringForCluster(unsigned char* to, const TensorMap& map, int element, int row,
+                                 unsigned long long* gate) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::"
+      "cluster [%0], [%1, {%2, %3}], [%4], %5;" ::"r"((unsigned)__cvta_generic_to_shared(to)),
+      "l"(&map), "r"(element), "r"(row), "r"((unsigned)__cvta_generic_to_shared(gate)),
+      "h"((unsigned short)((1 << CLUSTER) - 1))
+      : "memory");
+}
+
 // Waits until a gate has opened for the time before `times`, of which the lowest bit matters: one
 // that was never waited for has been open.
 WEFT_DEVICE void waitAt(unsigned long long* gate, int times) {
