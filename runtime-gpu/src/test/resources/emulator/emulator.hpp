@@ -278,11 +278,15 @@ inline unsigned long long matrixAt(const unsigned char* shared) {
 }
 
 // Element k of a row of 128 bytes, whose chunks changed places.
-inline float wideElement(unsigned long long matrix, int row, int k) {
+inline unsigned short wideBits(unsigned long long matrix, int row, int k) {
   uintptr_t at = (uintptr_t)(matrix << 4) + row * 128 + k * 2;
   unsigned short bits;
   memcpy(&bits, (const void*)(at ^ (at >> 7 & 7) << 4), 2);
-  return bfloatToFloat(bits);
+  return bits;
+}
+
+inline float wideElement(unsigned long long matrix, int row, int k) {
+  return bfloatToFloat(wideBits(matrix, row, k));
 }
 
 template <int TILES>
@@ -299,6 +303,33 @@ inline void multiplyWide(float (&sums)[TILES][4], unsigned long long a, unsigned
       sums[tile][i] = (float)sum;
     }
   }
+}
+
+// `right` is the float16 of a row of 16 for a column.
+template <typename Right>
+inline void multiplyWideFragments(float (&sums)[8][4], const unsigned (&a)[4], Right right) {
+  int lane = threadIdx.x % emulator::LANES;
+  auto all = emulator::share(a, 4);
+  for (int tile = 0; tile < 8; tile++) {
+    for (int i = 0; i < 4; i++) {
+      int row = lane / 4 + i / 2 * 8;
+      int column = tile * 8 + lane % 4 * 2 + i % 2;
+      double sum = sums[tile][i];
+      for (int k = 0; k < 16; k++) {
+        unsigned left = all[row % 8 * 4 + k % 8 / 2][row / 8 + k / 8 * 2] >> k % 2 * 16;
+        sum += (double)halfToFloat((unsigned short)left) * halfToFloat(right(k, column));
+      }
+      sums[tile][i] = (float)sum;
+    }
+  }
+}
+
+inline void multiplyWideHalves(float (&sums)[8][4], const unsigned (&a)[4], unsigned long long b) {
+  multiplyWideFragments(sums, a, [=](int k, int column) { return wideBits(b, column, k); });
+}
+
+inline void multiplyWideColumns(float (&sums)[8][4], const unsigned (&a)[4], unsigned long long b) {
+  multiplyWideFragments(sums, a, [=](int k, int column) { return wideBits(b, k, column); });
 }
 
 inline void showToTensorCores() {}

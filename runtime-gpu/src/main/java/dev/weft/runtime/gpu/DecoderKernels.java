@@ -73,13 +73,14 @@ final class DecoderKernels {
     multiprocessors = device.multiprocessors();
     products = new Products(launcher, device.runsWide(), multiprocessors);
     adapters = new AdapterKernels(spec, launcher, tables.runs());
-    attention = AttentionKernels.of(spec.headSize(), kv.type());
+    attention = AttentionKernels.of(spec.headSize(), kv.type(), device.runsWide());
     device.load(units(device));
   }
 
   private Set<KernelUnit> units(GpuDevice device) {
     Set<KernelUnit> units =
-        new LinkedHashSet<>(List.of(KernelUnit.STEP, KernelUnit.SAMPLING, attention.unit()));
+        new LinkedHashSet<>(
+            List.of(KernelUnit.STEP, KernelUnit.SAMPLING, attention.unit(), attention.tileUnit()));
     units.addAll(
         Products.units(
             Stream.concat(
@@ -213,7 +214,8 @@ final class DecoderKernels {
     int tiles = tables.tileCount();
     if (tiles > 0) {
       attentionOf(index, scratch, at, consumer, 0);
-      launcher.launch(attention.unit(), attention.tile(), attention.tileGrid(tiles, work.blocks()));
+      launcher.launch(
+          attention.tileUnit(), attention.tile(), attention.tileGrid(tiles, work.blocks()));
     }
     AttentionWork.Singles singles = scratch.singles();
     for (int first = 0; first < singles.rows(); first += singles.atOnce()) {

@@ -40,13 +40,13 @@ final class EncoderKernels {
     cache = tables.cache(spec);
     launcher = new StepLauncher(device, arena);
     products = new Products(launcher, device.runsWide(), device.multiprocessors());
-    attention = AttentionKernels.of(spec.headSize(), KvType.F16);
+    attention = AttentionKernels.of(spec.headSize(), KvType.F16, device.runsWide());
     device.load(units(device));
   }
 
   private Set<KernelUnit> units(GpuDevice device) {
     Set<KernelUnit> units =
-        new LinkedHashSet<>(List.of(KernelUnit.STEP, KernelUnit.ENCODER, attention.unit()));
+        new LinkedHashSet<>(List.of(KernelUnit.STEP, KernelUnit.ENCODER, attention.tileUnit()));
     units.addAll(
         Products.units(
             Stream.concat(
@@ -142,7 +142,7 @@ final class EncoderKernels {
         .addInt(0);
     cache.add(parameters(), 0);
     launcher.launch(
-        attention.unit(),
+        attention.tileUnit(),
         attention.tile(),
         attention.tileGrid(tables.tileCount(), spec.headCount()));
     products.multiply(

@@ -41,6 +41,9 @@ public record KernelUnit(String name, List<String> parts, String kernels) {
 
   private static final String WIDE = "wide.cuh";
 
+  /// Elements of heads that there is a wide attention for, of float16.
+  private static final List<Integer> WIDE_HEAD_SIZES = List.of(64, 128);
+
   public KernelUnit {
     parts = List.copyOf(parts);
   }
@@ -71,6 +74,26 @@ public record KernelUnit(String name, List<String> parts, String kernels) {
         "attention of heads of " + suffix,
         List.of("device.cuh", "rows.cuh", "attention.cuh"),
         "WEFT_ATTEND(%d, %s, %s)".formatted(headSize, element, suffix));
+  }
+
+  /// Whether there is a wide attention for a padded head size and keys and values of a type.
+  public static boolean hasWideAttention(int headSize, KvType type) {
+    return type == KvType.F16 && WIDE_HEAD_SIZES.contains(headSize);
+  }
+
+  /// Attention of tiles with Hopper's own instructions.
+  public static KernelUnit wideAttention(int headSize) {
+    return new KernelUnit(
+        "wide attention of heads of " + headSize,
+        List.of(
+            "device.cuh",
+            "rows.cuh",
+            "formats.cuh",
+            "products.cuh",
+            WIDE,
+            "attention.cuh",
+            "wide_attention.cuh"),
+        "WEFT_ATTEND_WIDE(%d)".formatted(headSize));
   }
 
   /// What the names of an attention's kernels end in.
@@ -136,6 +159,7 @@ public record KernelUnit(String name, List<String> parts, String kernels) {
             wide().stream(),
             HEAD_SIZES.stream()
                 .flatMap(size -> Stream.of(KvType.values()).map(type -> attention(size, type))),
+            WIDE_HEAD_SIZES.stream().map(KernelUnit::wideAttention),
             Stream.of(DType.values()).map(KernelUnit::weights))
         .flatMap(units -> units)
         .toList();

@@ -55,8 +55,9 @@ struct Int8 {
 };
 
 // A unit's keys or values in shared memory: a row a token, and their scales behind them.
-template <int HEAD, typename Element>
+template <int HEAD, typename Of>
 struct Unit {
+  using Element = Of;
   static constexpr int ROW_BYTES = HEAD * Element::BYTES;
   static constexpr int CHUNKS = ROW_BYTES / 16;
   static constexpr int SCALES = UNIT_TOKENS * (ROW_BYTES + 16);
@@ -130,10 +131,9 @@ struct Queries {
 };
 
 // The products of a unit's keys with the queries: of the lane's rows, tokens 8 j + lane % 4 * 2 and
-// the next. What a row does not see is minus infinity.
+// the next.
 template <int HEAD, int HALVES, typename Element>
-WEFT_DEVICE void score(const Queries<HEAD, Element>& queries, const unsigned char* keys, int unit,
-                       const int (&from)[2], const int (&end)[2],
+WEFT_DEVICE void score(const Queries<HEAD, Element>& queries, const unsigned char* keys,
                        float (&scores)[UNIT_TOKENS / 8][4]) {
   using Keys = Unit<HEAD, Element>;
   int lane = threadIdx.x % WARP;
@@ -169,6 +169,13 @@ WEFT_DEVICE void score(const Queries<HEAD, Element>& queries, const unsigned cha
       }
     }
   }
+}
+
+// Of scores, those of tokens that a row does not see become minus infinity.
+template <int HALVES>
+WEFT_DEVICE void hide(float (&scores)[UNIT_TOKENS / 8][4], int unit, const int (&from)[2],
+                      const int (&end)[2]) {
+  int lane = threadIdx.x % WARP;
   int first = unit * UNIT_TOKENS;
   bool seen = true;
   for (int i = 0; i < HALVES; i++) {
@@ -251,12 +258,29 @@ WEFT_DEVICE void scaleWeights(float (&weights)[UNIT_TOKENS / 8][4], const unsign
 }
 
 // What a lane has of some columns of a fragment's values: of eight after eight.
-template <typename Element>
+template <int COUNT>
 struct Columns {
-  // Of two chunks of 16 bytes.
-  static constexpr int EIGHTS = 4 / Element::BYTES;
+  static constexpr int EIGHTS = COUNT;
   float sums[EIGHTS][4];
 };
+
+// Of two chunks of 16 bytes.
+template <typename Element>
+using ColumnsOf = Columns<4 / Element::BYTES>;
+
+// The weights of a unit's tokens in the fragments of a product.
+template <int HALVES>
+WEFT_DEVICE void toFragments(const float (&weights)[UNIT_TOKENS / 8][4],
+                             unsigned (&a)[UNIT_TOKENS / 16][4]) {
+#pragma unroll
+  for (int k = 0; k < UNIT_TOKENS / 16; k++) {
+#pragma unroll
+    for (int i = 0; i < 4; i++) {
+      const float* two = weights[2 * k + i / 2] + i % 2 * 2;
+      a[k][i] = i % 2 < HALVES ? toHalves(two[0], two[1]) : 0;
+    }
+  }
+}
 
 // Puts what a lane has of sixteen columns of bytes, the even ones and then the odd ones, in their
 // order, and multiplies a row's with what its weights were divided by.
@@ -285,17 +309,10 @@ WEFT_DEVICE void gather(float (&weights)[UNIT_TOKENS / 8][4], const unsigned cha
     scaleWeights<HALVES, Values>(weights, values, largest);
   }
   unsigned a[UNIT_TOKENS / 16][4];
-#pragma unroll
-  for (int k = 0; k < UNIT_TOKENS / 16; k++) {
-#pragma unroll
-    for (int i = 0; i < 4; i++) {
-      const float* two = weights[2 * k + i / 2] + i % 2 * 2;
-      a[k][i] = i % 2 < HALVES ? toHalves(two[0], two[1]) : 0;
-    }
-  }
+  toFragments<HALVES>(weights, a);
 #pragma unroll
   for (int i = 0; i < Values::CHUNKS; i += 2) {
-    Columns<Element> columns;
+    ColumnsOf<Element> columns;
 #pragma unroll
     for (int j = 0; j < columns.EIGHTS; j++) {
       float(&sums)[4] = columns.sums[j];
@@ -343,12 +360,11 @@ WEFT_DEVICE void clear(Attended<HEAD>& total) {
 }
 
 // The tokens of one sequence, as THREADS threads bring units of them to shared memory.
-template <int HEAD, int THREADS, typename Element>
+template <typename To, int THREADS>
 struct UnitCopy {
-  using To = Unit<HEAD, Element>;
   static constexpr int BYTES = To::BYTES;
   // Tokens whose scales are brought together: a block holds an even number of tokens.
-  static constexpr int PAIRS = Element::SCALE_BYTES > 0 ? UNIT_TOKENS / 2 : 0;
+  static constexpr int PAIRS = To::Element::SCALE_BYTES > 0 ? UNIT_TOKENS / 2 : 0;
   static constexpr int PLACES = UNIT_TOKENS + PAIRS;
   const Cache& cache;
   const long long* blocks;
@@ -447,7 +463,7 @@ WEFT_DEVICE void give(const Attention& attention, const Cache& cache, const Atte
 template <int HEAD, int HALVES, typename Element>
 WEFT_DEVICE void attendUnit(const Attention& attention, const Cache& cache) {
   WEFT_DYNAMIC_SHARED(shared);
-  using Copy = UnitCopy<HEAD, WARP, Element>;
+  using Copy = UnitCopy<Unit<HEAD, Element>, WARP>;
   __shared__ long long places[Copy::PLACES];
   int lane = threadIdx.x;
   int group = attention.heads / cache.kvHeads;
@@ -509,7 +525,8 @@ WEFT_DEVICE void attendUnit(const Attention& attention, const Cache& cache) {
   }
   warpBarrier();
   float scores[UNIT_TOKENS / 8][4];
-  score<HEAD, HALVES, Element>(queries, keys, unit, from, to, scores);
+  score<HEAD, HALVES, Element>(queries, keys, scores);
+  hide<HALVES>(scores, unit, from, to);
   if (!together) {
     warpBarrier();
     ask(1);
@@ -518,7 +535,8 @@ WEFT_DEVICE void attendUnit(const Attention& attention, const Cache& cache) {
   weigh<HALVES>(scores, attended.maxima, attended.sums);
   waitForCopies<0>();
   warpBarrier();
-  gather<HEAD, HALVES, Element>(scores, values, [&](int first, const Columns<Element>& columns) {
+  using Sums = ColumnsOf<Element>;
+  gather<HEAD, HALVES, Element>(scores, values, [&](int first, const Sums& columns) {
 #pragma unroll
     for (int j = 0; j < columns.EIGHTS; j++) {
 #pragma unroll
@@ -616,11 +634,34 @@ WEFT_KERNEL_BESIDE(MERGE_WARPS* WARP, 4, merge_units, Attention attention, Cache
   }
 }
 
+// How a tile is multiplied on every device, warp by warp.
+template <int HEAD, typename Of>
+struct Narrow {
+  using Element = Of;
+  using To = Unit<HEAD, Element>;
+  using Sums = ColumnsOf<Element>;
+
+  static WEFT_DEVICE void show() {}
+
+  static WEFT_DEVICE void multiply(const Queries<HEAD, Element>& queries,
+                                   const unsigned char* keys,
+                                   float (&scores)[UNIT_TOKENS / 8][4]) {
+    score<HEAD, BOTH, Element>(queries, keys, scores);
+  }
+
+  template <typename Take>
+  static WEFT_DEVICE void sum(float (&weights)[UNIT_TOKENS / 8][4], const unsigned char* values,
+                              Take take) {
+    gather<HEAD, BOTH, Element>(weights, values, take);
+  }
+};
+
 // Rows of one sequence, as many as fill the fragments of TILE_WARPS warps with their heads.
-template <int HEAD, typename Element>
+template <int HEAD, typename Way>
 WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
   WEFT_DYNAMIC_SHARED(shared);
-  using Copy = UnitCopy<HEAD, TILE_WARPS * WARP, Element>;
+  using Element = typename Way::Element;
+  using Copy = UnitCopy<typename Way::To, TILE_WARPS * WARP>;
   __shared__ long long places[2][Copy::PLACES];
   int lane = threadIdx.x % WARP;
   int group = attention.heads / cache.kvHeads;
@@ -679,13 +720,15 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
   clear(total);
   for (; unit <= lastUnit; unit++) {
     waitForCopies<0>();
+    Way::show();
     __syncthreads();
     if (unit < lastUnit) {
       ask(unit + 1);
     }
     const unsigned char* keys = shared + unit % 2 * 2 * Copy::BYTES;
     float scores[UNIT_TOKENS / 8][4];
-    score<HEAD, BOTH, Element>(queries, keys, unit, from, end, scores);
+    Way::multiply(queries, keys, scores);
+    hide<BOTH>(scores, unit, from, end);
     float maxima[2];
     float sums[2];
     weigh<BOTH>(scores, maxima, sums);
@@ -697,7 +740,8 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
       total.sums[i] = merged(both[i], total.sums[i], sums[i]);
       total.maxima[i] = both[i].maximum;
     }
-    auto add = [&](int first, const Columns<Element>& columns) {
+    using Sums = typename Way::Sums;
+    Way::sum(scores, keys + Copy::BYTES, [&](int first, const Sums& columns) {
 #pragma unroll
       for (int j = 0; j < columns.EIGHTS; j++) {
         float(&values)[4] = total.values[first + j];
@@ -706,8 +750,7 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
           values[i] = merged(both[i / 2], values[i], columns.sums[j][i]);
         }
       }
-    };
-    gather<HEAD, BOTH, Element>(scores, keys + Copy::BYTES, add);
+    });
     // What was there was read before the barrier.
     copy.locate(unit + 2, places[unit % 2]);
   }
@@ -729,5 +772,5 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
   WEFT_ATTEND_UNITS(HEAD, Element, attend_units_2_##of, BOTH)                                   \
   WEFT_KERNEL_BESIDE(TILE_WARPS* WARP, (HEAD <= 128 ? 3 : 1), attend_tile_##of,                 \
                      Attention attention, Cache cache) {                                        \
-    attendTile<HEAD, Element>(attention, cache);                                                \
+    attendTile<HEAD, Narrow<HEAD, Element>>(attention, cache);                                                \
   }
