@@ -64,9 +64,9 @@ final class ProductsPart implements GpuPart {
     recorder.remark(
         "Random bfloat16, sums in float32. Up to %d rows: weights read, in TB/s; of more: TFLOP/s. A"
                 .formatted(FEW_ROWS)
-            + " sample is the mean of up to %d products, one after the other in a graph, each with"
+            + " sample is the mean of up to %d products, one after the other in a graph; their weights"
                 .formatted(sizes.bounds().launches())
-            + " other weights.");
+            + " take turns, so that no cache has them.");
     recorder.remark(
         "Weft's products begin before the one in front has ended, as in a step. Up to 128 rows, the"
             + " sums of a cut product are added by the kernel that reads them, which is not in here."
