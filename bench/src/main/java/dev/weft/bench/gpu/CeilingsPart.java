@@ -25,7 +25,7 @@ final class CeilingsPart implements GpuPart {
   public void run(GpuSetting setting, PartRecorder recorder) {
     recorder.remark(
         "Reading is the best of 24 launches of a kernel that adds up 8 GiB, its sum checked.");
-    recorder.remark("There is no figure of cuBLAS: the runtime has no bindings to it.");
+    recorder.remark("What products reach of it, and cuBLASLt, is in the part `products`.");
     for (int round = 0; round < setting.rounds(); round++) {
       var driver = setting.gpu().driver();
       add(recorder, "copy, read + written", MEMORY, 1e12, CopyCeiling.onDevice(driver));

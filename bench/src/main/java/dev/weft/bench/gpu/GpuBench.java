@@ -29,6 +29,7 @@ public final class GpuBench {
           new ColdStartPart(),
           new SwitchingPart(),
           new CeilingsPart(),
+          new ProductsPart(),
           new DecodePart(),
           new PrefillPart());
 

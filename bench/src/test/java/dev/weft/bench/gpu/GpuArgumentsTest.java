@@ -19,7 +19,8 @@ class GpuArgumentsTest {
     GpuArguments arguments = parse("");
     assertThat(arguments.rounds()).isEqualTo(1);
     assertThat(arguments.parts().stream().map(GpuPart::name))
-        .containsExactly("elastic", "cold-start", "switching", "ceilings", "decode", "prefill");
+        .containsExactly(
+            "elastic", "cold-start", "switching", "ceilings", "products", "decode", "prefill");
     assertThat(arguments.results()).isEmpty();
     assertThat(arguments.render()).isEmpty();
   }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.weft.bench.gpu.ProductRun.Peer;
 import dev.weft.bench.models.ModelShape;
 import dev.weft.bench.report.Finding;
 import dev.weft.bench.report.Finding.Verdict;
@@ -14,6 +15,7 @@ import dev.weft.runtime.engine.Engine;
 import dev.weft.runtime.engine.EngineObserver;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -117,6 +119,47 @@ class GpuArithmeticTest {
     assertThat(finding(findings, "4/reserved/allowed").figure()).isEqualTo("1.14 x");
     assertThat(finding(findings, "4/stalls/decode").verdict()).isEqualTo(Verdict.MET);
     assertThat(finding(findings, "4/stalls/prompt").verdict()).isEqualTo(Verdict.MISSED);
+  }
+
+  /// The last product alone takes the peer twice as long, and has 22 % of the bytes.
+  @Test
+  void productsAreComparedByWhatALayerTakes() {
+    var recorder = new PartRecorder();
+    for (LayerProduct product : LayerProduct.of(ModelShape.LLAMA_2_7B)) {
+      String label = "llama-2-7b, " + product.name();
+      recorder.add(label, "1 row, TB/s of weights", 2, "weft", 4);
+      recorder.add(
+          label, "1 row, TB/s of weights", 2, "cuBLASLt", product.name().equals("down") ? 2 : 4);
+    }
+    ProductsPart.judge(recorder, ModelShape.LLAMA_2_7B, 1, 4.5e12);
+    List<Finding> findings = recorder.result("products", "Products", Map.of()).findings();
+    assertThat(finding(findings, "products/llama-2-7b/1").figure())
+        .isEqualTo("1.22 x (query-key-value 1.00, attention output 1.00, gate-up 1.00, down 2.00)");
+    assertThat(finding(findings, "products/llama-2-7b/1/read").figure())
+        .isEqualTo("88.9 %; cuBLASLt 72.7 %");
+  }
+
+  @Test
+  void aLayersProductsHaveAllItsMatrices() {
+    for (ModelShape shape : List.of(ModelShape.LLAMA_2_7B, ModelShape.LLAMA_3_1_8B)) {
+      long layers =
+          shape.layers()
+              * LayerProduct.of(shape).stream().mapToLong(LayerProduct::weightBytes).sum();
+      long output = 2L * shape.vocabulary() * shape.hidden();
+      assertThat(layers + output).isEqualTo(2 * shape.matrixElements());
+    }
+  }
+
+  @Test
+  void countsOfRowsAreListed() {
+    Map<Integer, Peer> peers = new LinkedHashMap<>();
+    peers.put(1, new Peer(true, 1));
+    peers.put(64, new Peer(false, 2));
+    peers.put(2048, new Peer(true, 1));
+    assertThat(ProductsPart.counts(peers, Peer::sameBits)).isEqualTo("1, 2048");
+    assertThat(ProductsPart.counts(peers, peer -> peer.splits() > 1)).isEqualTo("64");
+    assertThat(ProductsPart.counts(peers, _ -> true)).isEqualTo("all");
+    assertThat(ProductsPart.counts(peers, _ -> false)).isEqualTo("none");
   }
 
   @Test

@@ -1,7 +1,10 @@
 package dev.weft.bench.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import dev.weft.bench.gpu.cublas.CublasLt;
+import dev.weft.bench.gpu.cublas.FakeCublasLt;
 import dev.weft.bench.models.BenchModels;
 import dev.weft.bench.models.ModelShape;
 import dev.weft.bench.report.Finding;
@@ -16,6 +19,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,6 +34,10 @@ class GpuPartsTest {
   /// A chunk holds the keys and values of 512 tokens.
   private static final ModelShape WIDE =
       new ModelShape("wide", false, 320, 512, 4, 64, 128, 4, 4, 64, 1e-5, 1e4, false);
+
+  /// Its last product is cut into two slices.
+  private static final ModelShape DEEP =
+      new ModelShape("deep", false, 320, 256, 1, 32, 1040, 1, 1, 32, 1e-5, 1e4, false);
 
   @TempDir private Path directory;
 
@@ -127,6 +135,56 @@ class GpuPartsTest {
         .containsOnlyKeys("one function", "two, step by step", "two, batch by batch");
     assertThat(result.findings().stream().map(Finding::key))
         .containsExactly("6/2/steps", "6/2/batches");
+  }
+
+  private static ProductsPart products(String library) {
+    var sizes =
+        new ProductsPart.Sizes(
+            List.of(DEEP), List.of(1, 9, 130), 1 << 20, new ProductRun.Bounds(3, 1));
+    return new ProductsPart(sizes, Map.of(CublasLt.VARIABLE, library));
+  }
+
+  @Test
+  void productsAreMeasuredWithoutCublas() throws IOException, InterruptedException {
+    PartResult result = run(products("/nonexistent/libcublasLt.so.13"));
+    assertThat(finding(result, "products/cublaslt").verdict()).isEqualTo(Verdict.NOT_MEASURED);
+    assertThat(finding(result, "products/cublaslt").figure())
+        .startsWith("absent: libcublasLt.so.13 cannot be loaded");
+    assertThat(result.findings().stream().map(Finding::key))
+        .containsExactly("products/cublaslt", "products/deep/1/read", "products/deep/9/read");
+    // A sample is of three products, and of a millisecond.
+    assertThat(median(result, "deep, gate-up", "130 rows, TFLOP/s"))
+        .isCloseTo(130 * 2.0 * 2080 * 32 / (1e-3 / 3) / 1e12, within(1e-9));
+    assertThat(result.series()).hasSize(12).allMatch(row -> !row.samples().containsKey("cuBLASLt"));
+  }
+
+  /// That both multiply the same is seen by the part itself.
+  @Test
+  void productsAreMeasuredBesideCublas() throws IOException, InterruptedException {
+    long before = FakeCublasLt.products();
+    PartResult result = run(products(FakeCublasLt.file().toString()));
+    assertThat(result.remarks()).anyMatch(remark -> remark.startsWith("cuBLASLt 13.2.3"));
+    // Of either of two ways one by itself and three in a graph, and one that is compared.
+    assertThat(FakeCublasLt.products() - before).isEqualTo(12 * 9);
+    assertThat(FakeCublasLt.alive()).isZero();
+    assertThat(finding(result, "products/deep/130").figure())
+        .isEqualTo("1.00 x (query-key-value 1.00, attention output 1.00, gate-up 1.00, down 1.00)");
+    assertThat(finding(result, "products/deep/splits").figure())
+        .isEqualTo("query-key-value: none; attention output: none; gate-up: none; down: none");
+    assertThat(result.findings().stream().map(Finding::key))
+        .containsExactly(
+            "products/deep/1",
+            "products/deep/1/read",
+            "products/deep/9",
+            "products/deep/9/read",
+            "products/deep/130",
+            "products/deep/bits",
+            "products/deep/splits");
+    assertThat(
+            result.series().stream()
+                .filter(row -> row.label().equals("deep, gate-up"))
+                .map(row -> row.samples().keySet()))
+        .allMatch(subjects -> subjects.equals(Set.of("weft", "weft, gates activated", "cuBLASLt")));
   }
 
   @Test

@@ -195,6 +195,11 @@ public final class GpuBackend implements Backend {
     return images;
   }
 
+  /// Products alone, for whoever measures them; to be closed before this.
+  public GpuProducts products() {
+    return new GpuProducts(device);
+  }
+
   /// What models may take of the device when nobody says otherwise, by what is free now.
   public long capacityBytes() {
     device.context().bind();

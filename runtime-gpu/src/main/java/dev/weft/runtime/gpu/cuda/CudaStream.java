@@ -17,7 +17,8 @@ public final class CudaStream implements AutoCloseable {
     handle = driver.streamCreate(NON_BLOCKING);
   }
 
-  long handle() {
+  /// `CUstream`, for libraries of NVIDIA's that submit to it.
+  public long handle() {
     return handle;
   }
 
