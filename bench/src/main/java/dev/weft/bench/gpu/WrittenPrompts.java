@@ -96,6 +96,11 @@ final class WrittenPrompts implements DecoderExecutable {
   }
 
   @Override
+  public boolean runsAhead() {
+    return decoder.runsAhead();
+  }
+
+  @Override
   public int rowsAtOnce() {
     return decoder.rowsAtOnce();
   }

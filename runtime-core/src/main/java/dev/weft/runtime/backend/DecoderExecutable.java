@@ -20,6 +20,13 @@ public interface DecoderExecutable extends AutoCloseable {
   /// before, and samples where asked. The batch may be reused once the result has been awaited.
   PendingStep forward(StepBatch batch);
 
+  /// Whether a step can be submitted while the one before it has not been awaited, with tokens that
+  /// that one chooses ([StepBatch.Entry#chosenBy]): it runs after that one. All else that is asked
+  /// for meanwhile happens after both. Two steps may be under way, no more. **thread**: any.
+  default boolean runsAhead() {
+    return false;
+  }
+
   /// Gets the memory to compute in that a step of up to so many rows needs, for which others, the
   /// sequences of this decoder among them, may have to give up memory: so before a step is planned.
   default void prepare(int rows) {}

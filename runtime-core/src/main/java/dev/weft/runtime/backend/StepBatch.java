@@ -16,9 +16,22 @@ public record StepBatch(List<Entry> entries) {
     return entries.stream().mapToInt(entry -> entry.tokens().length).sum();
   }
 
+  /// Whether a row's token is one that the step before chooses ([Entry#chosenBy]).
+  public boolean follows() {
+    return entries.stream().anyMatch(entry -> entry.tokens()[0] < 0);
+  }
+
+  /// Entries whose tokens rows of the next step may name ([Entry#chosenBy]): all or none.
+  public int followed() {
+    boolean each =
+        entries.stream().allMatch(entry -> entry.samples().size() == 1 && !entry.keepLogits());
+    return each ? entries.size() : 0;
+  }
+
   /// One sequence's part.
   ///
-  /// @param tokens the rows, at positions `position`, `position + 1` ...
+  /// @param tokens the rows, at positions `position`, `position + 1` ...; a single one may be what
+  ///   the step before chooses ([#chosenBy])
   /// @param position tokens of the sequence that the KV cache holds already
   /// @param blocks the sequence's block table: block `i` holds tokens `i * blockTokens` onward;
   ///   long enough for all rows
@@ -48,6 +61,15 @@ public record StepBatch(List<Entry> entries) {
         throw new IllegalArgumentException(
             "%d tokens asked for after %d rows".formatted(samples.size(), tokens.length));
       }
+    }
+
+    /// Stands for the token that an entry of the step before chooses, in a batch that may be
+    /// submitted before that step has been awaited ([DecoderExecutable#runsAhead]).
+    ///
+    /// @param index of the entry; it and all beside it have one token each to choose, and keep no
+    ///   logits
+    public static int chosenBy(int index) {
+      return ~index;
     }
 
     /// Rows at the end of the entry whose logits are needed.
@@ -85,8 +107,9 @@ public record StepBatch(List<Entry> entries) {
         throw new IllegalArgumentException(
             "%d blocks do not hold %d tokens".formatted(blocks.length, end));
       }
+      int least = tokens.length == 1 ? -bounds.followed() : 0;
       for (int token : tokens) {
-        if (token < 0 || token >= bounds.vocabularySize()) {
+        if (token < least || token >= bounds.vocabularySize()) {
           throw new IllegalArgumentException(
               "token %d is outside the vocabulary of %d".formatted(token, bounds.vocabularySize()));
         }
@@ -103,5 +126,13 @@ public record StepBatch(List<Entry> entries) {
   }
 
   /// What a compiled decoder has room for.
-  public record Bounds(int contextLength, int vocabularySize, int blockCount, KvLayout kvLayout) {}
+  ///
+  /// @param followed entries of the step before whose tokens a batch may name
+  public record Bounds(
+      int contextLength, int vocabularySize, int blockCount, KvLayout kvLayout, int followed) {
+    /// Those of a batch that follows no step.
+    public Bounds(int contextLength, int vocabularySize, int blockCount, KvLayout kvLayout) {
+      this(contextLength, vocabularySize, blockCount, kvLayout, 0);
+    }
+  }
 }

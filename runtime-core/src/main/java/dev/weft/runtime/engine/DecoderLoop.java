@@ -109,6 +109,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
             pace,
             options.profile(),
             generations,
+            new Following(),
             this::getAhead);
     probe = new StepProbe(revision, executable, blocks, this::makeFree, device::nanoTime, options);
     kv = new InTime.Kv(blocks, executable.kvLayout(), supply);
@@ -297,10 +298,35 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
   }
 
   @Override
+  public boolean underWay() {
+    return runner.underWay();
+  }
+
+  @Override
   public void turn() {
     probe.used();
     generations.endCancelledAndOverdue();
     generations.letPass();
+    if (runner.underWay()) {
+      goOn();
+    } else {
+      begin();
+    }
+    lookAhead();
+    publish();
+  }
+
+  /// Ends the step that was submitted ahead. What has come meanwhile is planned after it.
+  private void goOn() {
+    // Before it is known who still runs.
+    executable.prepare(planner.runningCount());
+    List<Part> parts = planner.takeAhead();
+    moveBeside();
+    step(() -> runner.goOn(parts));
+  }
+
+  /// Begins a step.
+  private void begin() {
     generations.draft();
     long own = planner.decoding() ? longestBeside() : PrefillPace.NOBODY_READS;
     long longest = Math.min(own, device.longestBesideOthers(this));
@@ -315,27 +341,51 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     }
     var plan = planner.plan(budget);
     plan.preempted().forEach(_ -> observer.onPreempted(revision));
-    report.tell(blocks);
     generations.start(plan.parts(), device.nanoTime());
-    publish();
-    swap.poll();
-    planner.swapAhead();
+    moveBeside();
     if (!plan.parts().isEmpty()) {
-      step(plan.parts());
+      step(() -> runner.run(plan.parts()));
     } else if (!device.othersHaveWork(this)) {
       swap.await(LONGEST_WAIT);
     }
-    lookAhead();
+  }
+
+  /// Tells what has been planned, and moves what swapping is about.
+  private void moveBeside() {
+    report.tell(blocks);
     publish();
+    swap.poll();
+    planner.swapAhead();
   }
 
   /// Runs a step, and has the swap follow what readers noticed of it: all who wait for their next
   /// token, whether the step brought it or they had no part in it.
-  private void step(List<Part> parts) {
+  private void step(Runnable step) {
     latency.begin();
-    runner.run(parts);
+    step.run();
     generations.watch(device.nanoTime());
     swap.stepped(latency.slow(), latency.late());
+  }
+
+  /// A step is submitted ahead while nobody else could have it: a request that comes later waits
+  /// for two.
+  private final class Following implements StepRunner.Ahead {
+    @Override
+    public List<Part> plan(List<Part> step) {
+      boolean free =
+          executable.runsAhead()
+              && executable.arrival().over()
+              && !device.tasksWait()
+              && !device.othersHaveWork(DecoderLoop.this);
+      return free && step.stream().allMatch(part -> generations.of(part.sequence()).runsAhead())
+          ? planner.planAhead(step)
+          : List.of();
+    }
+
+    @Override
+    public void drop() {
+      var _ = planner.takeAhead();
+    }
   }
 
   /// Blocks whose memory could not be given back are still free to be written again.
@@ -390,6 +440,7 @@ final class DecoderLoop implements Engine.DecoderInstance, Work {
     if (generations.closed()) {
       return;
     }
+    runner.drop();
     generations.close();
     kept.clear();
     planner.letGoAll();

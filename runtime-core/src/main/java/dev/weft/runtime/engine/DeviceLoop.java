@@ -301,6 +301,11 @@ public final class DeviceLoop implements Engine {
     }
 
     @Override
+    public boolean tasksWait() {
+      return !commands.isEmpty();
+    }
+
+    @Override
     public void remove(Work instance) {
       turns.remove(instance);
     }

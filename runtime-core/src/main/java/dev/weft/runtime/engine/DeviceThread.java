@@ -12,6 +12,9 @@ interface DeviceThread {
   /// the thread has ended and the task was not run.
   boolean call(Runnable task);
 
+  /// Whether tasks wait, which may be requests. On the device's thread.
+  boolean tasksWait();
+
   /// Takes an instance out of the round. On the device's thread.
   void remove(Work instance);
 

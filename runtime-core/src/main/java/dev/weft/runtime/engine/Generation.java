@@ -180,19 +180,41 @@ final class Generation implements Engine.Submission.Admitted {
         entrance.adapter());
   }
 
+  /// Whether its next step but one can be submitted before the token is known that the next one
+  /// chooses: nothing that the host makes of a step's tokens has a part in it.
+  boolean runsAhead() {
+    return !request.sampling().penalizes() && request.promptLookupTokens() == 0;
+  }
+
+  /// The row of a part whose token the step before chooses.
+  ///
+  /// @param index of the sequence's entry in that step
+  StepBatch.Entry entryAhead(Part part, int index) {
+    return new StepBatch.Entry(
+        new int[] {StepBatch.Entry.chosenBy(index)},
+        part.from(),
+        sequence.blocks().toArray(),
+        List.of(sampleRequest(1, sequence)),
+        false,
+        entrance.adapter());
+  }
+
   /// Asks for the token after those that there are, and for those after each token of the draft.
   private List<SampleRequest> sampleRequests(int[] draft) {
     var requests = new ArrayList<SampleRequest>(1 + draft.length);
     for (int drafted = 0; drafted <= draft.length; drafted++) {
-      boolean endBlocked = !request.ignoreEnd() && completionTokens + drafted < request.minTokens();
       requests.add(
-          new SampleRequest(
-              request.sampling(),
-              sequence.length() + drafted,
-              drafted == 0 ? sequence : new DraftedHistory(sequence, draft, drafted),
-              endBlocked ? endTokens : Set.of()));
+          sampleRequest(
+              drafted, drafted == 0 ? sequence : new DraftedHistory(sequence, draft, drafted)));
     }
     return requests;
+  }
+
+  /// Asks for the token after so many that are still to come.
+  private SampleRequest sampleRequest(int later, SampleRequest.TokenHistory history) {
+    boolean endBlocked = !request.ignoreEnd() && completionTokens + later < request.minTokens();
+    return new SampleRequest(
+        request.sampling(), sequence.length() + later, history, endBlocked ? endTokens : Set.of());
   }
 
   /// A sequence as it is if the first tokens of its draft are right.

@@ -258,14 +258,14 @@ final class Generations implements StepRunner.Requests {
     if (bySequence.remove(generation.sequence()) == null) {
       return;
     }
+    long now = device.nanoTime();
     planner.remove(generation.sequence());
     generation.leave();
     if (outcome == Outcome.STOP || outcome == Outcome.LENGTH) {
       deadlines.ended(generation.usage().completionTokens());
     }
     freed.run();
-    observer.onEnded(
-        generation.entrance().revision(), generation.summary(outcome, device.nanoTime()));
+    observer.onEnded(generation.entrance().revision(), generation.summary(outcome, now));
     try {
       generation.tellEnd(outcome, message, held);
     } catch (RuntimeException | Error e) {

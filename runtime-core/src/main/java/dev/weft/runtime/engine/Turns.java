@@ -109,6 +109,14 @@ final class Turns {
   /// @param news whether something came since the last turn that may be in a greater hurry
   @Nullable Turn next(long now, boolean news) {
     this.now = now;
+    for (Place place : places) {
+      if (place.work.underWay()) {
+        // What is news is looked at when its step has ended.
+        granted = news ? null : granted;
+        place.begunAt = now;
+        return new Turn(place.work, StepChoice.Reason.ITS_TURN, place.work.due() - now);
+      }
+    }
     Place last = granted;
     if (last != null && !news && stepsLeft > 0 && last.runnable() && last.work.due() > now) {
       stepsLeft--;

@@ -37,6 +37,11 @@ interface Work {
   /// Says how much KV memory its running sequences are expected to need soon.
   default void expectKv(long bytes) {}
 
+  /// Whether it has submitted a step that its next turn ends: no other has a turn before that.
+  default boolean underWay() {
+    return false;
+  }
+
   /// Runs one step. Contains failures of the step; what it throws is a bug in the engine.
   void turn();
 

@@ -49,7 +49,7 @@ public record SamplingParameters(
   }
 
   /// Whether a token's history matters.
-  boolean penalizes() {
+  public boolean penalizes() {
     return presencePenalty != 0 || frequencyPenalty != 0 || repetitionPenalty != 1;
   }
 

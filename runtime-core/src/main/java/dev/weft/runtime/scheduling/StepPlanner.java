@@ -23,6 +23,9 @@ public final class StepPlanner {
   /// Since the last plan.
   private final List<Sequence> preempted = new ArrayList<>();
 
+  /// What was [planned ahead][#planAhead], of sequences that have not stopped running since.
+  private final List<Part> ahead = new ArrayList<>();
+
   /// Bounds of a step.
   ///
   /// @param maxBatchTokens rows of a step; at least `maxSequences`, so that prefill never starves
@@ -103,7 +106,7 @@ public final class StepPlanner {
 
   /// Ends a sequence, wherever it is, and frees its blocks.
   public void remove(Sequence sequence) {
-    if (running.remove(sequence)) {
+    if (stopRunning(sequence)) {
       blocks.free(sequence);
     } else {
       waiting.remove(sequence);
@@ -111,10 +114,15 @@ public final class StepPlanner {
     }
   }
 
+  private boolean stopRunning(Sequence sequence) {
+    ahead.removeIf(part -> part.sequence().equals(sequence));
+    return running.remove(sequence);
+  }
+
   /// Stops a running sequence, which keeps its blocks until it is [let go][#letGo]. Returns false
   /// when it does not run.
   public boolean hold(Sequence sequence) {
-    if (!running.remove(sequence)) {
+    if (!stopRunning(sequence)) {
       return false;
     }
     blocks.settle(sequence);
@@ -193,6 +201,44 @@ public final class StepPlanner {
     return plan;
   }
 
+  /// The step after one that is under way, planned before the tokens are known that that one
+  /// chooses: a row for each of its sequences but those whose last token is one of these. Empty
+  /// where the step had anything but a row each of all running sequences, where others wait, and
+  /// where there are no blocks that nobody plans; nobody gives up any for it. It is the next step:
+  /// nothing else is planned before it was [taken][#takeAhead].
+  ///
+  /// @param step the parts of the step under way whose sequences still run
+  public List<Part> planAhead(List<Part> step) {
+    if (!waiting.isEmpty() || step.size() != running.size()) {
+      return List.of();
+    }
+    var next = new ArrayList<Part>();
+    for (Part part : step) {
+      Sequence sequence = part.sequence();
+      int from = part.from() + 1;
+      if (!part.decodes() || !part.samples() || part.drafts() > 0) {
+        return List.of();
+      }
+      if (from + 1 < sequence.maxLength()) {
+        if (!blocks.tryPlanOwn(sequence, blocks.blocksFor(from + 1))) {
+          return List.of();
+        }
+        next.add(new Part(sequence, from, 1));
+      }
+    }
+    next.forEach(part -> blocks.grow(part.sequence(), part.from() + 1));
+    ahead.addAll(next);
+    return next;
+  }
+
+  /// The parts of the step that was planned ahead whose sequences have run on since then.
+  public List<Part> takeAhead() {
+    running.forEach(blocks::settle);
+    List<Part> taken = List.copyOf(ahead);
+    ahead.clear();
+    return taken;
+  }
+
   /// Moves what sequences that were put back have computed, before it has to: out, while its place
   /// is not needed yet, and near again, for the one that comes next.
   public void swapAhead() {
@@ -256,7 +302,8 @@ public final class StepPlanner {
   }
 
   private Sequence preemptNewest() {
-    Sequence newest = running.removeLast();
+    Sequence newest = running.getLast();
+    stopRunning(newest);
     blocks.preempt(newest);
     waiting.addFirst(newest);
     return newest;

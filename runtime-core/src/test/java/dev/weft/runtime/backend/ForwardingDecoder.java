@@ -32,6 +32,11 @@ public class ForwardingDecoder implements DecoderExecutable {
   }
 
   @Override
+  public boolean runsAhead() {
+    return decoder.runsAhead();
+  }
+
+  @Override
   public int rowsAtOnce() {
     return decoder.rowsAtOnce();
   }

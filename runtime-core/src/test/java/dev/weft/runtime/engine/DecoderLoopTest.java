@@ -3,7 +3,6 @@ package dev.weft.runtime.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.weft.runtime.backend.FakeArrival;
-import dev.weft.runtime.backend.FakeDecoder;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
 import dev.weft.runtime.engine.Engine.Submission;
 import dev.weft.runtime.engine.GenerationListener.FinishReason;
@@ -170,7 +169,7 @@ class DecoderLoopTest extends DeviceLoopFixture {
   void preemptionKeepsTheAnswers() {
     // Two of these together need more than the twelve blocks there are.
     var small = new DeviceLoop("small", new Observer(), settings(0), SwapSpace.NONE, nanos::get);
-    var fake = new FakeDecoder(12, 8, DeviceLoopFixture::hashedLogits);
+    var fake = fake(12, DeviceLoopFixture::hashedLogits);
     var options = TestOptions.of(512, 12, 16, 4, 4);
     try (small) {
       var instance = small.add(REVISION, fake, new ByteTokenizer(), options);

@@ -62,8 +62,13 @@ abstract class DeviceLoopFixture {
     engine.close();
   }
 
-  FakeDecoder fake(Function<int[], float[]> model) {
-    return new FakeDecoder(BLOCKS, 8, model);
+  final FakeDecoder fake(Function<int[], float[]> model) {
+    return fake(BLOCKS, model);
+  }
+
+  /// A new decoder with blocks of eight tokens.
+  FakeDecoder fake(int blocks, Function<int[], float[]> model) {
+    return new FakeDecoder(blocks, 8, model);
   }
 
   static FakeDecoder decoderWith(FakeDecoder decoder, Gate gate) {

@@ -75,6 +75,11 @@ class ElasticEngineTest {
   private final List<MemoryLedger.Reservation> reservations = new ArrayList<>();
   private final ConcurrentHashMap<String, Integer> largestBatch = new ConcurrentHashMap<>();
 
+  /// A new decoder with so many blocks.
+  FakeDecoder fake(int blocks) {
+    return new FakeDecoder(blocks, BLOCK_TOKENS, DeviceLoopFixture::hashedLogits);
+  }
+
   private DecoderInstance instance(String name) {
     return instance(name, engine, CONTEXT, _ -> {});
   }
@@ -105,9 +110,7 @@ class ElasticEngineTest {
     assertThat(reservation).isNotNull();
     reservations.add(reservation);
     KvShare share = balloon.open(name, BLOCK_BYTES, CONTEXT_CHUNKS, reservation);
-    var decoder =
-        new FakeDecoder(share.addressableBlocks(), BLOCK_TOKENS, DeviceLoopFixture::hashedLogits)
-            .onClose(share.kv()::close);
+    var decoder = fake(share.addressableBlocks()).onClose(share.kv()::close);
     var revision = new RevisionId(new FunctionName(name), 1);
     var options = TestOptions.of(contextLength, share.blocks(), MAX_ROWS, SEQUENCES, 64);
     return loop.add(revision, change.apply(share, decoder), new ByteTokenizer(), options, share);
@@ -124,7 +127,7 @@ class ElasticEngineTest {
     KvShare share = balloon.open(name, BLOCK_BYTES, CONTEXT_CHUNKS, reservation);
     var scratch = balloon.openScratch((long) MAX_ROWS * rowBytes);
     var fake =
-        new FakeDecoder(share.addressableBlocks(), BLOCK_TOKENS, DeviceLoopFixture::hashedLogits)
+        fake(share.addressableBlocks())
             .beforeStep(batch -> {
               check(name, share, batch);
               // As a backend does once it knows the step: no more than it was prepared for.

@@ -16,6 +16,7 @@ class TurnsTest {
 
   private final class Instance implements Work {
     private boolean hasWork = true;
+    private boolean underWay;
     private long due;
     private int quota = 1;
     private long longestBeside = 100;
@@ -34,6 +35,11 @@ class TurnsTest {
     @Override
     public boolean hasWork() {
       return hasWork;
+    }
+
+    @Override
+    public boolean underWay() {
+      return underWay;
     }
 
     @Override
@@ -89,6 +95,20 @@ class TurnsTest {
       order.add(next(stepTakes).work());
     }
     return order;
+  }
+
+  /// Even where all of its requests have ended meanwhile.
+  @Test
+  void aStepUnderWayIsEndedBeforeAnybodyElseHasATurn() {
+    Instance hurried = new Instance(Duration.ofMillis(1));
+    Instance patient = new Instance(Duration.ofSeconds(1));
+    patient.underWay = true;
+    patient.hasWork = false;
+
+    assertThat(next().work()).isEqualTo(patient);
+
+    patient.underWay = false;
+    assertThat(next().work()).isEqualTo(hurried);
   }
 
   @Test

@@ -82,6 +82,77 @@ class StepPlannerTest {
   }
 
   @Test
+  void aStepAheadHasTheSameSequencesButThoseWithTheirLastTokens() {
+    var planner = planner(20, 8, 4, 0);
+    var ends = sequence(3, 5);
+    var goesOn = sequence(4, 14);
+    planner.add(ends);
+    planner.add(goesOn);
+    var prompts = planner.plan();
+    assertThat(planner.planAhead(prompts.parts())).as("prompts").isEmpty();
+    apply(prompts);
+    var step = planner.plan();
+
+    assertThat(planner.planAhead(step.parts())).containsExactly(new Part(goesOn, 5, 1));
+
+    assertThat(goesOn.blocks().size()).isEqualTo(2);
+    apply(step);
+    planner.remove(ends);
+    var ahead = planner.takeAhead();
+    assertThat(ahead).containsExactly(new Part(goesOn, 5, 1));
+    assertThat(planner.takeAhead()).as("it is taken once").isEmpty();
+    assertThat(planner.planAhead(ahead)).containsExactly(new Part(goesOn, 6, 1));
+  }
+
+  @Test
+  void whoStopsRunningHasNoPartInTheStepAhead() {
+    var planner = planner(20, 12, 4, 0);
+    var removed = sequence(3, 12);
+    var held = sequence(3, 12);
+    var stays = sequence(3, 12);
+    var preempted = sequence(3, 12);
+    for (Sequence sequence : List.of(removed, held, stays, preempted)) {
+      planner.add(sequence);
+    }
+    apply(planner.plan());
+    var step = planner.plan();
+    assertThat(planner.planAhead(step.parts())).hasSize(4);
+    apply(step);
+
+    planner.remove(removed);
+    planner.hold(held);
+    planner.shrinkTo(2);
+
+    assertThat(planner.takeAhead()).containsExactly(new Part(stays, 4, 1));
+  }
+
+  @Test
+  void nobodyGivesAnythingUpForAStepAhead() {
+    var planner = planner(3, 8, 4, 0);
+    var first = sequence(4, 12);
+    var second = sequence(3, 12);
+    planner.add(first);
+    planner.add(second);
+    apply(planner.plan());
+    var step = planner.plan();
+
+    assertThat(planner.planAhead(step.parts())).as("the second needs a fourth block").isEmpty();
+
+    assertThat(planner.takeAhead()).isEmpty();
+  }
+
+  @Test
+  void nothingIsPlannedAheadOfThoseWhoWait() {
+    var planner = planner(20, 8, 4, 0);
+    planner.add(sequence(4, 12));
+    apply(planner.plan());
+    var step = planner.plan();
+    planner.add(sequence(4, 12));
+
+    assertThat(planner.planAhead(step.parts())).isEmpty();
+  }
+
+  @Test
   void scoredPromptsGoInShortChunks() {
     var planner = planner(20, 8, 4, 0);
     var sequence = new Sequence(new int[7], 9, true, 0);

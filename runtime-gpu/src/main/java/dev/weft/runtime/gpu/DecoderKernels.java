@@ -44,6 +44,7 @@ final class DecoderKernels {
   private final DecoderSpec spec;
   private final GpuWeights weights;
   private final StepTables tables;
+  private final long chosen;
   private final CacheTables cache;
   private final StepLauncher launcher;
   private final Products products;
@@ -55,6 +56,8 @@ final class DecoderKernels {
   /// Runs of rows with adapters of the step that is submitted.
   private int adapterRuns;
 
+  /// @param chosen where tokens that steps choose lie: those of the largest logits are put there,
+  ///   and the next step's rows may name them
   /// @param arena for as long as this is used
   DecoderKernels(
       DecoderSpec spec,
@@ -63,8 +66,10 @@ final class DecoderKernels {
       GpuKvLayout kv,
       AttentionWork work,
       StepTables tables,
+      long chosen,
       Arena arena) {
     this.spec = spec;
+    this.chosen = chosen;
     this.work = work;
     this.weights = weights;
     this.tables = tables;
@@ -120,7 +125,7 @@ final class DecoderKernels {
   private void embed(long to, int rows) {
     GpuMatrix table = weights.embedding();
     parameters().start().address(table.address()).address(table.rowBytes());
-    parameters().address(tables.tokens()).address(to).integer(spec.hiddenSize());
+    parameters().address(tables.tokens()).address(chosen).address(to).integer(spec.hiddenSize());
     launcher.launch(
         KernelUnit.weights(table.type()),
         "embed_" + GpuMatrix.suffix(table.type()),
@@ -318,7 +323,7 @@ final class DecoderKernels {
         logits,
         false);
     parameters().start().address(logits).integer(spec.vocabularySize());
-    parameters().address(at + scratch.largest());
+    parameters().address(chosen);
     launch("largest", LaunchGrid.of(rows, LARGEST_THREADS));
   }
 

@@ -99,7 +99,7 @@ final class EncoderKernels {
 
   private void embed(GpuMatrix table, long rows, long to, EncoderScratch scratch) {
     parameters().start().address(table.address()).address(table.rowBytes());
-    parameters().address(rows).address(to).integer(spec.hiddenSize());
+    parameters().address(rows).address(0).address(to).integer(spec.hiddenSize());
     launcher.launch(
         KernelUnit.weights(table.type()),
         "embed_" + GpuMatrix.suffix(table.type()),

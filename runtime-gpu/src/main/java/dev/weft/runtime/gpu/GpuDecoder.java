@@ -18,13 +18,15 @@ import dev.weft.runtime.model.AdapterWeights;
 import dev.weft.runtime.model.DecoderSpec;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.List;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// A decoder on a GPU. A step is submitted as a whole; the host waits for it once, in
-/// [PendingStep#await]. Tokens are chosen on the device, and nothing else comes back where nothing
-/// else is asked for.
+/// [PendingStep#await]. Tokens are chosen on the device, where the next step finds them, and
+/// nothing else comes back where nothing else is asked for.
 final class GpuDecoder implements DecoderExecutable {
   /// Steps of up to so many rows are kept as graphs.
   private static final int GRAPH_ROWS = 256;
@@ -44,8 +46,11 @@ final class GpuDecoder implements DecoderExecutable {
   private final StepGraphs graphs;
   private final GpuHostBlocks hostBlocks;
 
-  /// The step whose result nobody has asked for yet.
-  private @Nullable Pending pending;
+  /// Steps whose results nobody has asked for yet, the first one first.
+  private final Deque<Pending> pending = new ArrayDeque<>();
+
+  /// Entries of the last step whose tokens the next one may name.
+  private int followed;
 
   /// Takes weights and memory over when it returns.
   GpuDecoder(
@@ -69,8 +74,15 @@ final class GpuDecoder implements DecoderExecutable {
     try {
       tables = new StepTables(context, options, kv, memory.kv().address(), attention.tileTokens());
       try {
-        kernels = new DecoderKernels(spec, device, weights, kv, attention, tables, arena);
         outputs = new StepOutputs(device, spec, options, arena);
+        try {
+          kernels =
+              new DecoderKernels(
+                  spec, device, weights, kv, attention, tables, outputs.chosen(), arena);
+        } catch (RuntimeException | Error e) {
+          outputs.close();
+          throw e;
+        }
       } catch (RuntimeException | Error e) {
         tables.close();
         throw e;
@@ -99,6 +111,11 @@ final class GpuDecoder implements DecoderExecutable {
   @Override
   public Arrival arrival() {
     return weights.arrival();
+  }
+
+  @Override
+  public boolean runsAhead() {
+    return true;
   }
 
   @Override
@@ -140,7 +157,7 @@ final class GpuDecoder implements DecoderExecutable {
     }
     var bounds =
         new StepBatch.Bounds(
-            options.contextLength(), spec.vocabularySize(), blockCount(), kv.layout());
+            options.contextLength(), spec.vocabularySize(), blockCount(), kv.layout(), followed);
     for (StepBatch.Entry entry : batch.entries()) {
       entry.requireWithin(bounds);
       adapters.requireKnown(entry);
@@ -155,7 +172,8 @@ final class GpuDecoder implements DecoderExecutable {
 
   private PendingStep submit(StepBatch batch) {
     device.context().bind();
-    finishPending();
+    finish(batch.follows() ? 1 : 0);
+    followed = 0;
     if (batch.entries().isEmpty()) {
       return () -> new StepResult(List.of());
     }
@@ -163,9 +181,8 @@ final class GpuDecoder implements DecoderExecutable {
     CudaStream stream = device.stream();
     hostBlocks.awaitCopies(batch);
     tables.fill(batch);
-    tables.copy(stream);
     int runs = adapters.fill(batch, tables.runsOnHost());
-    tables.copyRuns(stream, GpuAdapters.runBytes(runs));
+    tables.copy(stream, GpuAdapters.runBytes(runs));
     int rows = tables.rowCount();
     var scratch =
         new ScratchLayout(
@@ -173,6 +190,7 @@ final class GpuDecoder implements DecoderExecutable {
             rows,
             tables.logitRowCount(),
             attention.singles(tables.singleCount(), tables.longest()));
+    StepAnswers answers = outputs.begin();
     long logits = scratch.logitRows() > 0 ? outputs.place(scratch, at) : 0;
     Runnable work =
         () -> {
@@ -189,21 +207,25 @@ final class GpuDecoder implements DecoderExecutable {
       work.run();
     }
     if (scratch.logitRows() > 0) {
-      outputs.copy(batch, scratch, at, logits);
+      outputs.copy(batch, scratch.logitRows(), logits);
     }
-    var submitted = new Pending(batch);
-    pending = submitted;
+    answers.end().record(stream);
+    followed = batch.followed();
+    var submitted = new Pending(batch, answers);
+    pending.add(submitted);
     return submitted;
   }
 
-  /// A step under way: its result is taken when it is asked for, or when the next is submitted,
-  /// which writes where this one's lies.
+  /// A step under way: its result is taken when it is asked for, or when one is submitted that
+  /// writes where this one's lies.
   private final class Pending implements PendingStep {
     private final StepBatch batch;
+    private final StepAnswers answers;
     private @Nullable StepResult result;
 
-    Pending(StepBatch batch) {
+    Pending(StepBatch batch, StepAnswers answers) {
       this.batch = batch;
+      this.answers = answers;
     }
 
     @Override
@@ -218,18 +240,16 @@ final class GpuDecoder implements DecoderExecutable {
 
     private StepResult take() {
       device.context().bind();
-      if (pending == this) {
-        pending = null;
-      }
-      device.stream().synchronize();
-      return outputs.result(batch);
+      pending.remove(this);
+      answers.end().await();
+      return outputs.result(batch, answers);
     }
   }
 
-  private void finishPending() {
-    Pending before = pending;
-    if (before != null) {
-      before.await();
+  /// Takes the results of steps under way until so many are left.
+  private void finish(int left) {
+    while (pending.size() > left) {
+      var _ = pending.getFirst().await();
     }
   }
 
@@ -237,7 +257,7 @@ final class GpuDecoder implements DecoderExecutable {
     try {
       return device.watched(work);
     } catch (CudaException e) {
-      pending = null;
+      pending.clear();
       throw e;
     }
   }

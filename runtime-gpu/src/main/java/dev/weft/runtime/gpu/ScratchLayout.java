@@ -88,12 +88,8 @@ record ScratchLayout(DecoderSpec spec, int rows, int logitRows, AttentionWork.Si
     return after(outputs(), (long) rows * spec.hiddenSize());
   }
 
-  long largest() {
-    return after(roundedOutputs(), halves((long) rows * spec.hiddenSize()));
-  }
-
   long partials() {
-    return after(largest(), rows);
+    return after(roundedOutputs(), halves((long) rows * spec.hiddenSize()));
   }
 
   /// At the end, so that they may as well lie elsewhere.

@@ -13,6 +13,7 @@ import dev.weft.runtime.sampling.HostSampler;
 import dev.weft.runtime.sampling.LogProbabilities;
 import dev.weft.runtime.sampling.SampleRequest;
 import dev.weft.runtime.sampling.SampledToken;
+import dev.weft.runtime.sampling.SamplingException;
 import dev.weft.runtime.sampling.SamplingParameters;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -21,19 +22,24 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// What a step gives: of each row that needs logits the largest one's index, tokens that are chosen
-/// in any other way ([StepSampling]), and the logits themselves where they are asked for.
+/// in any other way ([StepSampling]), and the logits themselves where they are asked for. A step
+/// may be submitted before the tokens of the one before have been read; before its logits have
+/// been, it may not.
 final class StepOutputs implements AutoCloseable {
   private static final float[][] NO_LOGITS = {};
 
   private final GpuDevice device;
   private final DecoderSpec spec;
   private final int maxSequences;
-  private final PinnedBuffer largest;
-  private final PinnedBuffer ownLogits;
-  private final StepSampling sampling;
 
-  /// Of each row of logits the number of its request; of use where its token is sampled.
-  private final int[] requests;
+  /// On the device, of each row of logits the token, or -1 where none can be chosen.
+  private final DeviceBuffer chosen;
+
+  private final PinnedBuffer ownLogits;
+  private final List<StepAnswers> answers;
+
+  /// Those of the step that was submitted last.
+  private StepAnswers last;
 
   /// Where this step's logits are on the host: [#ownLogits], or memory for more rows than that.
   private MemorySegment logits;
@@ -49,21 +55,42 @@ final class StepOutputs implements AutoCloseable {
     this.device = device;
     this.spec = spec;
     maxSequences = options.maxSequences();
-    requests = new int[options.maxBatchTokens()];
-    largest = new PinnedBuffer(device.context(), (long) options.maxBatchTokens() * Integer.BYTES);
+    chosen = new DeviceBuffer(device.context(), (long) options.maxBatchTokens() * Integer.BYTES);
     try {
       ownLogits = new PinnedBuffer(device.context(), maxSequences * rowBytes());
       try {
-        sampling = new StepSampling(device, spec.vocabularySize(), maxSequences, arena);
+        answers = answers(options, arena);
       } catch (RuntimeException | Error e) {
         ownLogits.close();
         throw e;
       }
     } catch (RuntimeException | Error e) {
-      largest.close();
+      chosen.close();
       throw e;
     }
+    last = answers.getFirst();
     logits = ownLogits.segment();
+  }
+
+  private List<StepAnswers> answers(CompileOptions options, Arena arena) {
+    var one = new StepAnswers(device, spec.vocabularySize(), options, arena);
+    try {
+      return List.of(one, new StepAnswers(device, spec.vocabularySize(), options, arena));
+    } catch (RuntimeException | Error e) {
+      one.close();
+      throw e;
+    }
+  }
+
+  /// Where tokens that are chosen lie on the device, in the order of the rows of logits.
+  long chosen() {
+    return chosen.address();
+  }
+
+  /// A step begins. Returns where its tokens come to; of use until the next step but one begins.
+  StepAnswers begin() {
+    last = answers.get(last.equals(answers.getFirst()) ? 1 : 0);
+    return last;
   }
 
   private long rowBytes() {
@@ -88,12 +115,14 @@ final class StepOutputs implements AutoCloseable {
   }
 
   /// Submits the choice of tokens, and the copies of what the batch asks for.
-  void copy(StepBatch batch, ScratchLayout scratch, long at, long from) {
+  ///
+  /// @param from where so many rows of logits are
+  void copy(StepBatch batch, int logitRows, long from) {
     address = from;
     device.stream()
         .copyToHost(
-            at + scratch.largest(),
-            largest.segment().asSlice(0, (long) scratch.logitRows() * Integer.BYTES));
+            chosen(), last.largest().segment().asSlice(0, (long) logitRows * Integer.BYTES));
+    StepSampling sampling = last.sampling();
     sampling.begin();
     int row = 0;
     for (StepBatch.Entry entry : batch.entries()) {
@@ -104,13 +133,13 @@ final class StepOutputs implements AutoCloseable {
       int next = row + rows - entry.samples().size();
       for (SampleRequest request : entry.samples()) {
         if (!takesLargest(request)) {
-          requests[next] = sampling.add(request, next);
+          last.requests()[next] = sampling.add(request, next);
         }
         next++;
       }
       row += rows;
     }
-    sampling.submit(from, at + scratch.largest());
+    sampling.submit(from, chosen());
   }
 
   private void copyToHost(int row, int rows) {
@@ -131,35 +160,45 @@ final class StepOutputs implements AutoCloseable {
   }
 
   /// Of a step that is done.
-  StepResult result(StepBatch batch) {
+  ///
+  /// @param of where its tokens came to
+  StepResult result(StepBatch batch, StepAnswers of) {
     var results = new ArrayList<StepResult.Entry>(batch.entries().size());
     int row = 0;
     for (StepBatch.Entry entry : batch.entries()) {
-      results.add(result(entry, row));
+      results.add(result(entry, row, of));
       row += entry.logitRows();
     }
-    releaseMore();
+    if (of.equals(last)) {
+      releaseMore();
+    }
     return new StepResult(results);
   }
 
-  private StepResult.Entry result(StepBatch.Entry entry, int firstRow) {
+  private StepResult.Entry result(StepBatch.Entry entry, int firstRow, StepAnswers of) {
     int rows = entry.logitRows();
     int before = entry.tokens().length - rows;
     List<SampledToken> sampled =
-        entry.sample((row, request) -> sample(request, firstRow + row - before));
+        entry.sample((row, request) -> sample(request, firstRow + row - before, of));
     return new StepResult.Entry(sampled, entry.keepLogits() ? rows(firstRow, rows) : NO_LOGITS);
   }
 
-  private SampledToken sample(SampleRequest request, int row) {
+  private SampledToken sample(SampleRequest request, int row, StepAnswers of) {
     if (!takesLargest(request)) {
-      return sampling.take(requests[row], request).orElseGet(() -> onHost(request, row));
+      return of.sampling()
+          .take(of.requests()[row], request)
+          .orElseGet(() -> onHost(request, row, of));
     }
-    int best = largest.segment().getAtIndex(JAVA_INT, row);
-    return best >= 0 ? LogProbabilities.unscored(best) : onHost(request, row);
+    int best = of.largest().segment().getAtIndex(JAVA_INT, row);
+    return best >= 0 ? LogProbabilities.unscored(best) : onHost(request, row, of);
   }
 
-  /// Of logits that no token can be chosen from: the sampler says what is wrong with them.
-  private SampledToken onHost(SampleRequest request, int row) {
+  /// Of logits that no token can be chosen from: the sampler says what is wrong with them, unless
+  /// the next step has been submitted, which writes where they lie.
+  private SampledToken onHost(SampleRequest request, int row, StepAnswers of) {
+    if (!of.equals(last)) {
+      throw new SamplingException("no token can be chosen from a row of logits");
+    }
     copyToHost(row, 1);
     device.stream().synchronize();
     return new HostSampler().sample(rows(row, 1)[0], request);
@@ -194,8 +233,8 @@ final class StepOutputs implements AutoCloseable {
   @Override
   public void close() {
     releaseMore();
-    sampling.close();
+    answers.forEach(StepAnswers::close);
     ownLogits.close();
-    largest.close();
+    chosen.close();
   }
 }

@@ -159,8 +159,8 @@ final class StepSampling implements AutoCloseable {
   /// Submits everything that was asked for.
   ///
   /// @param logits of all rows
-  /// @param largest of each row, the largest logit's index
-  void submit(long logits, long largest) {
+  /// @param chosen of each row the largest logit's index, and then its token, or -1
+  void submit(long logits, long chosen) {
     if (count == 0) {
       return;
     }
@@ -174,7 +174,7 @@ final class StepSampling implements AutoCloseable {
         .start()
         .address(logits)
         .integer(vocabularySize)
-        .address(largest)
+        .address(chosen)
         .address(samples.address())
         .address(adjustments.address())
         .address(answers.address())

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.StepBatch;
 import dev.weft.runtime.gpu.cuda.CudaContext;
+import dev.weft.runtime.gpu.cuda.CudaEvent;
 import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.gpu.cuda.DeviceBuffer;
 import dev.weft.runtime.gpu.cuda.PinnedBuffer;
@@ -21,6 +22,10 @@ final class StepTables implements AutoCloseable {
   private final long kvAddress;
   private final PinnedBuffer pinned;
   private final DeviceBuffer device;
+
+  /// Stands behind the copies from pinned memory.
+  private final CudaEvent copied;
+
   private final long positions;
   private final long sequences;
   private final long logitRows;
@@ -62,14 +67,22 @@ final class StepTables implements AutoCloseable {
     pinned = new PinnedBuffer(context, bytes);
     try {
       device = new DeviceBuffer(context, bytes);
+      try {
+        copied = CudaEvent.mark(context);
+      } catch (RuntimeException e) {
+        device.close();
+        throw e;
+      }
     } catch (RuntimeException e) {
       pinned.close();
       throw e;
     }
   }
 
-  /// Describes a batch whose entries are within the bounds of the options.
+  /// Describes a batch whose entries are within the bounds of the options. Waits until the step
+  /// before has begun: only then has what describes that one been copied.
   void fill(StepBatch batch) {
+    copied.await();
     MemorySegment to = pinned.segment();
     rowCount = 0;
     logitRowCount = 0;
@@ -120,19 +133,16 @@ final class StepTables implements AutoCloseable {
     return kvAddress + layout.offset(block);
   }
 
-  /// Copies it; the tables must not be filled again before that is done.
-  void copy(CudaStream stream) {
+  /// Copies it, with so many bytes of runs.
+  void copy(CudaStream stream, long runBytes) {
     stream.copyToDevice(pinned.segment().asSlice(0, end), device.address());
+    stream.copyToDevice(pinned.segment().asSlice(runs, runBytes), runs());
+    copied.record(stream);
   }
 
   /// Where runs of rows with adapters are to be written.
   MemorySegment runsOnHost() {
     return pinned.segment().asSlice(runs);
-  }
-
-  /// Copies so many bytes of runs.
-  void copyRuns(CudaStream stream, long bytes) {
-    stream.copyToDevice(pinned.segment().asSlice(runs, bytes), runs());
   }
 
   int rowCount() {
@@ -198,6 +208,7 @@ final class StepTables implements AutoCloseable {
 
   @Override
   public void close() {
+    copied.close();
     device.close();
     pinned.close();
   }

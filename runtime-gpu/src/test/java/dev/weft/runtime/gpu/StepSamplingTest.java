@@ -316,11 +316,12 @@ class StepSamplingTest {
           var outputs = new StepOutputs(device, spec, options, arena)) {
         long logits = outputs.place(scratch, memory.address());
         device.stream().copyToDevice(arena.allocateFrom(JAVA_FLOAT, row), logits);
-        findLargest(logits, 1, row.length, memory.address() + scratch.largest());
-        outputs.copy(batch, scratch, memory.address(), logits);
+        findLargest(logits, 1, row.length, outputs.chosen());
+        var answers = outputs.begin();
+        outputs.copy(batch, 1, logits);
         device.stream().synchronize();
 
-        assertThatThrownBy(() -> outputs.result(batch))
+        assertThatThrownBy(() -> outputs.result(batch, answers))
             .isInstanceOf(SamplingException.class)
             .hasMessage("the logit of token 17 is not a number");
       }
@@ -368,7 +369,7 @@ class StepSamplingTest {
       int width = rows[0].length;
       long rowBytes = (long) width * Float.BYTES;
       try (var logits = new DeviceBuffer(device.context(), rows.length * rowBytes);
-          var largest = new DeviceBuffer(device.context(), rows.length * (long) Integer.BYTES);
+          var chosen = new DeviceBuffer(device.context(), rows.length * (long) Integer.BYTES);
           var sampling = new StepSampling(device, width, ROOM, arena);
           Arena copies = Arena.ofConfined()) {
         MemorySegment before = copies.allocate(rows.length * rowBytes, Float.BYTES);
@@ -376,14 +377,14 @@ class StepSamplingTest {
           MemorySegment.copy(rows[i], 0, before, JAVA_FLOAT, i * rowBytes, width);
         }
         device.stream().copyToDevice(before, logits.address());
-        findLargest(logits.address(), rows.length, width, largest.address());
         // Twice, so that nothing of one step is left in the next.
         for (int step = 0; step < 2; step++) {
+          findLargest(logits.address(), rows.length, width, chosen.address());
           sampling.begin();
           for (int i = 0; i < rows.length; i++) {
             assertThat(sampling.add(requests.get(i), i)).isEqualTo(i);
           }
-          sampling.submit(logits.address(), largest.address());
+          sampling.submit(logits.address(), chosen.address());
           device.stream().synchronize();
         }
         MemorySegment after = copies.allocate(rows.length * rowBytes, Float.BYTES);

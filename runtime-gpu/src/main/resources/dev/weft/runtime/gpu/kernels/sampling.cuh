@@ -413,8 +413,9 @@ WEFT_DEVICE void tellMostLikely(const Bins& bins, const float* row, int width, i
 // Chooses a token a sample, and says what its log-probabilities are made of. The logits are
 // afterwards what they were.
 //
-// `largest` has each row's largest logit; `most` is from a sample's alternatives to the next's.
-WEFT_KERNEL_BESIDE(SAMPLE_THREADS, 1, sample, float* logits, int width, const int* largest,
+// `chosen` has each row's largest logit, and afterwards its token, or -1; `most` is from a sample's
+// alternatives to the next's.
+WEFT_KERNEL_BESIDE(SAMPLE_THREADS, 1, sample, float* logits, int width, int* chosen,
                    const Sample* samples, Adjustment* adjustments, Answer* answers,
                    Alternative* alternatives, int most) {
   __shared__ Sum top[BINS];
@@ -424,7 +425,7 @@ WEFT_KERNEL_BESIDE(SAMPLE_THREADS, 1, sample, float* logits, int width, const in
   const Sample& sample = samples[blockIdx.x];
   Answer& answer = answers[blockIdx.x];
   float* row = logits + (long long)sample.row * width;
-  int likeliest = largest[sample.row];
+  int likeliest = chosen[sample.row];
   int token = likeliest;
   if (sample.adjustments > 0) {
     adjust(row, adjustments + sample.firstAdjustment, sample);
@@ -454,5 +455,6 @@ WEFT_KERNEL_BESIDE(SAMPLE_THREADS, 1, sample, float* logits, int width, const in
   }
   if (threadIdx.x == 0) {
     answer.token = token;
+    chosen[sample.row] = token;
   }
 }
