@@ -25,8 +25,8 @@ final class PrefillPace {
 
   private static final int GROWTH = 4;
 
-  /// So many times the longest step beside readers is still within what they are promised, where the
-  /// machine takes a little longer than it did.
+  /// So many times the longest step beside readers is still within what they are promised, where
+  /// the machine takes a little longer than it did.
   private static final double BORNE = 1.75;
 
   /// Fewer rows cost what reading the weights costs, which says nothing of a row.
