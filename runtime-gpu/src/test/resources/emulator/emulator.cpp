@@ -49,13 +49,20 @@ struct Warp {
   LaneWords words[2][LANES];
 };
 
-Fiber fibers[MOST_THREADS];
-Warp warps[MOST_THREADS / LANES];
+struct Barrier {
+  int arrived;
+  long passed;
+};
+
+Fiber fibers[MOST_TOGETHER * MOST_THREADS];
+Warp warps[MOST_TOGETHER * MOST_THREADS / LANES];
+// Of each block that runs, and of all together.
+Barrier barriers[MOST_TOGETHER], barrierOfBlocks;
 void* schedulerTop;
 int current;
 int alive;
-int arrived;
-long barriers;
+// The first of the blocks that run together, and how many they are.
+int firstBlock, together;
 Kernel* running;
 void** arguments;
 
@@ -82,22 +89,29 @@ weft_switch:
 )");
 
 int count() {
-  return threads.x;
+  return together * threads.x;
+}
+
+void select(int fiber) {
+  current = fiber;
+  thread.x = fiber % threads.x;
+  block.x = firstBlock + fiber / threads.x;
 }
 
 void runNext() {
   int from = current;
+  int next = current;
   do {
-    current = current + 1 == count() ? 0 : current + 1;
-  } while (fibers[current].done);
-  thread.x = current;
-  if (current != from) {
+    next = next + 1 == count() ? 0 : next + 1;
+  } while (fibers[next].done);
+  select(next);
+  if (next != from) {
     weft_switch(&fibers[from].top, fibers[current].top);
   }
 }
 
 void entry() {
-  (*running)(arguments);
+  running->run(arguments);
   fibers[current].done = true;
   alive--;
   if (alive == 0) {
@@ -123,31 +137,45 @@ void start(Fiber& fiber) {
   fiber.top = top;
 }
 
-void runBlock() {
+void runBlocks() {
   alive = count();
-  arrived = 0;
+  for (Barrier& barrier : barriers) {
+    barrier.arrived = 0;
+  }
+  barrierOfBlocks.arrived = 0;
   for (int i = 0; i < count(); i++) {
     start(fibers[i]);
   }
   for (Warp& warp : warps) {
     warp.arrived = 0;
   }
-  current = 0;
-  thread = {0, 0, 0};
+  select(0);
   weft_switch(&schedulerTop, fibers[0].top);
 }
 }  // namespace
 
-void barrier() {
-  long mine = barriers;
-  if (++arrived == count()) {
-    arrived = 0;
-    barriers++;
+static void arriveAt(Barrier& barrier, int count) {
+  long mine = barrier.passed;
+  if (++barrier.arrived == count) {
+    barrier.arrived = 0;
+    barrier.passed++;
     return;
   }
-  while (barriers == mine) {
+  while (barrier.passed == mine) {
     runNext();
   }
+}
+
+int rank() {
+  return block.x - firstBlock;
+}
+
+void barrier() {
+  arriveAt(barriers[rank()], threads.x);
+}
+
+void barrierOfAll() {
+  arriveAt(barrierOfBlocks, count());
 }
 
 void pause() {
@@ -155,7 +183,7 @@ void pause() {
 }
 
 const LaneWords* share(const unsigned* words, int count) {
-  Warp& warp = warps[thread.x / LANES];
+  Warp& warp = warps[current / LANES];
   long mine = warp.exchanges;
   for (int i = 0; i < count; i++) {
     warp.words[mine & 1][thread.x % LANES][i] = words[i];
@@ -176,14 +204,16 @@ void launch(Kernel* kernel, const unsigned* config, void** parameters) {
   arguments = parameters;
   blocks = {(int)config[0], (int)config[1], (int)config[2]};
   threads = {(int)config[3], 1, 1};
+  thread = {0, 0, 0};
+  together = kernel->together;
   // Filled with what no kernel wrote: not a number.
   std::vector<unsigned char> memory(config[6] + 1024, 0xff);
   shared = (unsigned char*)(((uintptr_t)memory.data() + 1023) / 1024 * 1024);
   for (int z = 0; z < blocks.z; z++) {
     for (int y = 0; y < blocks.y; y++) {
-      for (int x = 0; x < blocks.x; x++) {
-        block = {x, y, z};
-        runBlock();
+      for (firstBlock = 0; firstBlock < blocks.x; firstBlock += together) {
+        block = {firstBlock, y, z};
+        runBlocks();
       }
     }
   }
@@ -465,7 +495,7 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
     }
   }
   if (config[1] > 65535 || config[2] > 65535 || config[3] > emulator::MOST_THREADS ||
-      config[3] % 32 != 0 || 
+      config[3] % 32 != 0 || config[0] % kernel->together != 0 ||
       (int)config[6] > std::max(emulator::SHARED_BYTES, sharedBytes[kernel])) {
     return INVALID_VALUE;
   }

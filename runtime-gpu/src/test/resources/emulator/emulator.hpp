@@ -33,7 +33,10 @@ namespace emulator {
 extern Index block, blocks, thread, threads;
 extern unsigned char* shared;
 void barrier();
-// Lets the block's other threads go on.
+// Which of the blocks that run together this is, and their barrier.
+int rank();
+void barrierOfAll();
+// Lets the other threads go on.
 void pause();
 // Where the lanes of a warp put what they share, once all have.
 constexpr int LANES = 32;
@@ -53,7 +56,11 @@ struct Fragments {
   unsigned a[4], b[2];
 };
 
-using Kernel = std::function<void(void**)>;
+constexpr int MOST_TOGETHER = 8;
+struct Kernel {
+  std::function<void(void**)> run;
+  int together;
+};
 std::map<std::string, Kernel>& kernels();
 
 template <typename... P, size_t... I>
@@ -62,11 +69,13 @@ void call(void (*kernel)(P...), void** parameters, std::index_sequence<I...>) {
 }
 
 struct Registered {
+  // `together` blocks run at the same time.
   template <typename... P>
-  Registered(const char* name, void (*kernel)(P...)) {
-    kernels()[name] = [kernel](void** parameters) {
-      call(kernel, parameters, std::index_sequence_for<P...>());
-    };
+  Registered(const char* name, void (*kernel)(P...), int together = 1) {
+    kernels()[name] = {[kernel](void** parameters) {
+                         call(kernel, parameters, std::index_sequence_for<P...>());
+                       },
+                       together};
   }
 };
 }  // namespace emulator
@@ -84,6 +93,14 @@ struct Registered {
   static emulator::Registered registered_##name(#name, &name);  \
   static void name(__VA_ARGS__)
 #define WEFT_KERNEL_BESIDE(threads, blocks, name, ...) WEFT_KERNEL(threads, name, __VA_ARGS__)
+#define WEFT_KERNEL_TOGETHER(threads, together, name, ...)                \
+  static void name(__VA_ARGS__);                                          \
+  static emulator::Registered registered_##name(#name, &name, together);  \
+  static void name(__VA_ARGS__)
+#define WEFT_SHARED_OF(Group, Type, name, count) \
+  static Type name##OfAll[Group::BLOCKS][count]; \
+  Type* name = name##OfAll[Group::rank()]
+#define WEFT_TOGETHER
 #define WEFT_DYNAMIC_SHARED(name) unsigned char* name = emulator::shared
 
 inline float halfToFloat(unsigned short half) {
@@ -111,7 +128,20 @@ inline unsigned floatToBits(float value) {
   return bits;
 }
 
-// A block's threads run in turn: nothing comes between.
+inline int rankOfBlock() {
+  return emulator::rank();
+}
+
+inline void barrierOfBlocks() {
+  emulator::barrierOfAll();
+}
+
+template <typename Type>
+inline Type* ofBlock(Type* own, int count, int rank) {
+  return own + (rank - emulator::rank()) * count;
+}
+
+// Threads run in turn: nothing comes between.
 inline unsigned addToWord(unsigned* word, unsigned value) {
   unsigned before = *word;
   *word = before + value;
