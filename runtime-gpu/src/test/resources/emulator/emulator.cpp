@@ -49,24 +49,21 @@ struct Warp {
   LaneWords words[2][LANES];
 };
 
-// Threads that have arrived at a barrier, and how often all have.
 struct Barrier {
   int arrived;
   long passed;
 };
 
-// Of all threads of a cluster, one block after the other.
-Fiber fibers[MOST_THREADS];
-Warp warps[MOST_THREADS / LANES];
+Fiber fibers[MOST_TOGETHER * MOST_THREADS];
+Warp warps[MOST_TOGETHER * MOST_THREADS / LANES];
+// Of each block that runs, and of all together.
+Barrier barriers[MOST_TOGETHER], barrierOfBlocks;
 void* schedulerTop;
 int current;
 int alive;
-Barrier blockBarriers[CLUSTER_BLOCKS];
-Barrier clusterBarriers;
-// Blocks of the cluster that runs, the first one's index, and their shared memory.
-int clusterBlocks;
-int firstBlock;
-unsigned char* memories[CLUSTER_BLOCKS];
+// The first of the blocks that run together, how many they are, and their shared memory.
+int firstBlock, together;
+unsigned char* memories[MOST_TOGETHER];
 Kernel* running;
 void** arguments;
 
@@ -93,26 +90,25 @@ weft_switch:
 )");
 
 int count() {
-  return threads.x * clusterBlocks;
+  return together * threads.x;
 }
 
-// Says who the thread is that runs now.
-void become(int fiber) {
+void select(int fiber) {
   current = fiber;
   thread.x = fiber % threads.x;
-  block.x = firstBlock + rank();
-  shared = memories[rank()];
+  block.x = firstBlock + fiber / threads.x;
+  shared = memories[fiber / threads.x];
 }
 
 void runNext() {
   int from = current;
-  int next = from;
+  int next = current;
   do {
     next = next + 1 == count() ? 0 : next + 1;
   } while (fibers[next].done);
-  become(next);
+  select(next);
   if (next != from) {
-    weft_switch(&fibers[from].top, fibers[next].top);
+    weft_switch(&fibers[from].top, fibers[current].top);
   }
 }
 
@@ -143,26 +139,26 @@ void start(Fiber& fiber) {
   fiber.top = top;
 }
 
-void runCluster() {
+void runBlocks() {
   alive = count();
-  for (Barrier& each : blockBarriers) {
-    each.arrived = 0;
+  for (Barrier& barrier : barriers) {
+    barrier.arrived = 0;
   }
-  clusterBarriers.arrived = 0;
+  barrierOfBlocks.arrived = 0;
   for (int i = 0; i < count(); i++) {
     start(fibers[i]);
   }
   for (Warp& warp : warps) {
     warp.arrived = 0;
   }
-  thread = {0, 0, 0};
-  become(0);
+  select(0);
   weft_switch(&schedulerTop, fibers[0].top);
 }
+}  // namespace
 
-void waitFor(Barrier& barrier, int threadCount) {
+static void arriveAt(Barrier& barrier, int count) {
   long mine = barrier.passed;
-  if (++barrier.arrived == threadCount) {
+  if (++barrier.arrived == count) {
     barrier.arrived = 0;
     barrier.passed++;
     return;
@@ -171,10 +167,9 @@ void waitFor(Barrier& barrier, int threadCount) {
     runNext();
   }
 }
-}  // namespace
 
 int rank() {
-  return current / threads.x;
+  return block.x - firstBlock;
 }
 
 void* inBlock(void* at, int other) {
@@ -182,11 +177,11 @@ void* inBlock(void* at, int other) {
 }
 
 void barrier() {
-  waitFor(blockBarriers[rank()], threads.x);
+  arriveAt(barriers[rank()], threads.x);
 }
 
-void barrierOfCluster() {
-  waitFor(clusterBarriers, count());
+void barrierOfAll() {
+  arriveAt(barrierOfBlocks, count());
 }
 
 void pause() {
@@ -215,18 +210,19 @@ void launch(Kernel* kernel, const unsigned* config, void** parameters) {
   arguments = parameters;
   blocks = {(int)config[0], (int)config[1], (int)config[2]};
   threads = {(int)config[3], 1, 1};
-  clusterBlocks = kernel->clusterBlocks;
+  thread = {0, 0, 0};
+  together = kernel->together;
   // Filled with what no kernel wrote: not a number.
   size_t each = (config[6] + 1023) / 1024 * 1024;
-  std::vector<unsigned char> memory(each * clusterBlocks + 1024, 0xff);
-  for (int i = 0; i < clusterBlocks; i++) {
+  std::vector<unsigned char> memory(each * together + 1024, 0xff);
+  for (int i = 0; i < together; i++) {
     memories[i] = (unsigned char*)(((uintptr_t)memory.data() + 1023) / 1024 * 1024) + i * each;
   }
   for (int z = 0; z < blocks.z; z++) {
     for (int y = 0; y < blocks.y; y++) {
-      for (firstBlock = 0; firstBlock < blocks.x; firstBlock += clusterBlocks) {
+      for (firstBlock = 0; firstBlock < blocks.x; firstBlock += together) {
         block = {firstBlock, y, z};
-        runCluster();
+        runBlocks();
       }
     }
   }
@@ -508,7 +504,7 @@ API cuLaunchKernelEx(const unsigned* config, emulator::Kernel* kernel, void** pa
     }
   }
   if (config[1] > 65535 || config[2] > 65535 || config[3] > emulator::MOST_THREADS ||
-      config[3] % 32 != 0 || config[0] % kernel->clusterBlocks != 0 ||
+      config[3] % 32 != 0 || config[0] % kernel->together != 0 ||
       (int)config[6] > std::max(emulator::SHARED_BYTES, sharedBytes[kernel])) {
     return INVALID_VALUE;
   }

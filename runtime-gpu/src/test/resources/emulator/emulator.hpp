@@ -33,15 +33,13 @@ namespace emulator {
 extern Index block, blocks, thread, threads;
 extern unsigned char* shared;
 void barrier();
-// Of all threads of the cluster.
-void barrierOfCluster();
-// Lets the block's other threads go on.
-void pause();
-// Blocks that run at the same time, where a kernel asks for that, and which of them this one is.
-constexpr int CLUSTER_BLOCKS = 2;
+// Which of the blocks that run together this is, and their barrier.
 int rank();
-// What lies in this block's shared memory, in that of a block of its cluster.
+void barrierOfAll();
+// What lies in this block's shared memory, in that of another that runs with it.
 void* inBlock(void* shared, int rank);
+// Lets the other threads go on.
+void pause();
 // Where the lanes of a warp put what they share, once all have.
 constexpr int LANES = 32;
 constexpr int MOST_SHARED_WORDS = 6;
@@ -60,9 +58,10 @@ struct Fragments {
   unsigned a[4], b[2];
 };
 
+constexpr int MOST_TOGETHER = 8;
 struct Kernel {
   std::function<void(void**)> run;
-  int clusterBlocks;
+  int together;
 };
 std::map<std::string, Kernel>& kernels();
 
@@ -72,12 +71,13 @@ void call(void (*kernel)(P...), void** parameters, std::index_sequence<I...>) {
 }
 
 struct Registered {
+  // `together` blocks run at the same time.
   template <typename... P>
-  Registered(const char* name, int clusterBlocks, void (*kernel)(P...)) {
+  Registered(const char* name, void (*kernel)(P...), int together = 1) {
     kernels()[name] = {[kernel](void** parameters) {
                          call(kernel, parameters, std::index_sequence_for<P...>());
                        },
-                       clusterBlocks};
+                       together};
   }
 };
 }  // namespace emulator
@@ -90,12 +90,19 @@ struct Registered {
 #define __restrict__
 #define __syncthreads emulator::barrier
 #define WEFT_DEVICE inline
-#define WEFT_KERNEL_OF(clusterBlocks, name, ...)                               \
-  static void name(__VA_ARGS__);                                               \
-  static emulator::Registered registered_##name(#name, clusterBlocks, &name);  \
+#define WEFT_KERNEL(threads, name, ...)                         \
+  static void name(__VA_ARGS__);                                \
+  static emulator::Registered registered_##name(#name, &name);  \
   static void name(__VA_ARGS__)
-#define WEFT_KERNEL(threads, name, ...) WEFT_KERNEL_OF(1, name, __VA_ARGS__)
 #define WEFT_KERNEL_BESIDE(threads, blocks, name, ...) WEFT_KERNEL(threads, name, __VA_ARGS__)
+#define WEFT_KERNEL_TOGETHER(threads, together, name, ...)                \
+  static void name(__VA_ARGS__);                                          \
+  static emulator::Registered registered_##name(#name, &name, together);  \
+  static void name(__VA_ARGS__)
+#define WEFT_SHARED_OF(Group, Type, name, count) \
+  static Type name##OfAll[Group::BLOCKS][count]; \
+  Type* name = name##OfAll[Group::rank()]
+#define WEFT_TOGETHER
 #define WEFT_DYNAMIC_SHARED(name) unsigned char* name = emulator::shared
 
 inline float halfToFloat(unsigned short half) {
@@ -123,7 +130,20 @@ inline unsigned floatToBits(float value) {
   return bits;
 }
 
-// A block's threads run in turn: nothing comes between.
+inline int rankOfBlock() {
+  return emulator::rank();
+}
+
+inline void barrierOfBlocks() {
+  emulator::barrierOfAll();
+}
+
+template <typename Type>
+inline Type* ofBlock(Type* own, int count, int rank) {
+  return own + (rank - emulator::rank()) * count;
+}
+
+// Threads run in turn: nothing comes between.
 inline unsigned addToWord(unsigned* word, unsigned value) {
   unsigned before = *word;
   *word = before + value;
@@ -374,11 +394,7 @@ inline void waitAt(unsigned long long* gate, int times) {
   }
 }
 
-#define CLUSTER emulator::CLUSTER_BLOCKS
-#define WEFT_KERNEL_CLUSTER(threads, name, ...) WEFT_KERNEL_OF(CLUSTER, name, __VA_ARGS__)
 #define __grid_constant__
-#define clusterRank emulator::rank
-#define clusterBarrier emulator::barrierOfCluster
 
 inline void showGates() {}
 
@@ -437,9 +453,10 @@ inline void bringTile(unsigned char* to, const TensorMap& map, int element, int 
   bring(to, map, {element, second, third, fourth}, gate);
 }
 
-inline void bringForCluster(unsigned char* to, const TensorMap& map, int element, int row,
-                            unsigned long long* gate) {
-  for (int rank = 0; rank < CLUSTER; rank++) {
+template <int BLOCKS>
+inline void bringForAll(unsigned char* to, const TensorMap& map, int element, int row,
+                        unsigned long long* gate) {
+  for (int rank = 0; rank < BLOCKS; rank++) {
     bringTile((unsigned char*)emulator::inBlock(to, rank), map, element, row,
               (unsigned long long*)emulator::inBlock(gate, rank));
   }

@@ -4,9 +4,13 @@ import dev.weft.functions.instance.DeviceId;
 import dev.weft.platform.config.HostGpus;
 import dev.weft.platform.management.ManagementApi.DeviceView;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.stream.Collectors;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /// What commands say of this machine's GPUs.
 final class LocalGpus {
@@ -27,24 +31,54 @@ final class LocalGpus {
         .formatted(gpu.name(), gpu.architecture(), Terminal.bytes(gpu.memoryBytes()));
   }
 
-  /// A line for each, with what became of its runtime; or one that says why none is used.
-  static String text(HostGpus there, List<DeviceView> devices) {
-    return switch (there) {
-      case HostGpus.Found(List<HostGpus.Gpu> gpus) ->
-          gpus.stream().map(gpu -> line(gpu, devices)).collect(Collectors.joining());
-      case HostGpus.None(String reason) -> "No GPU is used: %s%n".formatted(reason);
-    };
+  /// Says a line for each as soon as it is known what became of its runtime, or time is up; or one
+  /// that says why none is used.
+  static void tell(
+      HostGpus there, Supplier<List<DeviceView>> devices, Duration limit, Consumer<String> say) {
+    switch (there) {
+      case HostGpus.Found(List<HostGpus.Gpu> gpus) -> follow(gpus, devices, limit, say);
+      case HostGpus.None(String reason) -> say.accept("No GPU is used: %s%n".formatted(reason));
+    }
+  }
+
+  private static void follow(
+      List<HostGpus.Gpu> gpus,
+      Supplier<List<DeviceView>> devices,
+      Duration limit,
+      Consumer<String> say) {
+    Instant end = Instant.now().plus(limit);
+    List<HostGpus.Gpu> left = new ArrayList<>(gpus);
+    while (true) {
+      boolean late = !Instant.now().isBefore(end);
+      List<DeviceView> seen = devices.get();
+      left.removeIf(gpu -> {
+        boolean known = late || find(gpu, seen).filter(DeviceView::starts).isEmpty();
+        if (known) {
+          say.accept(line(gpu, seen));
+        }
+        return known;
+      });
+      if (left.isEmpty()) {
+        return;
+      }
+      LocalPlatform.pause();
+    }
+  }
+
+  private static DeviceId id(HostGpus.Gpu gpu) {
+    return new DeviceId("gpu-" + gpu.index());
+  }
+
+  private static Optional<DeviceView> find(HostGpus.Gpu gpu, List<DeviceView> devices) {
+    return devices.stream().filter(device -> device.device().equals(id(gpu))).findFirst();
   }
 
   private static String line(HostGpus.Gpu gpu, List<DeviceView> devices) {
-    var id = new DeviceId("gpu-" + gpu.index());
     String runtime =
-        devices.stream()
-            .filter(device -> device.device().equals(id))
-            .findFirst()
+        find(gpu, devices)
             .map(TopCommand::state)
             .map("its runtime is %s"::formatted)
             .orElse("no runtime is started for it (weft.devices)");
-    return "%s: %s, %s%n".formatted(id, describe(gpu), runtime);
+    return "%s: %s, %s%n".formatted(id(gpu), describe(gpu), runtime);
   }
 }

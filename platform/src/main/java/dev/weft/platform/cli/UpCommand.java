@@ -11,6 +11,7 @@ import dev.weft.platform.management.ManagementApi.DeviceView;
 import java.io.PrintWriter;
 import java.net.URI;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -31,6 +32,9 @@ import picocli.CommandLine.Spec;
     description =
         "Starts Weft on this machine, deploys the quickstart functions and waits until they answer.")
 final class UpCommand implements Runnable {
+  /// How long a GPU's runtime may take to start before it is said that it still does.
+  private static final Duration GPU_START = Duration.ofMinutes(2);
+
   @ParentCommand private Main weft;
 
   @Spec private CommandSpec spec;
@@ -99,12 +103,24 @@ final class UpCommand implements Runnable {
     if (quickstart()) {
       deployQuickstart();
     }
-    gpus.join().ifPresent(there -> out.print(LocalGpus.text(there, devices())));
     out.print(greeting(home, platform));
     out.flush();
-    if (!detach) {
+    if (detach) {
+      tellOfGpus(gpus, Duration.ZERO, out);
+    } else {
+      Thread.ofVirtual().start(() -> tellOfGpus(gpus, GPU_START, out));
       waitFor(platform);
     }
+  }
+
+  private void tellOfGpus(
+      CompletableFuture<Optional<HostGpus>> gpus, Duration limit, PrintWriter out) {
+    try {
+      gpus.join().ifPresent(there -> LocalGpus.tell(there, this::devices, limit, out::print));
+    } catch (CliException e) {
+      // The platform has ended, which says so itself.
+    }
+    out.flush();
   }
 
   private List<DeviceView> devices() {

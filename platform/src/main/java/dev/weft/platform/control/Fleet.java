@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
 /// a snapshot sees one whole, and who asks for a revision's instances those of this moment.
 @Singleton
 public final class Fleet {
+  /// The absence of a device whose runtime has just been started.
+  public static final String STARTING = "the runtime is starting";
+
   private final List<Runnable> listeners = new CopyOnWriteArrayList<>();
   private final Map<DeviceId, DeviceStatus> published = new HashMap<>();
   private final Map<DeviceId, Device> devices = new HashMap<>();

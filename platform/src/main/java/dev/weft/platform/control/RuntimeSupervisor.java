@@ -59,7 +59,7 @@ final class RuntimeSupervisor {
   }
 
   void start() {
-    fleet.away(device, "the runtime is starting");
+    fleet.away(device, Fleet.STARTING);
     thread = Thread.ofVirtual().name("supervisor-" + device).start(this::run);
   }
 

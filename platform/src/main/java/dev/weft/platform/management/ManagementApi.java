@@ -10,6 +10,7 @@ import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus.Failure;
 import dev.weft.functions.instance.InstanceStatus.LoadProgress;
 import dev.weft.functions.instance.Tier;
+import dev.weft.platform.control.Fleet;
 import dev.weft.platform.keys.ApiKey;
 import dev.weft.platform.keys.Scope;
 import java.time.Instant;
@@ -166,7 +167,12 @@ public final class ManagementApi {
   /// @param status `null` while its runtime is away
   /// @param absence why its runtime is away; `null` when it is not
   public record DeviceView(
-      DeviceId device, @Nullable DeviceStatus status, @Nullable String absence) {}
+      DeviceId device, @Nullable DeviceStatus status, @Nullable String absence) {
+    /// Whether it is not known yet if its runtime can work.
+    public boolean starts() {
+      return Fleet.STARTING.equals(absence);
+    }
+  }
 
   public record DeviceList(List<DeviceView> devices) {}
 

@@ -10,15 +10,19 @@ import dev.weft.functions.instance.DeviceId;
 import dev.weft.functions.instance.DeviceStatus;
 import dev.weft.functions.instance.InstanceStatus;
 import dev.weft.platform.config.HostGpus;
+import dev.weft.platform.control.Fleet;
 import dev.weft.platform.management.ManagementApi;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -232,17 +236,31 @@ final class CommandLineTest {
             .mapToObj(index -> new HostGpus.Gpu(index, "NVIDIA H200", "sm_90", 140L << 30))
             .toList();
     var ready = new ManagementApi.DeviceView(new DeviceId("gpu-0"), idle("gpu-0"), null);
-    var away = new ManagementApi.DeviceView(new DeviceId("gpu-1"), null, "it is starting");
+    var starts = new ManagementApi.DeviceView(new DeviceId("gpu-1"), null, Fleet.STARTING);
+    var failed = new ManagementApi.DeviceView(new DeviceId("gpu-1"), null, "its driver is old");
+    List<String> said = new ArrayList<>();
+    var looks = new AtomicInteger();
 
-    assertThat(LocalGpus.text(new HostGpus.Found(gpus), List.of(ready, away)))
-        .isEqualTo(
-            """
-            gpu-0: NVIDIA H200 (sm_90, 140.0 GiB), its runtime is ready
-            gpu-1: NVIDIA H200 (sm_90, 140.0 GiB), its runtime is away: it is starting
-            gpu-2: NVIDIA H200 (sm_90, 140.0 GiB), no runtime is started for it (weft.devices)
-            """);
-    assertThat(LocalGpus.text(new HostGpus.None("install a driver"), List.of()))
-        .isEqualTo("No GPU is used: install a driver\n");
+    LocalGpus.tell(
+        new HostGpus.Found(gpus),
+        () -> List.of(ready, looks.getAndIncrement() < 3 ? starts : failed),
+        Duration.ofMinutes(1),
+        said::add);
+    assertThat(said)
+        .containsExactly(
+            "gpu-0: NVIDIA H200 (sm_90, 140.0 GiB), its runtime is ready\n",
+            "gpu-2: NVIDIA H200 (sm_90, 140.0 GiB), no runtime is started for it (weft.devices)\n",
+            "gpu-1: NVIDIA H200 (sm_90, 140.0 GiB), its runtime is away: its driver is old\n");
+    assertThat(looks).hasValue(4);
+
+    said.clear();
+    LocalGpus.tell(
+        new HostGpus.Found(List.of(gpus.get(1))), () -> List.of(starts), Duration.ZERO, said::add);
+    LocalGpus.tell(new HostGpus.None("install a driver"), List::of, Duration.ZERO, said::add);
+    assertThat(said)
+        .containsExactly(
+            "gpu-1: NVIDIA H200 (sm_90, 140.0 GiB), its runtime is away: the runtime is starting\n",
+            "No GPU is used: install a driver\n");
   }
 
   private static DeviceStatus idle(String device) {

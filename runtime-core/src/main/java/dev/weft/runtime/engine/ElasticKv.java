@@ -33,6 +33,7 @@ final class ElasticKv implements Tenant, AutoCloseable {
   private final DecoderExecutable executable;
   private final int priority;
   private long expectedBlocks;
+  private int mostPromptRows;
   private long usedAt;
   private boolean trimmed = true;
 
@@ -73,20 +74,27 @@ final class ElasticKv implements Tenant, AutoCloseable {
     expectedBlocks = blocks;
   }
 
-  /// Before a step is planned: maps for what is new. A step of sequences that continue finds what
-  /// it takes, and nothing is mapped while it could run.
+  /// Before a step is planned: maps for what is new. A step of sequences that run finds what it
+  /// takes, and nothing is mapped while it could run.
   void prepare(long nanoTime) {
-    boolean continues = planner.decodeRows() == planner.runningCount() + planner.waitingCount();
-    if (!continues || planner.blocksWithin(1) > blocks.free()) {
+    share.makeDo();
+    if (planner.waitingCount() > 0 || planner.blocksWithin(1) > blocks.free()) {
       getAhead(nanoTime, planner.blocksWithin(STEPS_AHEAD), 0);
     }
   }
 
-  /// Maps what the next steps may need, and a watermark more, out of memory that nobody holds: a
-  /// step seldom waits for it then, and cached prefixes are dropped only when there is none.
+  /// Beside a step: maps what was granted and the next steps may take, prompts as much as a step
+  /// has of them, and has ready what else may be needed, and a watermark more, out of memory that
+  /// nobody holds. A step seldom waits for it then, and cached prefixes are dropped only when there
+  /// is none.
   void getAhead(long nanoTime) {
     int soon = planner.blocksWithin(STEPS_AHEAD);
-    getAhead(nanoTime, soon, Math.ceilDiv(soon, PART_AT_ONCE));
+    int part = Math.ceilDiv(soon, PART_AT_ONCE);
+    mostPromptRows = Math.max(mostPromptRows, planner.promptRows());
+    int rows = Math.max(mostPromptRows, PrefillPace.GROWTH * planner.promptRows());
+    int prompts = planner.promptBlocks(rows);
+    share.readyAhead(blocks.used() + soon + prompts, part + prompts);
+    getAhead(nanoTime, soon, part);
   }
 
   /// @param soon blocks that sequences which continue take within the next steps

@@ -23,7 +23,8 @@ final class PrefillPace {
   static final long NOBODY_READS = Long.MAX_VALUE;
   static final long ALONE_NANOS = TimeUnit.MILLISECONDS.toNanos(250);
 
-  private static final int GROWTH = 4;
+  /// So many times the rows of the largest step so far are in a step at the most.
+  static final int GROWTH = 4;
 
   /// So many times the longest step beside readers is still within what they are promised, where
   /// the machine takes a little longer than it did.

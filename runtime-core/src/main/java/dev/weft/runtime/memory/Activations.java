@@ -123,7 +123,7 @@ final class Activations implements Share {
 
   @Override
   public Member member(int asked) {
-    int held = tensor.mappedChunks();
+    int held = granted();
     int kept = Math.min(held, Math.max(needed, neededBefore));
     return new Member(Balloon.ACTIVATIONS, held, kept, 0, asked, guaranteeChunks);
   }

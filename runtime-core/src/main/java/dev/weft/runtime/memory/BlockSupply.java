@@ -18,9 +18,15 @@ public interface BlockSupply {
         }
       };
 
-  /// Asks for `blocks` more. Returns how many came, which may be fewer or more: they can be written
-  /// to when this returns, and the caller raises its pool's capacity by as many.
+  /// Asks for `blocks` more. Returns how many came, which may be fewer or more: the caller raises
+  /// its pool's capacity by as many.
   int grow(int blocks);
+
+  /// Sees to it that the first `blocks` of all blocks that came can be written to; false where that
+  /// cannot be. Asked whenever blocks are taken.
+  default boolean ready(int blocks) {
+    return true;
+  }
 
   /// Blocks that there could be in all, were every neighbour idle: decides whether a sequence can
   /// ever fit.

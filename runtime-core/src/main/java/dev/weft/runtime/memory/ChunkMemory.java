@@ -6,7 +6,7 @@ package dev.weft.runtime.memory;
 ///
 /// On a CPU this is a `memfd` and `mmap`, on a GPU the driver's virtual memory management; a
 /// backend that keeps KV elsewhere has [PlainChunkMemory]. Thread-safe; but no step that uses a
-/// range may run while its mapping changes.
+/// chunk may run while it is unmapped.
 ///
 /// What it asks of the caller: a chunk is mapped at one place at most, and a range is freed with
 /// nothing mapped in it. [ChunkPool] and [VirtualTensor] see to both.
@@ -30,14 +30,21 @@ public interface ChunkMemory extends AutoCloseable {
   /// chunk holds what it held when it was unmapped, or zeros after [#discard].
   void map(long address, int[] chunks);
 
-  /// Unmaps so many chunks from `address` onward; what they hold stays.
+  /// Unmaps so many chunks from `address` onward, once all that was submitted has ended; what they
+  /// hold stays.
   void unmap(long address, int chunks);
+
+  /// The same where nothing that was submitted after `unused` uses them: waits for no more.
+  default void unmap(long address, int chunks, Fence unused) {
+    unused.await();
+    unmap(address, chunks);
+  }
 
   /// The system has the memory of these unmapped chunks back.
   void discard(int[] chunks);
 
-  /// A mark behind all steps that were submitted up to now. A chunk that is unmapped is another's
-  /// only after it. Where steps are synchronous, that is at once.
+  /// A mark behind all steps, and copies beside them, that were submitted up to now. A chunk that
+  /// is unmapped is another's only after it. Where steps are synchronous, that is at once.
   default Fence fence() {
     return Fence.PASSED;
   }

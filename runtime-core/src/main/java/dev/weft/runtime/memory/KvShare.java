@@ -14,6 +14,7 @@ public final class KvShare implements BlockSupply, Share, AutoCloseable {
   private final long fixedBytes;
   private final int guaranteeChunks;
   private @Nullable Tenant tenant;
+  private boolean lacks;
 
   KvShare(
       Balloon balloon,
@@ -44,6 +45,12 @@ public final class KvShare implements BlockSupply, Share, AutoCloseable {
     return tiling.blocksIn(kv.reservedChunks());
   }
 
+  /// Blocks that were granted; those beyond [#blocks] can be written to when they are
+  /// [ready][#ready].
+  public int grantedBlocks() {
+    return tiling.blocksIn(granted());
+  }
+
   /// Blocks that may be written to now.
   public int blocks() {
     return tiling.blocksIn(kv.mappedChunks());
@@ -61,6 +68,32 @@ public final class KvShare implements BlockSupply, Share, AutoCloseable {
   @Override
   public int grow(int blocks) {
     return balloon.grow(this, blocks);
+  }
+
+  @Override
+  public boolean ready(int blocks) {
+    if (blocks > blocks() && !balloon.ready(this, blocks)) {
+      lacks = true;
+      return false;
+    }
+    return true;
+  }
+
+  /// Has the first `blocks` of the granted blocks ready before they are taken, beside a step: as
+  /// many of them as can be without waiting for it, and no more at once than a bounded number of
+  /// bytes or `atOnce`, whichever is more.
+  public void readyAhead(int blocks, int atOnce) {
+    if (blocks > blocks()) {
+      balloon.readyAhead(this, blocks, atOnce);
+    }
+  }
+
+  /// Gives up, between steps, what was granted and could not be made ready.
+  public void makeDo() {
+    if (lacks) {
+      lacks = false;
+      balloon.makeDo(this);
+    }
   }
 
   /// Maps more blocks out of chunks that nobody holds, at most `blocks`, and no more at once than a
@@ -104,7 +137,7 @@ public final class KvShare implements BlockSupply, Share, AutoCloseable {
   @Override
   public ChunkShares.Member member(int needed) {
     Tenant.Demand demand = tenant == null ? Tenant.Demand.NONE : tenant.demand();
-    int held = kv.mappedChunks();
+    int held = granted();
     int live = Math.min(held, tiling.chunksFor(demand.planned()));
     int kept = Math.min(held, tiling.chunksFor(demand.planned() + demand.cached()));
     int wanted = Math.max(needed, tiling.chunksFor(demand.planned() + demand.wanted()) - live);

@@ -25,6 +25,14 @@ interface Share {
     return tensor().owner();
   }
 
+  /// Chunks that it was granted: what it may plan with. Those of them that are not
+  /// [mapped][#tensor] come before a step uses them, and those that are mapped beyond them go to
+  /// others.
+  default int granted() {
+    long bytes = Math.max(0, reservation().plannedBytes() - fixedBytes());
+    return Math.toIntExact(bytes / tensor().chunkBytes());
+  }
+
   /// Plans for so many chunks; false when a load was faster to the bytes.
   default boolean tryPlan(int chunks) {
     return switch (reservation().resize(fixedBytes() + chunks * tensor().chunkBytes())) {
@@ -33,7 +41,7 @@ interface Share {
     };
   }
 
-  /// What lies beyond the plan is unmapped.
+  /// What lies beyond the plan is others'.
   default void complete() {
     reservation().complete();
   }

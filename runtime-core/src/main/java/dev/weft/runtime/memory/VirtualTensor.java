@@ -1,5 +1,6 @@
 package dev.weft.runtime.memory;
 
+import dev.weft.runtime.memory.ChunkMemory.Fence;
 import java.util.Arrays;
 
 /// A reserved range of addresses whose beginning is mapped: it grows and shrinks at its end, and
@@ -11,7 +12,8 @@ import java.util.Arrays;
 ///     chunks of the pool, in any order        nothing mapped
 /// ```
 ///
-/// The mapping is changed by one thread, the device's, between steps; counts may be read by any.
+/// The mapping is changed by one thread, the device's, where no step that runs uses it; counts may
+/// be read by any.
 public final class VirtualTensor implements AutoCloseable {
   private final ChunkPool pool;
   private final String owner;
@@ -21,6 +23,8 @@ public final class VirtualTensor implements AutoCloseable {
   private final Runnable onClose;
   private int[] chunks = new int[0];
   private volatile int mappedChunks;
+  private int vacated = Integer.MAX_VALUE;
+  private Fence vacant = Fence.PASSED;
   private boolean closed;
 
   /// What a tensor holds.
@@ -98,7 +102,7 @@ public final class VirtualTensor implements AutoCloseable {
   }
 
   /// Hands what lies beyond `size` chunks over to the end of `other`, with what it holds; returns
-  /// how many. Only between steps of both.
+  /// how many. Only between steps of both, or where it is [vacant][#vacantBeyond].
   public int shrinkInto(VirtualTensor other, int size) {
     other.checkedSize(other.mappedChunks + Math.max(0, mappedChunks - size));
     int[] passed = cut(size);
@@ -113,6 +117,20 @@ public final class VirtualTensor implements AutoCloseable {
       throw e;
     }
     return passed.length;
+  }
+
+  /// Says that nothing which is submitted from now on uses what lies beyond `size` chunks: that can
+  /// be unmapped beside later steps.
+  void vacate(int size) {
+    if (size < mappedChunks) {
+      vacated = size;
+      vacant = pool.memory().fence();
+    }
+  }
+
+  /// Whether nothing that runs uses what lies beyond `size` chunks, as far as was said.
+  boolean vacantBeyond(int size) {
+    return size >= vacated && vacant.passed();
   }
 
   private int checkedSize(int size) {
@@ -141,7 +159,12 @@ public final class VirtualTensor implements AutoCloseable {
     if (surplus <= 0) {
       return new int[0];
     }
-    pool.memory().unmap(address + size * pool.chunkBytes(), surplus);
+    long from = address + size * pool.chunkBytes();
+    if (size >= vacated) {
+      pool.memory().unmap(from, surplus, vacant);
+    } else {
+      pool.memory().unmap(from, surplus);
+    }
     int[] cut = Arrays.copyOfRange(chunks, size, mappedChunks);
     mappedChunks = size;
     return cut;

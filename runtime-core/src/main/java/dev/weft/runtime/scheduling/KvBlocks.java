@@ -91,6 +91,11 @@ public final class KvBlocks {
     pool.setCapacity(pool.blockCount() + more);
   }
 
+  /// Blocks that hold something.
+  public int used() {
+    return pool.usedCount();
+  }
+
   /// Idle prefixes that would be dropped if their blocks were needed.
   public int cached() {
     return prefixes.idleBlocks();
@@ -152,9 +157,9 @@ public final class KvBlocks {
       sequence.awaitSaved(true);
       return false;
     }
-    grow(sequence, (sequence.path().length() + 1) * tokensPerBlock);
     // Room for it may be what it had to make room for.
-    return prefixes.nextIsSaved(sequence.path(), following.getFirst())
+    return tryGrow(sequence, (sequence.path().length() + 1) * tokensPerBlock)
+        && prefixes.nextIsSaved(sequence.path(), following.getFirst())
         && prefixes.tryRestore(sequence.path(), following.getFirst(), sequence.blocks());
   }
 
@@ -211,14 +216,23 @@ public final class KvBlocks {
     return Math.max(0, sequence.plannedBlocks() - sequence.blocks().size());
   }
 
-  /// Gives a sequence the blocks for `tokens` tokens, within its plan.
+  /// Gives a sequence the blocks for `tokens` tokens, within its plan, or throws where there is no
+  /// memory for what was planned.
   void grow(Sequence sequence, int tokens) {
+    if (!tryGrow(sequence, tokens)) {
+      throw new IllegalStateException("blocks were planned, and their memory did not come");
+    }
+  }
+
+  /// The same, or changes nothing and returns false where there is no memory for what was planned.
+  boolean tryGrow(Sequence sequence, int tokens) {
     int blocks = blocksFor(tokens);
+    int before = sequence.blocks().size();
     if (blocks > sequence.plannedBlocks()) {
       throw new IllegalStateException(
           "%d blocks needed, %d planned".formatted(blocks, sequence.plannedBlocks()));
     }
-    int missing = blocks - sequence.blocks().size() - pool.freeCount();
+    int missing = blocks - before - pool.freeCount();
     if (missing > 0) {
       evict(missing);
     }
@@ -229,13 +243,24 @@ public final class KvBlocks {
       throw new IllegalStateException(
           "%d blocks planned, %d free".formatted(blocks, pool.freeCount()));
     }
+    if (supply.ready(pool.highWater())) {
+      return true;
+    }
+    promised -= promise(sequence);
+    pool.shrink(sequence.blocks(), before);
+    promised += promise(sequence);
+    return false;
   }
 
   /// Blocks that hold nothing, lent for a step that is run for its time alone; empty when fewer are
   /// free. They come back by [#takeBack] before anything else happens here.
   public Optional<BlockTable> tryLend(int count) {
     var lent = new BlockTable();
-    return pool.tryGrow(lent, count) ? Optional.of(lent) : Optional.empty();
+    if (pool.tryGrow(lent, count) && supply.ready(pool.highWater())) {
+      return Optional.of(lent);
+    }
+    pool.release(lent);
+    return Optional.empty();
   }
 
   /// Takes back what was lent, whatever was written to it.

@@ -26,6 +26,8 @@ public final class StepPlanner {
   /// What was [planned ahead][#planAhead], of sequences that have not stopped running since.
   private final List<Part> ahead = new ArrayList<>();
 
+  private int promptRows;
+
   /// Bounds of a step.
   ///
   /// @param maxBatchTokens rows of a step; at least `maxSequences`, so that prefill never starves
@@ -280,8 +282,7 @@ public final class StepPlanner {
           letGo(held.getLast());
         }
       }
-      if (running.contains(sequence)) {
-        blocks.grow(sequence, sequence.length());
+      if (running.contains(sequence) && blocks.tryGrow(sequence, sequence.length())) {
         parts.add(new Part(sequence, sequence.computed(), 1));
       }
     }
@@ -339,12 +340,13 @@ public final class StepPlanner {
     int most = settings.maxBatchTokens - parts.size();
     int rows = Math.min(most, Math.max(budget.rows() - parts.size(), PrefillShares.LEAST_ROWS));
     var fill = new PrefillShares.Fill(parts.size(), settings.rowsAtOnce, most);
+    promptRows = 0;
     int[] chunks = new PrefillShares(budget, rows, settings.maxScoredRows).divide(prompts, fill);
     for (int i = 0; i < chunks.length; i++) {
       Sequence sequence = prompts.get(i);
-      if (chunks[i] > 0) {
-        blocks.grow(sequence, sequence.computed() + chunks[i]);
+      if (chunks[i] > 0 && blocks.tryGrow(sequence, sequence.computed() + chunks[i])) {
         parts.add(new Part(sequence, sequence.computed(), chunks[i]));
+        promptRows += chunks[i];
       }
     }
   }
@@ -357,8 +359,10 @@ public final class StepPlanner {
       Sequence sequence = part.sequence();
       int most = Math.min(left, sequence.maxLength() - 1 - sequence.length());
       int rows = part.decodes() ? Math.min(sequence.draft().length, most) : 0;
-      if (rows > 0 && blocks.tryPlanOwn(sequence, blocks.blocksFor(sequence.length() + rows))) {
-        blocks.grow(sequence, sequence.length() + rows);
+      int length = sequence.length() + rows;
+      if (rows > 0
+          && blocks.tryPlanOwn(sequence, blocks.blocksFor(length))
+          && blocks.tryGrow(sequence, length)) {
         parts.set(i, new Part(sequence, part.from(), part.count(), rows));
         left -= rows;
       }
@@ -375,6 +379,24 @@ public final class StepPlanner {
       }
     }
     return count;
+  }
+
+  /// Rows of prompts in the last plan.
+  public int promptRows() {
+    return promptRows;
+  }
+
+  /// Planned blocks, beyond those they have, that running prompts take in a step of so many rows,
+  /// or in the next ones.
+  public int promptBlocks(int rows) {
+    int most = blocks.blocksFor(rows);
+    int count = 0;
+    for (Sequence sequence : running) {
+      if (sequence.pending() > 1) {
+        count += Math.max(0, sequence.plannedBlocks() - sequence.blocks().size());
+      }
+    }
+    return Math.min(most, count);
   }
 
   /// Blocks that those who wait would plan, as far as they could run.

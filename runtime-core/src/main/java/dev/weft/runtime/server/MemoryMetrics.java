@@ -21,6 +21,11 @@ final class MemoryMetrics implements Balloon.Observer {
   public void onInflated(String owner, int chunks, int taken, Duration stall) {
     count("weft.memory.inflated.chunks", "Chunks of memory that came", owner, chunks);
     count("weft.memory.taken.chunks", "Of these, what others held", owner, taken);
+    onAwaited(owner, stall);
+  }
+
+  @Override
+  public void onAwaited(String owner, Duration stall) {
     Timer.builder("weft.memory.stall")
         .description("Time that steps waited for memory")
         .tags(tags(owner))

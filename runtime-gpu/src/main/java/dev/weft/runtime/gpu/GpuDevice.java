@@ -97,6 +97,12 @@ final class GpuDevice implements AutoCloseable {
     return startsEarly;
   }
 
+  /// Whether neighbouring blocks can run at the same time and reach each other's shared memory: as
+  /// of the same capability.
+  boolean runsTogether() {
+    return startsEarly;
+  }
+
   /// Whether it runs wide products.
   boolean runsWide() {
     return KernelUnit.wide().getFirst().compilesFor(architecture);

@@ -20,9 +20,9 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
-/// Chooses a step's tokens on the device, a block a row, as [dev.weft.runtime.sampling.HostSampler]
-/// would on the host from the same logits. Only tokens come back, and what the log-probabilities
-/// that were asked for are made of.
+/// Chooses a step's tokens on the device, a block a row or where rows are few several, as
+/// [dev.weft.runtime.sampling.HostSampler] would on the host from the same logits. Only tokens come
+/// back, and what the log-probabilities that were asked for are made of.
 ///
 /// The token is the host's but where the draw or the end of a nucleus is within [#MARGIN] of the
 /// sum of all weights from a token's bound: weights are rounded otherwise. Log-probabilities are
@@ -68,6 +68,9 @@ final class StepSampling implements AutoCloseable {
 
   private static final int THREADS = 1024;
 
+  /// `TOGETHER`: blocks that share a row.
+  private static final int TOGETHER = 8;
+
   /// No float32 times a larger one is not infinite.
   private static final double MOST_SCALE = 1e30;
 
@@ -79,6 +82,7 @@ final class StepSampling implements AutoCloseable {
 
   private final GpuDevice device;
   private final int vocabularySize;
+  private final int mostTogether;
   private final StepLauncher launcher;
   private final MirroredBuffer samples;
   private final LogitAdjustments adjustments;
@@ -93,8 +97,19 @@ final class StepSampling implements AutoCloseable {
   /// @param requests as many as a step usually has at most
   /// @param arena for as long as this is used
   StepSampling(GpuDevice device, int vocabularySize, int requests, Arena arena) {
+    this(
+        device,
+        vocabularySize,
+        requests,
+        arena,
+        device.runsTogether() ? device.multiprocessors() / TOGETHER : 0);
+  }
+
+  /// @param mostTogether rows up to which several blocks share one: all of them run at once
+  StepSampling(GpuDevice device, int vocabularySize, int requests, Arena arena, int mostTogether) {
     this.device = device;
     this.vocabularySize = vocabularySize;
+    this.mostTogether = mostTogether;
     launcher = new StepLauncher(device, arena);
     samples = new MirroredBuffer(device.context(), requests * SAMPLE_BYTES);
     try {
@@ -172,15 +187,21 @@ final class StepSampling implements AutoCloseable {
     launcher
         .parameters()
         .start()
-        .address(logits)
-        .integer(vocabularySize)
-        .address(chosen)
-        .address(samples.address())
-        .address(adjustments.address())
-        .address(answers.address())
-        .address(answers.address() + alternatives(0))
-        .integer(mostAlternatives);
-    launcher.launch(KernelUnit.SAMPLING, "sample", LaunchGrid.of(count, THREADS));
+        .struct()
+        .addLong(logits)
+        .addInt(vocabularySize)
+        .addLong(chosen)
+        .addLong(samples.address())
+        .addLong(adjustments.address())
+        .addLong(answers.address())
+        .addLong(answers.address() + alternatives(0))
+        .addInt(mostAlternatives);
+    if (count <= mostTogether) {
+      launcher.launch(
+          KernelUnit.SAMPLING, "sample_together", LaunchGrid.of(count * TOGETHER, THREADS));
+    } else {
+      launcher.launch(KernelUnit.SAMPLING, "sample", LaunchGrid.of(count, THREADS));
+    }
     device.stream()
         .copyToHost(
             answers.address(), answers.host().asSlice(0, answerBytes(count, mostAlternatives)));

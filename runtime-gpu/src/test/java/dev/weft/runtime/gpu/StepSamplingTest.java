@@ -56,6 +56,9 @@ class StepSamplingTest {
 
   private static final int ROOM = 5;
 
+  /// Of a step's rows, so many are sampled by several blocks each as well.
+  private static final int TOGETHER_ROWS = 2;
+
   @Nested
   class Emulated extends Cases {
     @Override
@@ -329,6 +332,12 @@ class StepSamplingTest {
 
     private void assertAsOnTheHost(float[][] rows, List<SampleRequest> requests) {
       List<Optional<SampledToken>> all = sample(rows, requests);
+      if (device.runsTogether()) {
+        int few = Math.min(rows.length, TOGETHER_ROWS);
+        assertThat(sample(Arrays.copyOf(rows, few), requests.subList(0, few), few))
+            .as("by several blocks a row, of %d logits", rows[0].length)
+            .isEqualTo(all.subList(0, few));
+      }
       for (int i = 0; i < rows.length; i++) {
         SampleRequest request = requests.get(i);
         String what = "%d logits, row %d: %s".formatted(rows[i].length, i, request.parameters());
@@ -364,13 +373,21 @@ class StepSamplingTest {
       }
     }
 
-    /// Samples rows in one step, and sees to it that their logits are left as they were.
+    /// Samples rows in one step, a block each.
     private List<Optional<SampledToken>> sample(float[][] rows, List<SampleRequest> requests) {
+      return sample(rows, requests, 0);
+    }
+
+    /// Samples rows in one step, and sees to it that their logits are left as they were.
+    ///
+    /// @param mostTogether rows up to which several blocks share one
+    private List<Optional<SampledToken>> sample(
+        float[][] rows, List<SampleRequest> requests, int mostTogether) {
       int width = rows[0].length;
       long rowBytes = (long) width * Float.BYTES;
       try (var logits = new DeviceBuffer(device.context(), rows.length * rowBytes);
           var chosen = new DeviceBuffer(device.context(), rows.length * (long) Integer.BYTES);
-          var sampling = new StepSampling(device, width, ROOM, arena);
+          var sampling = new StepSampling(device, width, ROOM, arena, mostTogether);
           Arena copies = Arena.ofConfined()) {
         MemorySegment before = copies.allocate(rows.length * rowBytes, Float.BYTES);
         for (int i = 0; i < rows.length; i++) {

@@ -9,6 +9,8 @@ import dev.weft.runtime.gpu.cuda.CudaStream;
 import dev.weft.runtime.memory.ChunkMemory;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
@@ -22,8 +24,8 @@ import java.util.List;
 ///   of these back at once.
 /// - Rights are set for a whole mapped range at once: the driver takes as long for each chunk, but
 ///   the call itself is saved.
-/// - Before a mapping changes, the steps that were submitted have ended, and the copies beside
-///   them: the driver does not wait for what uses what is unmapped.
+/// - Before something is unmapped, the steps that were submitted have ended, and the copies beside
+///   them, but for those that are known not to use it: the driver does not wait for what does.
 public final class CudaChunkMemory implements ChunkMemory {
   private static final int LOCATION_DEVICE = 1;
   private static final int ALLOCATION_PINNED = 1;
@@ -38,12 +40,19 @@ public final class CudaChunkMemory implements ChunkMemory {
   private final CudaContext context;
   private final CudaDriver driver;
   private final CudaStream stream;
-  private final List<CudaStream> copies;
+
+  /// What uses chunks: steps and copies.
+  private final List<CudaStream> streams;
+
   private final Arena arena = Arena.ofShared();
   private final MemorySegment properties;
   private final MemorySegment access;
   private final long[] handles;
   private final BitSet dirty = new BitSet();
+
+  /// Fences of which it is not known that they have passed, in order.
+  private final ArrayDeque<EventFence> fences = new ArrayDeque<>();
+
   private boolean closed;
 
   /// @param bytes of chunks in all, rounded down; they are allocated when they are mapped
@@ -57,7 +66,9 @@ public final class CudaChunkMemory implements ChunkMemory {
       CudaContext context, CudaStream stream, long bytes, List<CudaStream> copies) {
     this.context = context;
     this.stream = stream;
-    this.copies = List.copyOf(copies);
+    List<CudaStream> all = new ArrayList<>(copies);
+    all.addFirst(stream);
+    streams = List.copyOf(all);
     driver = context.driver();
     handles = new long[Math.toIntExact(bytes / CHUNK_BYTES)];
     properties = arena.allocate(PROPERTIES_BYTES, Long.BYTES);
@@ -132,8 +143,16 @@ public final class CudaChunkMemory implements ChunkMemory {
   public synchronized void unmap(long address, int chunks) {
     if (chunks > 0) {
       context.bind();
-      stream.synchronize();
-      copies.forEach(CudaStream::synchronize);
+      streams.forEach(CudaStream::synchronize);
+      driver.memUnmap(address, chunks * CHUNK_BYTES);
+    }
+  }
+
+  @Override
+  public synchronized void unmap(long address, int chunks, Fence unused) {
+    if (chunks > 0) {
+      unused.await();
+      context.bind();
       driver.memUnmap(address, chunks * CHUNK_BYTES);
     }
   }
@@ -160,28 +179,37 @@ public final class CudaChunkMemory implements ChunkMemory {
     return bytes;
   }
 
-  /// Passes with what was submitted to the stream.
+  /// Passes with what was submitted to the streams.
   @Override
   public synchronized Fence fence() {
     context.bind();
+    while (!fences.isEmpty() && fences.getFirst().passed()) {
+      fences.removeFirst();
+    }
+    var fence = new EventFence(streams.stream().map(this::mark).toList());
+    fences.add(fence);
+    return fence;
+  }
+
+  private CudaEvent mark(CudaStream of) {
     CudaEvent event = CudaEvent.mark(context);
-    event.record(stream);
-    return new EventFence(event);
+    event.record(of);
+    return event;
   }
 
   private final class EventFence implements Fence {
-    private final CudaEvent event;
+    private final List<CudaEvent> events;
     private boolean passed;
 
-    EventFence(CudaEvent event) {
-      this.event = event;
+    EventFence(List<CudaEvent> events) {
+      this.events = events;
     }
 
     @Override
     public synchronized boolean passed() {
       if (!passed) {
         context.bind();
-        if (event.passed()) {
+        if (events.stream().allMatch(CudaEvent::passed)) {
           pass();
         }
       }
@@ -192,14 +220,14 @@ public final class CudaChunkMemory implements ChunkMemory {
     public synchronized void await() {
       if (!passed) {
         context.bind();
-        event.await();
+        events.forEach(CudaEvent::await);
         pass();
       }
     }
 
     private void pass() {
       passed = true;
-      event.close();
+      events.forEach(CudaEvent::close);
     }
   }
 
@@ -210,6 +238,7 @@ public final class CudaChunkMemory implements ChunkMemory {
     }
     closed = true;
     context.bind();
+    fences.forEach(EventFence::await);
     stream.synchronize();
     for (long handle : handles) {
       if (handle != 0) {

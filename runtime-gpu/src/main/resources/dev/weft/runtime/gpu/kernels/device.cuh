@@ -10,7 +10,13 @@
 // The same, with registers for so many blocks on a multiprocessor.
 #define WEFT_KERNEL_BESIDE(threads, blocks, name, ...) \
   extern "C" __global__ void __launch_bounds__(threads, blocks) name(__VA_ARGS__)
+// The same of neighbouring blocks that run at the same time and reach each other's shared memory.
+#define WEFT_KERNEL_TOGETHER(threads, together, name, ...)                              \
+  extern "C" __global__ void __cluster_dims__(together, 1, 1) \
+      __launch_bounds__(threads, 1) name(__VA_ARGS__)
 #define WEFT_DYNAMIC_SHARED(name) extern __shared__ __align__(1024) unsigned char name[]
+// Shared memory that every block of a `Group` has, of those that run together.
+#define WEFT_SHARED_OF(Group, Type, name, count) __shared__ Type name[count]
 
 WEFT_DEVICE float halfToFloat(unsigned short half) {
   float value;
@@ -31,6 +37,30 @@ WEFT_DEVICE float bitsToFloat(unsigned bits) {
 WEFT_DEVICE unsigned floatToBits(float value) {
   return __float_as_uint(value);
 }
+
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+#define WEFT_TOGETHER
+// Which of the blocks that run together this is.
+WEFT_DEVICE int rankOfBlock() {
+  int rank;
+  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+
+// Returns once all threads of the blocks that run together are here, and sees what they wrote.
+WEFT_DEVICE void barrierOfBlocks() {
+  asm volatile("barrier.cluster.arrive.release;" ::: "memory");
+  asm volatile("barrier.cluster.wait.acquire;" ::: "memory");
+}
+
+// What another block has where this one has `own`, in an array of `count`.
+template <typename Type>
+WEFT_DEVICE Type* ofBlock(Type* own, int count, int rank) {
+  unsigned long long other;
+  asm volatile("mapa.u64 %0, %1, %2;" : "=l"(other) : "l"(own), "r"(rank));
+  return (Type*)other;
+}
+#endif
 
 // Adds to a word that other threads add to, and returns what it was.
 WEFT_DEVICE unsigned addToWord(unsigned* word, unsigned value) {

@@ -1,7 +1,8 @@
-// Chooses tokens from rows of logits as `HostSampler` does, a block a row. What a token weighs is a
-// whole number, so sums of weights are exact and the same in any order. Nothing is sorted: where
-// tokens are taken in order of their logits, the one at which the sum of weights reaches a target is
-// searched for by the bits of its logit, the highest first.
+// Chooses tokens from rows of logits as `HostSampler` does, a group of blocks a row: one block, or
+// where rows are few some that run together, of which each reads a part of the row. What a token
+// weighs is a whole number, so sums of weights are exact and the same in any order. Nothing is
+// sorted: where tokens are taken in order of their logits, the one at which the sum of weights
+// reaches a target is searched for by the bits of its logit, the highest first.
 
 #define SAMPLE_THREADS LARGEST_THREADS
 #define SAMPLE_WARPS (SAMPLE_THREADS / WARP)
@@ -65,8 +66,38 @@ struct Alternative {
   float logit;
 };
 
+// A block by itself.
+struct Alone {
+  enum { BLOCKS = 1 };
+  WEFT_DEVICE static int rank() { return 0; }
+  WEFT_DEVICE static void barrier() { __syncthreads(); }
+  template <typename Type>
+  WEFT_DEVICE static Type* of(Type* own, int, int) {
+    return own;
+  }
+};
+
+#ifdef WEFT_TOGETHER
+#define TOGETHER 8
+struct Together {
+  enum { BLOCKS = TOGETHER };
+  WEFT_DEVICE static int rank() { return rankOfBlock(); }
+  WEFT_DEVICE static void barrier() { barrierOfBlocks(); }
+  template <typename Type>
+  WEFT_DEVICE static Type* of(Type* own, int count, int rank) {
+    return ofBlock(own, count, rank);
+  }
+};
+#endif
+
+template <typename Group>
+WEFT_DEVICE int threadOf() {
+  return Group::rank() * SAMPLE_THREADS + threadIdx.x;
+}
+
+template <typename Group>
 WEFT_DEVICE void adjust(float* row, Adjustment* adjustments, const Sample& sample) {
-  for (int i = threadIdx.x; i < sample.adjustments; i += SAMPLE_THREADS) {
+  for (int i = threadOf<Group>(); i < sample.adjustments; i += Group::BLOCKS * SAMPLE_THREADS) {
     Adjustment own = adjustments[i];
     float logit = row[own.token];
     adjustments[i].logit = logit;
@@ -88,15 +119,16 @@ WEFT_DEVICE void adjust(float* row, Adjustment* adjustments, const Sample& sampl
     }
     row[own.token] = logit;
   }
-  __syncthreads();
+  Group::barrier();
 }
 
+template <typename Group>
 WEFT_DEVICE void restore(float* row, const Adjustment* adjustments, const Sample& sample) {
-  __syncthreads();
-  for (int i = threadIdx.x; i < sample.adjustments; i += SAMPLE_THREADS) {
+  Group::barrier();
+  for (int i = threadOf<Group>(); i < sample.adjustments; i += Group::BLOCKS * SAMPLE_THREADS) {
     row[adjustments[i].token] = adjustments[i].logit;
   }
-  __syncthreads();
+  Group::barrier();
 }
 
 // Keys are in the order of their logits, as numbers without sign. Both zeros have the same.
@@ -176,7 +208,7 @@ WEFT_DEVICE Sum warpTotal(Sum sum) {
   return sum;
 }
 
-// Puts the sum of each warp's lanes where every thread sees it.
+// Puts the sum of each warp's lanes where every thread of the block sees it.
 WEFT_DEVICE void showWarps(Sum own, Sum* warps) {
   own = warpTotal(own);
   __syncthreads();
@@ -186,10 +218,22 @@ WEFT_DEVICE void showWarps(Sum own, Sum* warps) {
   __syncthreads();
 }
 
-WEFT_DEVICE Sum total(const Sum* warps) {
+// The same where every thread of the group sees it.
+template <typename Group>
+WEFT_DEVICE void showAllWarps(Sum own, Sum* warps) {
+  own = warpTotal(own);
+  Group::barrier();
+  int lane = threadIdx.x % WARP;
+  if (lane < Group::BLOCKS) {
+    Group::of(warps, Group::BLOCKS * SAMPLE_WARPS, lane)[threadOf<Group>() / WARP] = own;
+  }
+  Group::barrier();
+}
+
+WEFT_DEVICE Sum total(const Sum* sums, int count) {
   Sum sum = 0;
-  for (int warp = 0; warp < SAMPLE_WARPS; warp++) {
-    sum += warps[warp];
+  for (int i = 0; i < count; i++) {
+    sum += sums[i];
   }
   return sum;
 }
@@ -205,29 +249,38 @@ WEFT_DEVICE int reached(const Sum* sums, int count, Sum& target) {
 }
 
 // What all tokens of a row measure: `measure(key, logit)` of each.
-template <typename Measure>
+template <typename Group, typename Measure>
 WEFT_DEVICE Sum sumOf(const float* row, int width, Sum* warps, Measure measure) {
   Sum sum = 0;
-  eachLogit(row, threadIdx.x, width, SAMPLE_THREADS,
+  eachLogit(row, threadOf<Group>(), width, Group::BLOCKS * SAMPLE_THREADS,
             [&](int, float logit) { sum += measure(keyOf(logit), logit); });
-  showWarps(sum, warps);
-  return total(warps);
+  showAllWarps<Group>(sum, warps);
+  return total(warps, Group::BLOCKS * SAMPLE_WARPS);
 }
 
 // The token at which what tokens measure, added in their order, reaches the target.
-template <typename Measure>
+template <typename Group, typename Measure>
 WEFT_DEVICE int tokenAt(const float* row, int width, Sum* warps, Sum target, Measure measure) {
   int from = 0;
   int count = width;
   while (count > 1) {
-    int part = (count + SAMPLE_WARPS - 1) / SAMPLE_WARPS;
-    int start = part * (threadIdx.x / WARP);
+    int part = (count + Group::BLOCKS * SAMPLE_WARPS - 1) / (Group::BLOCKS * SAMPLE_WARPS);
+    int start = part * (threadOf<Group>() / WARP);
     int end = start + part < count ? start + part : count;
     Sum sum = 0;
     eachLogit(row + from, start + threadIdx.x % WARP, end, WARP,
               [&](int, float logit) { sum += measure(keyOf(logit), logit); });
-    showWarps(sum, warps);
-    int chosen = reached(warps, SAMPLE_WARPS, target);
+    showAllWarps<Group>(sum, warps);
+    int chosen = 0;
+    if (Group::BLOCKS > 1) {
+      // Not one by one: first whose warp it is.
+      Sum blocks[Group::BLOCKS];
+      for (int block = 0; block < Group::BLOCKS; block++) {
+        blocks[block] = warpTotal(warps[block * SAMPLE_WARPS + threadIdx.x % WARP]);
+      }
+      chosen = reached(blocks, Group::BLOCKS, target) * SAMPLE_WARPS;
+    }
+    chosen += reached(warps + chosen, SAMPLE_WARPS, target);
     from += chosen * part;
     count = part < count - chosen * part ? part : count - chosen * part;
   }
@@ -259,28 +312,48 @@ WEFT_DEVICE void addToSum(Sum* sum, Sum value) {
   }
 }
 
+// Gives every block of the group the sums of all: each block adds a part of them.
+template <typename Group>
+WEFT_DEVICE void addBlocks(Sum* bins) {
+  int part = BINS / Group::BLOCKS;
+  for (int i = threadIdx.x; i < part; i += SAMPLE_THREADS) {
+    int bin = Group::rank() * part + i;
+    Sum sum = 0;
+    for (int rank = 0; rank < Group::BLOCKS; rank++) {
+      sum += Group::of(bins, BINS, rank)[bin];
+    }
+    for (int rank = 0; rank < Group::BLOCKS; rank++) {
+      Group::of(bins, BINS, rank)[bin] = sum;
+    }
+  }
+  Group::barrier();
+}
+
 // The bins of the keys' bits above `shift`, of those that `measure` does not give 0: the largest
 // keys first.
-template <typename Measure>
+template <typename Group, typename Measure>
 WEFT_DEVICE void fill(Sum* bins, const float* row, int width, int shift, Measure measure) {
   __syncthreads();
   for (int bin = threadIdx.x; bin < BINS; bin += SAMPLE_THREADS) {
     bins[bin] = 0;
   }
   __syncthreads();
-  eachLogit(row, threadIdx.x, width, SAMPLE_THREADS, [&](int, float logit) {
+  eachLogit(row, threadOf<Group>(), width, Group::BLOCKS * SAMPLE_THREADS, [&](int, float logit) {
     unsigned key = keyOf(logit);
     Sum sum = measure(key, logit);
     if (sum != 0) {
       addToSum(&bins[~(key >> shift) & (BINS - 1)], sum);
     }
   });
-  __syncthreads();
+  Group::barrier();
+  if (Group::BLOCKS > 1) {
+    addBlocks<Group>(bins);
+  }
 }
 
-template <typename Measure>
+template <typename Group, typename Measure>
 WEFT_DEVICE void fillTop(const Bins& bins, const float* row, int width, Measure measure) {
-  fill(bins.top, row, width, TOP_SHIFT, measure);
+  fill<Group>(bins.top, row, width, TOP_SHIFT, measure);
 }
 
 #define BINS_OF_WARP (BINS / SAMPLE_WARPS)
@@ -296,7 +369,7 @@ WEFT_DEVICE void showBins(const Sum* bins, Sum* warps) {
 
 WEFT_DEVICE Sum totalOfTop(const Bins& bins) {
   showBins(bins.top, bins.warps);
-  return total(bins.warps);
+  return total(bins.warps, SAMPLE_WARPS);
 }
 
 // The bits of the key that the target falls on.
@@ -308,16 +381,16 @@ WEFT_DEVICE unsigned binAt(const Sum* bins, Sum* warps, Sum& target) {
 
 // The key at which what tokens measure, added in order of their logits, reaches the target, of which
 // is left what tokens with larger ones do not have. `top` is filled by the same measure.
-template <typename Measure>
+template <typename Group, typename Measure>
 WEFT_DEVICE unsigned keyAt(const Bins& bins, const float* row, int width, Sum& target,
                            Measure measure) {
   unsigned high = binAt(bins.top, bins.warps, target);
-  fill(bins.deeper, row, width, MIDDLE_SHIFT, [&](unsigned key, float logit) -> Sum {
+  fill<Group>(bins.deeper, row, width, MIDDLE_SHIFT, [&](unsigned key, float logit) -> Sum {
     return key >> TOP_SHIFT == high ? measure(key, logit) : 0;
   });
   high = high << BIN_BITS | binAt(bins.deeper, bins.warps, target);
   // The last bits are fewer: those in front of them are the same for all.
-  fill(bins.deeper, row, width, 0, [&](unsigned key, float logit) -> Sum {
+  fill<Group>(bins.deeper, row, width, 0, [&](unsigned key, float logit) -> Sum {
     return key >> MIDDLE_SHIFT == high ? measure(key, logit) : 0;
   });
   unsigned low = binAt(bins.deeper, bins.warps, target);
@@ -338,6 +411,7 @@ WEFT_DEVICE Sum drawOf(Sum sum, double uniform) {
 
 // Draws a token. With neither top-k nor top-p tokens are taken in their own order, else in order of
 // their logits, those with the same in their own.
+template <typename Group>
 WEFT_DEVICE int draw(const Bins& bins, const float* row, int width, float largest,
                      const Sample& sample) {
   unsigned least = leastKey(largest + sample.belowLargest);
@@ -350,36 +424,36 @@ WEFT_DEVICE int draw(const Bins& bins, const float* row, int width, float larges
   bool topK = false;
   if (sample.topK > 0 && sample.topK < width) {
     auto count = [&](unsigned key, float) -> Sum { return key >= least; };
-    fillTop(bins, row, width, count);
+    fillTop<Group>(bins, row, width, count);
     topK = sample.topK < totalOfTop(bins);
     if (topK) {
       Sum equal = sample.topK;
-      unsigned last = keyAt(bins, row, width, equal, count);
-      limit = sumOf(row, width, bins.warps, [&](unsigned key, float logit) -> Sum {
+      unsigned last = keyAt<Group>(bins, row, width, equal, count);
+      limit = sumOf<Group>(row, width, bins.warps, [&](unsigned key, float logit) -> Sum {
         return key > last ? weigh(key, logit) : 0;
       });
       limit += equal * weigh(last, logitOf(last));
     }
   }
   if (!topK && sample.topP >= 1) {
-    limit = sumOf(row, width, bins.warps, weigh);
-    return tokenAt(row, width, bins.warps, drawOf(limit, sample.uniform), weigh);
+    limit = sumOf<Group>(row, width, bins.warps, weigh);
+    return tokenAt<Group>(row, width, bins.warps, drawOf(limit, sample.uniform), weigh);
   }
-  fillTop(bins, row, width, weigh);
+  fillTop<Group>(bins, row, width, weigh);
   if (!topK) {
     limit = totalOfTop(bins);
   }
   if (sample.topP < 1) {
     Sum share = shareOf(limit, sample.topP);
     Sum left = share;
-    unsigned last = keyAt(bins, row, width, left, weigh);
+    unsigned last = keyAt<Group>(bins, row, width, left, weigh);
     Sum each = weigh(last, logitOf(last));
     // With the whole of the token that reaches the share.
     limit = share - left + ((left - 1) / each + 1) * each;
   }
   Sum left = drawOf(limit, sample.uniform);
-  unsigned chosen = keyAt(bins, row, width, left, weigh);
-  return tokenAt(row, width, bins.warps, left, [&](unsigned key, float logit) -> Sum {
+  unsigned chosen = keyAt<Group>(bins, row, width, left, weigh);
+  return tokenAt<Group>(row, width, bins.warps, left, [&](unsigned key, float logit) -> Sum {
     return key == chosen ? weigh(key, logit) : 0;
   });
 }
@@ -389,72 +463,101 @@ WEFT_DEVICE int draw(const Bins& bins, const float* row, int width, float larges
 #define NATURAL_SCALE_REST 1.92596299e-8f
 
 // The most likely tokens, in no order: of equal logits, the first ones.
+template <typename Group>
 WEFT_DEVICE void tellMostLikely(const Bins& bins, const float* row, int width, int count,
                                 Alternative* to) {
-  __shared__ unsigned told;
+  WEFT_SHARED_OF(Group, unsigned, told, 1);
   auto one = [](unsigned, float) -> Sum { return 1; };
-  fillTop(bins, row, width, one);
+  fillTop<Group>(bins, row, width, one);
   Sum equal = count;
-  unsigned last = keyAt(bins, row, width, equal, one);
-  int lastToken = tokenAt(row, width, bins.warps, equal,
+  unsigned last = keyAt<Group>(bins, row, width, equal, one);
+  int lastToken = tokenAt<Group>(row, width, bins.warps, equal,
                           [&](unsigned key, float) -> Sum { return key == last; });
   if (threadIdx.x == 0) {
-    told = 0;
+    *told = 0;
   }
-  __syncthreads();
-  eachLogit(row, threadIdx.x, width, SAMPLE_THREADS, [&](int token, float logit) {
+  Group::barrier();
+  unsigned* toldByAll = Group::of(told, 1, 0);
+  eachLogit(row, threadOf<Group>(), width, Group::BLOCKS * SAMPLE_THREADS,
+            [&](int token, float logit) {
     unsigned key = keyOf(logit);
     if (key > last || (key == last && token <= lastToken)) {
-      to[addToWord(&told, 1)] = {token, logit};
+      to[addToWord(toldByAll, 1)] = {token, logit};
     }
   });
 }
 
-// Chooses a token a sample, and says what its log-probabilities are made of. The logits are
+struct Choice {
+  float* logits;
+  int width;
+  // Each row's largest logit, and afterwards its token, or -1.
+  int* chosen;
+  const Sample* samples;
+  Adjustment* adjustments;
+  Answer* answers;
+  Alternative* alternatives;
+  // From a sample's alternatives to the next's.
+  int most;
+};
+
+// Chooses a sample's token, and says what its log-probabilities are made of. The logits are
 // afterwards what they were.
-//
-// `chosen` has each row's largest logit, and afterwards its token, or -1; `most` is from a sample's
-// alternatives to the next's.
-WEFT_KERNEL_BESIDE(SAMPLE_THREADS, 1, sample, float* logits, int width, int* chosen,
-                   const Sample* samples, Adjustment* adjustments, Answer* answers,
-                   Alternative* alternatives, int most) {
-  __shared__ Sum top[BINS];
-  __shared__ Sum deeper[BINS];
-  __shared__ Sum warps[SAMPLE_WARPS];
+template <typename Group>
+WEFT_DEVICE void choose(const Choice& all) {
+  WEFT_SHARED_OF(Group, Sum, top, BINS);
+  WEFT_SHARED_OF(Group, Sum, deeper, BINS);
+  WEFT_SHARED_OF(Group, Sum, warps, Group::BLOCKS * SAMPLE_WARPS);
   Bins bins = {top, deeper, warps};
-  const Sample& sample = samples[blockIdx.x];
-  Answer& answer = answers[blockIdx.x];
-  float* row = logits + (long long)sample.row * width;
-  int likeliest = chosen[sample.row];
+  int width = all.width;
+  int number = blockIdx.x / Group::BLOCKS;
+  bool answers = threadOf<Group>() == 0;
+  const Sample& sample = all.samples[number];
+  Answer& answer = all.answers[number];
+  Adjustment* adjustments = all.adjustments + sample.firstAdjustment;
+  float* row = all.logits + (long long)sample.row * width;
+  int likeliest = all.chosen[sample.row];
   int token = likeliest;
   if (sample.adjustments > 0) {
-    adjust(row, adjustments + sample.firstAdjustment, sample);
+    adjust<Group>(row, adjustments, sample);
     token = largestOf(row, width);
   }
   if (token >= 0 && sample.drawn) {
-    token = draw(bins, row, width, row[token], sample);
+    token = draw<Group>(bins, row, width, row[token], sample);
   }
-  restore(row, adjustments + sample.firstAdjustment, sample);
+  restore<Group>(row, adjustments, sample);
   if (sample.alternatives >= 0 && likeliest < 0) {
     token = -1;
   }
   if (token >= 0 && sample.alternatives >= 0) {
     float highest = row[likeliest];
-    Sum sum = sumOf(row, width, bins.warps, [&](unsigned, float logit) -> Sum {
+    Sum sum = sumOf<Group>(row, width, bins.warps, [&](unsigned, float logit) -> Sum {
       return weightOf(logit - highest, NATURAL_SCALE, NATURAL_SCALE_REST);
     });
-    if (threadIdx.x == 0) {
+    if (answers) {
       answer.sum = sum;
       answer.logit = row[token];
       answer.largest = highest;
     }
     int count = sample.alternatives < width ? sample.alternatives : width;
     if (count > 0) {
-      tellMostLikely(bins, row, width, count, alternatives + (long long)blockIdx.x * most);
+      Alternative* to = all.alternatives + (long long)number * all.most;
+      tellMostLikely<Group>(bins, row, width, count, to);
     }
   }
-  if (threadIdx.x == 0) {
+  if (answers) {
     answer.token = token;
-    chosen[sample.row] = token;
+    all.chosen[sample.row] = token;
   }
+  // No block leaves while others read what it has.
+  Group::barrier();
 }
+
+WEFT_KERNEL_BESIDE(SAMPLE_THREADS, 1, sample, Choice all) {
+  choose<Alone>(all);
+}
+
+#ifdef WEFT_TOGETHER
+WEFT_KERNEL_TOGETHER(SAMPLE_THREADS, TOGETHER, sample_together, Choice all) {
+  choose<Together>(all);
+}
+#endif

@@ -3,6 +3,10 @@
 // tile of outputs after the other: what is multiplied next is there already while sums are written.
 // The blocks of a cluster multiply the same rows with outputs next to each other, and each brings a
 // part of the rows for all. The sums are those of products.cuh, in the same order.
+
+// Blocks that share rows.
+#define CLUSTER 2
+
 template <int ROWS, int STAGES, bool SLICED>
 struct StreamedProduct {
   static constexpr int OUTPUTS = 128;
@@ -20,7 +24,7 @@ struct StreamedProduct {
   // Open when a stage is there, and when all blocks of the cluster have multiplied it.
   unsigned long long* full;
   unsigned long long* free;
-  int rank = clusterRank();
+  int rank = rankOfBlock();
   int rowTiles;
   // Tiles of outputs, as many together as a cluster has blocks.
   int outputTiles;
@@ -68,8 +72,8 @@ struct StreamedProduct {
         } else {
           bringTile(to, weights, i * 64, outputTile * OUTPUTS, full + stage);
         }
-        bringForCluster(to + WEIGHT_BYTES + rank * PART * 128, x, i * 64,
-                        rowTile * ROWS + rank * PART, full + stage);
+        bringForAll<CLUSTER>(to + WEIGHT_BYTES + rank * PART * 128, x, i * 64,
+                             rowTile * ROWS + rank * PART, full + stage);
         nextStage();
       }
     });
@@ -210,7 +214,7 @@ struct StreamedProduct {
       }
       showGates();
     }
-    clusterBarrier();
+    barrierOfBlocks();
     letNextBegin();
     waitForPrevious();
     if (threadIdx.x >= MULTIPLIERS) {
@@ -223,12 +227,12 @@ struct StreamedProduct {
       multiply();
     }
     // Another block may still bring to this one, or arrive at its gates.
-    clusterBarrier();
+    barrierOfBlocks();
   }
 };
 
 #define WEFT_STREAMED_PRODUCT(ROWS, STAGES, SLICED)                                             \
-  WEFT_KERNEL_CLUSTER(384, streamed_product_##ROWS, Product p,                                  \
+  WEFT_KERNEL_TOGETHER(384, CLUSTER, streamed_product_##ROWS, Product p,                                 \
                       const __grid_constant__ TensorMap weights,                                \
                       const __grid_constant__ TensorMap x) {                                    \
     WEFT_DYNAMIC_SHARED(shared);                                                                \

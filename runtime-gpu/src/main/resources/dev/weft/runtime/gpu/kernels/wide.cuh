@@ -124,31 +124,12 @@ WEFT_DEVICE void arriveAt(unsigned long long* gate) {
                : "memory");
 }
 
-// Blocks that run at the same time on neighbouring multiprocessors.
-#define CLUSTER 2
-
-#define WEFT_KERNEL_CLUSTER(threads, name, ...)                                             \
-  extern "C" __global__ void __cluster_dims__(CLUSTER, 1, 1) __launch_bounds__(threads, 1) \
-      name(__VA_ARGS__)
-
-// Which of its cluster's blocks this is.
-WEFT_DEVICE int clusterRank() {
-  int rank;
-  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-  return rank;
-}
-
-// For all threads of the cluster.
-WEFT_DEVICE void clusterBarrier() {
-  asm volatile("barrier.cluster.arrive.release;\nbarrier.cluster.wait.acquire;" ::: "memory");
-}
-
 // Gates that were made are seen by the copy engine and by other blocks after this and a barrier.
 WEFT_DEVICE void showGates() {
   asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
 }
 
-// Arrives at this gate of a block of the cluster.
+// Arrives at this gate of a block that runs together with this one.
 WEFT_DEVICE void arriveAtBlock(unsigned long long* gate, int rank) {
   asm volatile(
       "{.reg .b32 there;\n"
@@ -194,14 +175,15 @@ WEFT_DEVICE void bringTile(unsigned char* to, const TensorMap& map, int element,
       : "memory");
 }
 
-// The same of two, to the same place in all blocks of the cluster, each of which has the gate.
-WEFT_DEVICE void bringForCluster(unsigned char* to, const TensorMap& map, int element, int row,
-                                 unsigned long long* gate) {
+// The same of two, to the same place in all blocks that run together, each of which has the gate.
+template <int BLOCKS>
+WEFT_DEVICE void bringForAll(unsigned char* to, const TensorMap& map, int element, int row,
+                             unsigned long long* gate) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::"
       "cluster [%0], [%1, {%2, %3}], [%4], %5;" ::"r"((unsigned)__cvta_generic_to_shared(to)),
       "l"(&map), "r"(element), "r"(row), "r"((unsigned)__cvta_generic_to_shared(gate)),
-      "h"((unsigned short)((1 << CLUSTER) - 1))
+      "h"((unsigned short)((1 << BLOCKS) - 1))
       : "memory");
 }
 

@@ -74,6 +74,41 @@ class CudaChunkMemoryTest {
       }
     }
 
+    /// So what others have vacated can be unmapped while later steps run.
+    @Test
+    void aFenceIsBehindCopiesAndInFrontOfWhatIsSubmittedLater() {
+      try (var copies = new CudaStream(context);
+          var pinned = new PinnedBuffer(context, CHUNK);
+          var memory = new CudaChunkMemory(context, stream, 8 * CHUNK, List.of(copies))) {
+        MemorySegment host = pinned.segment();
+        host.set(JAVA_LONG, 0, 0);
+        host.set(JAVA_LONG, Long.BYTES, 0);
+        long address = memory.reserve(2);
+        memory.map(address, new int[] {0, 1});
+        try (Arena arena = Arena.ofConfined()) {
+          driver.memcpyHtoD(address, arena.allocateFrom(JAVA_LONG, 17));
+          driver.memcpyHtoD(address + CHUNK, arena.allocateFrom(JAVA_LONG, 18));
+        }
+        EmulatedGpu.late(true);
+        copies.copyToHost(address + CHUNK, host.asSlice(0, Long.BYTES));
+        ChunkMemory.Fence fence = memory.fence();
+        copies.copyToHost(address, host.asSlice(Long.BYTES, Long.BYTES));
+        assertThat(fence.passed()).isFalse();
+
+        fence.await();
+
+        assertThat(host.get(JAVA_LONG, 0)).as("it was in front of the fence").isEqualTo(18);
+        assertThat(host.get(JAVA_LONG, Long.BYTES)).as("it is late still").isZero();
+        assertThat(fence.passed()).isTrue();
+        memory.unmap(address, 1);
+        assertThat(host.get(JAVA_LONG, Long.BYTES)).isEqualTo(17);
+        memory.unmap(address + CHUNK, 1, fence);
+        memory.free(address, 2);
+      } finally {
+        EmulatedGpu.late(false);
+      }
+    }
+
     @Test
     void whatNobodyHasGoesToWhoNeedsIt() {
       var memory = new CudaChunkMemory(context, stream, 8 * CHUNK);
