@@ -21,6 +21,7 @@ final class ElasticPart implements GpuPart {
   private static final String BYTES = "bytes that it reads, GB";
   private static final String RATE = "read by it, TB/s";
   private static final String STALLS = "changes of mappings, % of steps' time";
+  private static final String BESIDE = "changes of mappings beside steps, % of their time";
   private static final String FIRST = "first token of the computed prompt, s";
   private static final String WEFT = "weft";
 
@@ -180,7 +181,7 @@ final class ElasticPart implements GpuPart {
           weights,
           sizes.bounds(),
           decoder -> {
-            var written = new WrittenPrompts(setting.gpu().driver(), decoder);
+            var written = new WrittenPrompts(setting.gpu().driver(), decoder, engine::beside);
             decoders.add(written);
             return written;
           });
@@ -235,6 +236,7 @@ final class ElasticPart implements GpuPart {
       engine.steps().clear();
       long before = engine.mappedChunks();
       long takenBefore = engine.takenChunks();
+      long besideBefore = engine.besideNanos();
       long start = System.nanoTime();
       Answer answer = engine.submit(other, List.of(sizes.computedPrompt()), 1).getFirst();
       double seconds = (answer.firstNanos(LIMIT) - start) / 1e9;
@@ -246,7 +248,10 @@ final class ElasticPart implements GpuPart {
       recorder.add(COMPUTED, FIRST, 2, WEFT, seconds);
       // A function that still had enough says nothing of mappings.
       if (taken > 0) {
-        recorder.add(COMPUTED, STALLS, 3, WEFT, stalls(engine.steps().steps()));
+        List<StepLog.Step> steps = engine.steps().steps();
+        recorder.add(COMPUTED, STALLS, 3, WEFT, stalls(steps));
+        recorder.add(
+            COMPUTED, BESIDE, 3, WEFT, percent(engine.besideNanos() - besideBefore, steps));
       }
     }
   }
@@ -257,8 +262,11 @@ final class ElasticPart implements GpuPart {
 
   /// In per cent.
   static double stalls(List<StepLog.Step> steps) {
-    double stalls = steps.stream().mapToLong(StepLog.Step::stallNanos).sum();
-    return 100 * stalls / steps.stream().mapToLong(StepLog.Step::nanos).sum();
+    return percent(steps.stream().mapToLong(StepLog.Step::stallNanos).sum(), steps);
+  }
+
+  private static double percent(long nanos, List<StepLog.Step> steps) {
+    return 100.0 * nanos / steps.stream().mapToLong(StepLog.Step::nanos).sum();
   }
 
   /// Holds what was recorded to its targets.
@@ -318,7 +326,7 @@ final class ElasticPart implements GpuPart {
       recorder.find(
           Finding.atMost(
               key,
-              "4. elastic: changes of mappings, share of the time of " + what,
+              "4. elastic: waiting for changes of mappings, share of the time of " + what,
               median(label, STALLS),
               1,
               " %"));

@@ -10,6 +10,7 @@ import dev.weft.runtime.backend.Backend.CompileOptions;
 import dev.weft.runtime.backend.Backend.Footprint;
 import dev.weft.runtime.backend.DecoderExecutable;
 import dev.weft.runtime.backend.DecoderMemory;
+import dev.weft.runtime.backend.PendingStep;
 import dev.weft.runtime.engine.DeviceLoop;
 import dev.weft.runtime.engine.Engine;
 import dev.weft.runtime.engine.Engine.DecoderInstance;
@@ -109,6 +110,17 @@ final class EngineRun implements AutoCloseable {
   /// Of these, what a function took from another.
   long takenChunks() {
     return takenChunks.get();
+  }
+
+  /// Time that changes of mappings took so far beside steps that went on after them.
+  long besideNanos() {
+    return memory.besideNanos();
+  }
+
+  /// Watches a step that has just been submitted: what changes until its result is asked for is
+  /// beside it.
+  PendingStep beside(PendingStep step) {
+    return memory.beside(step);
   }
 
   private final class Taken implements Balloon.Observer {

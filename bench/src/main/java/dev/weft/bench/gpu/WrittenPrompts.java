@@ -16,6 +16,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.function.UnaryOperator;
 
 /// A decoder whose prompts need not be computed: what the engine plans of them is written into
 /// their blocks instead, random keys and values from pinned memory. A step that has a part of one
@@ -26,14 +27,17 @@ final class WrittenPrompts implements DecoderExecutable {
   private static final SampledToken ANY = new SampledToken(0, 0, List.of());
 
   private final DecoderExecutable decoder;
+  private final UnaryOperator<PendingStep> watch;
   private final PinnedBuffer values;
   private final MemorySegment blocks;
 
   /// Whether they are computed after all.
   private volatile boolean computed;
 
-  WrittenPrompts(CudaDriver driver, DecoderExecutable decoder) {
+  /// @param watch puts something around steps that compute
+  WrittenPrompts(CudaDriver driver, DecoderExecutable decoder, UnaryOperator<PendingStep> watch) {
     this.decoder = decoder;
+    this.watch = watch;
     long bytes = BLOCKS_AT_ONCE * decoder.kvLayout().blockBytes();
     try (var context = new CudaContext(driver, 0)) {
       values = new PinnedBuffer(context, bytes);
@@ -59,7 +63,7 @@ final class WrittenPrompts implements DecoderExecutable {
     List<StepBatch.Entry> prompts =
         batch.entries().stream().filter(entry -> entry.tokens().length > 1).toList();
     if (computed || prompts.isEmpty()) {
-      return decoder.forward(batch);
+      return watch.apply(decoder.forward(batch));
     }
     prompts.forEach(this::write);
     return () -> new StepResult(batch.entries().stream().map(WrittenPrompts::anyToken).toList());
