@@ -76,8 +76,8 @@ class GpuFormatsTest {
         }
         device.stream().copyToDevice(order, tokens.address());
         var parameters = new LaunchParameters(arena).start().address(table.address());
-        parameters.address(type.byteSize(WIDTH)).address(tokens.address()).address(out.address());
-        parameters.integer(WIDTH);
+        parameters.address(type.byteSize(WIDTH)).address(tokens.address()).address(0);
+        parameters.address(out.address()).integer(WIDTH);
         device
             .kernel(KernelUnit.weights(type), "embed_" + GpuMatrix.suffix(type))
             .launch(device.stream(), LaunchGrid.of(ROWS, 256), parameters);
