@@ -71,6 +71,9 @@ final class StepSampling implements AutoCloseable {
   /// `TOGETHER`: blocks that share a row.
   private static final int TOGETHER = 8;
 
+  /// Logits of a row that is shared: fewer are few for each thread of one block.
+  private static final int LEAST_SHARED = 1 << 15;
+
   /// No float32 times a larger one is not infinite.
   private static final double MOST_SCALE = 1e30;
 
@@ -102,7 +105,9 @@ final class StepSampling implements AutoCloseable {
         vocabularySize,
         requests,
         arena,
-        device.runsTogether() ? device.multiprocessors() / TOGETHER : 0);
+        device.runsTogether() && vocabularySize >= LEAST_SHARED
+            ? device.multiprocessors() / TOGETHER
+            : 0);
   }
 
   /// @param mostTogether rows up to which several blocks share one: all of them run at once
