@@ -26,9 +26,8 @@ final class PrefillPace {
   /// So many times the rows of the largest step so far are in a step at the most.
   static final int GROWTH = 4;
 
-  /// So many times the longest step beside readers is still within what they are promised, where
-  /// the machine takes a little longer than it did.
-  private static final double BORNE = 1.75;
+  /// So many times the longest step beside readers is still within what they are promised.
+  private static final int BORNE = 2;
 
   /// Fewer rows cost what reading the weights costs, which says nothing of a row.
   private static final int TELLING_ROWS = FIRST_ROWS / 4;
@@ -87,7 +86,7 @@ final class PrefillPace {
   StepBudget next(long longest, int batch, long contextTokens) {
     double decodeNanos = decodeNanos(batch, contextTokens);
     double nanos = Math.max(0, Math.min((double) ALONE_NANOS, longest - decodeNanos));
-    double mostNanos = Math.max(nanos, BORNE * longest - decodeNanos);
+    double mostNanos = Math.max(nanos, BORNE * (double) longest - decodeNanos);
     int rows = (int) Math.min(maxRows, (long) GROWTH * mostRows);
     if (!near.known && !far.known) {
       return StepBudget.ofRows(rows);

@@ -83,7 +83,7 @@ class PrefillPaceTest {
 
     StepBudget budget = next(BESIDE);
     assertThat(budget.nanos()).isZero();
-    assertThat(budget.mostNanos()).isEqualTo(0.75 * BESIDE - 20 * MILLI);
+    assertThat(budget.mostNanos()).isEqualTo((double) (BESIDE - 20 * MILLI));
     decodeNanos = OptionalLong.of(3 * BESIDE);
     assertThat(next(BESIDE).mostNanos()).isZero();
   }
