@@ -21,7 +21,7 @@ final class StreamPart implements GatewayPart {
   private static final List<Integer> RATES = List.of(1_000, 2_000);
   private static final int PAUSE_MILLIS = 50;
   private static final int BEGIN_SECONDS = 2;
-  private static final int WARM_UP_SECONDS = 20;
+  private static final int WARM_UP_SECONDS = 40;
   private static final int WARM_UP_RATE = 1_000;
   private static final int CONNECTIONS = 64;
   private static final double P99_TARGET_MILLIS = 1;
