@@ -297,8 +297,8 @@ WEFT_DEVICE void restore(float (&even)[4], float (&odd)[4], const float (&larges
   }
 }
 
-// The sums of a unit's values, each times its weight, some columns after others: `take` is given
-// the number of the first eight of them, and their sums.
+// The sums of a unit's values, each times its weight: `take` is given some columns after others, the
+// number of the first eight of them and their sums.
 template <int HEAD, int HALVES, typename Element, typename Take>
 WEFT_DEVICE void gather(float (&weights)[UNIT_TOKENS / 8][4], const unsigned char* values,
                         Take take) {
@@ -310,39 +310,46 @@ WEFT_DEVICE void gather(float (&weights)[UNIT_TOKENS / 8][4], const unsigned cha
   }
   unsigned a[UNIT_TOKENS / 16][4];
   toFragments<HALVES>(weights, a);
+  ColumnsOf<Element> columns[Values::CHUNKS / 2];
 #pragma unroll
-  for (int i = 0; i < Values::CHUNKS; i += 2) {
-    ColumnsOf<Element> columns;
+  for (int i = 0; i < Values::CHUNKS / 2; i++) {
 #pragma unroll
-    for (int j = 0; j < columns.EIGHTS; j++) {
-      float(&sums)[4] = columns.sums[j];
+    for (int j = 0; j < columns[i].EIGHTS; j++) {
+      float(&sums)[4] = columns[i].sums[j];
       sums[0] = sums[1] = sums[2] = sums[3] = 0;
     }
+  }
 #pragma unroll
-    for (int k = 0; k < UNIT_TOKENS / 16; k++) {
+  for (int k = 0; k < UNIT_TOKENS / 16; k++) {
+#pragma unroll
+    for (int i = 0; i < Values::CHUNKS / 2; i++) {
+      auto& sums = columns[i].sums;
       unsigned b[4];
-      loadTransposed(b, values + Values::chunkOf(k * 16 + lane % 16, i + lane / 16));
+      loadTransposed(b, values + Values::chunkOf(k * 16 + lane % 16, 2 * i + lane / 16));
 #pragma unroll
       for (int j = 0; j < 2; j++) {
         if constexpr (Element::SCALE_BYTES == 0) {
-          multiplyHalves(columns.sums[j], a[k], b[2 * j], b[2 * j + 1]);
+          multiplyHalves(sums[j], a[k], b[2 * j], b[2 * j + 1]);
         } else {
           // What is transposed are pairs of bytes: of two tokens, an even column and the odd one
           // behind.
-          multiplyHalves(columns.sums[2 * j], a[k], bytesToHalves<0, 2>(b[2 * j]),
+          multiplyHalves(sums[2 * j], a[k], bytesToHalves<0, 2>(b[2 * j]),
                          bytesToHalves<0, 2>(b[2 * j + 1]));
-          multiplyHalves(columns.sums[2 * j + 1], a[k], bytesToHalves<1, 3>(b[2 * j]),
+          multiplyHalves(sums[2 * j + 1], a[k], bytesToHalves<1, 3>(b[2 * j]),
                          bytesToHalves<1, 3>(b[2 * j + 1]));
         }
       }
     }
+  }
+#pragma unroll
+  for (int i = 0; i < Values::CHUNKS / 2; i++) {
     if constexpr (Element::SCALE_BYTES > 0) {
 #pragma unroll
-      for (int j = 0; j < columns.EIGHTS; j += 2) {
-        restore<HALVES>(columns.sums[j], columns.sums[j + 1], largest);
+      for (int j = 0; j < columns[i].EIGHTS; j += 2) {
+        restore<HALVES>(columns[i].sums[j], columns[i].sums[j + 1], largest);
       }
     }
-    take(i / 2 * columns.EIGHTS, columns);
+    take(i * columns[i].EIGHTS, columns[i]);
   }
 }
 
@@ -770,7 +777,6 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
 #define WEFT_ATTEND(HEAD, Element, of)                                                         \
   WEFT_ATTEND_UNITS(HEAD, Element, attend_units_1_##of, UPPER)                                  \
   WEFT_ATTEND_UNITS(HEAD, Element, attend_units_2_##of, BOTH)                                   \
-  WEFT_KERNEL_BESIDE(TILE_WARPS* WARP, (HEAD <= 128 ? 3 : 1), attend_tile_##of,                 \
-                     Attention attention, Cache cache) {                                        \
+  WEFT_KERNEL(TILE_WARPS* WARP, attend_tile_##of, Attention attention, Cache cache) {           \
     attendTile<HEAD, Narrow<HEAD, Element>>(attention, cache);                                                \
   }
