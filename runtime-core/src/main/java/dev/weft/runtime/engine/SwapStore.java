@@ -272,7 +272,7 @@ final class SwapStore implements BlockStore, AutoCloseable {
     while (!ready(name)) {
       await(Duration.ofMillis(1));
     }
-    poll();
+    // What is written now may reach the disk meanwhile; nobody gets its buffer before poll().
     int number = number(name);
     boolean whole =
         inHost(name)

@@ -201,6 +201,19 @@ class SwapStoreTest implements SwapStore.Listener {
   }
 
   @Test
+  void whatReachesTheDiskWhileItIsBroughtBackIsNotLost() {
+    for (int i = 0; i < 20_000; i++) {
+      int slot = save(i);
+      while (slot == BlockStore.NOT_SAVED) {
+        store.await(TICK);
+        slot = save(i);
+      }
+      assertThat(brings(slot, i)).isTrue();
+    }
+    assertThat(failures).isZero();
+  }
+
+  @Test
   void noSpaceAtAllIsNoRefusal() {
     open(0);
 

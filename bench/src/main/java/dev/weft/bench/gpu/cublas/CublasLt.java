@@ -226,10 +226,7 @@ public final class CublasLt {
 
   void matmulDescSetAttribute(long description, DescriptionAttribute attribute, int value) {
     try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment at = scratch.allocateFrom(JAVA_INT, value);
-      int status =
-          (int) descriptionSet.call(description, attribute.value, address(at), at.byteSize());
-      check(descriptionSet.name(), status);
+      set(descriptionSet, description, attribute.value, scratch.allocateFrom(JAVA_INT, value));
     }
   }
 
@@ -253,10 +250,7 @@ public final class CublasLt {
 
   void matmulPreferenceSetAttribute(long preference, PreferenceAttribute attribute, long value) {
     try (Arena scratch = Arena.ofConfined()) {
-      MemorySegment at = scratch.allocateFrom(JAVA_LONG, value);
-      int status =
-          (int) preferenceSet.call(preference, attribute.value, address(at), at.byteSize());
-      check(preferenceSet.name(), status);
+      set(preferenceSet, preference, attribute.value, scratch.allocateFrom(JAVA_LONG, value));
     }
   }
 
@@ -345,6 +339,10 @@ public final class CublasLt {
       throw new AssertionError("cublasLtMatmul", t);
     }
     check("cublasLtMatmul", status);
+  }
+
+  private void set(NativeFunction function, long of, int attribute, MemorySegment value) {
+    check(function.name(), (int) function.call(of, attribute, address(value), value.byteSize()));
   }
 
   /// What a function writes through its first parameter.
