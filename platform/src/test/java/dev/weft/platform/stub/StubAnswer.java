@@ -159,6 +159,9 @@ final class StubAnswer {
     private int index;
     private int start;
 
+    /// When the next frame is, in nanoseconds.
+    private long due = System.nanoTime();
+
     Streamed(
         HttpServerRequest request,
         HttpServerResponse response,
@@ -228,10 +231,17 @@ final class StubAnswer {
       frame(": t " + (100 + index) + "\n", chunk(choice));
       index++;
       if (script.pauseMillis() > 0) {
-        runtime.vertx().setTimer(script.pauseMillis(), _ -> next());
+        runtime.vertx().setTimer(millisToNext(), _ -> next());
       } else {
         runtime.vertx().runOnContext(_ -> next());
       }
+    }
+
+    /// Frames that are late do not delay those after them: what streams send together because they
+    /// were late, they would send together ever after.
+    private long millisToNext() {
+      due += script.pauseMillis() * 1_000_000;
+      return Math.max(1, Math.ceilDiv(due - System.nanoTime(), 1_000_000));
     }
 
     private void end() {
