@@ -19,7 +19,6 @@ import java.util.Optional;
 final class Contest implements AutoCloseable {
   static final String OWN = "weft, own format";
   static final String SAME = "weft, same file";
-  static final String BANDWIDTH = "read bandwidth, GB/s";
 
   private final Setting setting;
   private final Path file;
@@ -63,6 +62,12 @@ final class Contest implements AutoCloseable {
     void onSpeed(String subject, double tokensPerSecond);
   }
 
+  /// Hears of reads as well.
+  interface DecodeListener extends Listener {
+    /// What memory gave for as many bytes as the subject's file has, just before it was measured.
+    void onBandwidth(String subject, double gigabytesPerSecond);
+  }
+
   /// Peers warm up by themselves.
   void warmUp(int promptTokens) throws IOException {
     for (WeftEngine engine : engines.values()) {
@@ -80,10 +85,10 @@ final class Contest implements AutoCloseable {
     }
   }
 
-  /// One round: every subject once, and the bandwidth that memory has meanwhile for as many bytes.
-  void decode(int tokens, Listener listener) throws IOException, InterruptedException {
-    listener.onSpeed(BANDWIDTH, ReadBandwidth.measure(setting.threads(), bytes));
+  /// One turn: every subject once.
+  void decode(int tokens, DecodeListener listener) throws IOException, InterruptedException {
     for (Map.Entry<String, WeftEngine> engine : engines.entrySet()) {
+      listener.onBandwidth(engine.getKey(), ReadBandwidth.measure(setting.threads(), bytes));
       listener.onSpeed(engine.getKey(), engine.getValue().decode(tokens));
     }
     for (Peer peer : setting.peers()) {
