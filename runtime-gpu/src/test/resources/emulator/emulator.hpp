@@ -326,15 +326,16 @@ inline void multiplyWide(float (&sums)[TILES][4], unsigned long long a, unsigned
 }
 
 // `right` is the float16 of a row of 16 for a column.
-template <typename Right>
-inline void multiplyWideFragments(float (&sums)[8][4], const unsigned (&a)[4], Right right) {
+template <int TILES, typename Right>
+inline void multiplyWideFragments(float (&sums)[TILES][4], const unsigned (&a)[4], int add,
+                                  Right right) {
   int lane = threadIdx.x % emulator::LANES;
   auto all = emulator::share(a, 4);
-  for (int tile = 0; tile < 8; tile++) {
+  for (int tile = 0; tile < TILES; tile++) {
     for (int i = 0; i < 4; i++) {
       int row = lane / 4 + i / 2 * 8;
       int column = tile * 8 + lane % 4 * 2 + i % 2;
-      double sum = sums[tile][i];
+      double sum = add ? sums[tile][i] : 0;
       for (int k = 0; k < 16; k++) {
         unsigned left = all[row % 8 * 4 + k % 8 / 2][row / 8 + k / 8 * 2] >> k % 2 * 16;
         sum += (double)halfToFloat((unsigned short)left) * halfToFloat(right(k, column));
@@ -344,12 +345,15 @@ inline void multiplyWideFragments(float (&sums)[8][4], const unsigned (&a)[4], R
   }
 }
 
-inline void multiplyWideHalves(float (&sums)[8][4], const unsigned (&a)[4], unsigned long long b) {
-  multiplyWideFragments(sums, a, [=](int k, int column) { return wideBits(b, column, k); });
+inline void multiplyWideHalves(float (&sums)[8][4], const unsigned (&a)[4], unsigned long long b,
+                               int add) {
+  multiplyWideFragments(sums, a, add, [=](int k, int column) { return wideBits(b, column, k); });
 }
 
-inline void multiplyWideColumns(float (&sums)[8][4], const unsigned (&a)[4], unsigned long long b) {
-  multiplyWideFragments(sums, a, [=](int k, int column) { return wideBits(b, k, column); });
+template <int TILES>
+inline void multiplyWideColumns(float (&sums)[TILES][4], const unsigned (&a)[4],
+                                unsigned long long b, int add) {
+  multiplyWideFragments(sums, a, add, [=](int k, int column) { return wideBits(b, k, column); });
 }
 
 inline void showToTensorCores() {}

@@ -708,7 +708,7 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
 
   int from[2];
   int end[2];
-  long long rowsAt[2];
+  int rowsAt[2];
   const unsigned short* query[2];
 #pragma unroll
   for (int i = 0; i < 2; i++) {
@@ -716,8 +716,8 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
     int row = index / heads;
     int head = kvHead * group + firstHead + index % heads;
     bool there = row < rows;
-    rowsAt[i] = there ? ((long long)(firstRow + row) * attention.heads + head) * cache.headSize : -1;
-    query[i] = there ? attention.queries + rowsAt[i] : 0;
+    rowsAt[i] = there ? (firstRow + row) * attention.heads + head : -1;
+    query[i] = there ? attention.queries + (long long)rowsAt[i] * cache.headSize : 0;
     end[i] = !there ? 0 : length != 0 ? length : firstPosition + row + 1;
     from[i] = there ? firstSeen(firstPosition + row, attention.window) : 0;
   }
@@ -764,7 +764,7 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
 #pragma unroll
   for (int i = 0; i < 2; i++) {
     if (rowsAt[i] >= 0) {
-      give<HEAD, Element>(attention, cache, total, i, rowsAt[i]);
+      give<HEAD, Element>(attention, cache, total, i, (long long)rowsAt[i] * cache.headSize);
     }
   }
 }

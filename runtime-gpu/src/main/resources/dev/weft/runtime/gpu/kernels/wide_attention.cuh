@@ -2,7 +2,9 @@
 // with its values, which are read from shared memory once for all of them. The sums are those of
 // attention.cuh, in the same order.
 #ifndef WEFT_EMULATED
-#define WEFT_WIDE_HALVES(trans)                                                                  \
+// `a` in the fragments of `mma.m16n8k16`, of 64 rows. Where nothing is added, what was in the sums
+// does not matter.
+#define WEFT_WIDE_HALVES_64(trans)                                                               \
   asm volatile(                                                                                  \
       "{.reg .pred p;\n"                                                                         \
       "setp.ne.b32 p, %37, 0;\n"                                                                 \
@@ -12,18 +14,33 @@
       "}, {%32, %33, %34, %35}, %36, p, 1, 1, " #trans ";}"                                      \
       : WEFT_SUMS(0), WEFT_SUMS(1), WEFT_SUMS(2), WEFT_SUMS(3), WEFT_SUMS(4), WEFT_SUMS(5),      \
         WEFT_SUMS(6), WEFT_SUMS(7)                                                               \
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(1))
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add))
 
-// sums += a * b, of 16 elements of float16: `a` in the fragments of `mma.m16n8k16`, of 64 rows of `b`.
+#define WEFT_WIDE_HALVES_32(trans)                                                               \
+  asm volatile(                                                                                  \
+      "{.reg .pred p;\n"                                                                         \
+      "setp.ne.b32 p, %21, 0;\n"                                                                 \
+      "wgmma.mma_async.sync.aligned.m64n32k16.f32.f16.f16 {"                                     \
+      "%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15"                     \
+      "}, {%16, %17, %18, %19}, %20, p, 1, 1, " #trans ";}"                                      \
+      : WEFT_SUMS(0), WEFT_SUMS(1), WEFT_SUMS(2), WEFT_SUMS(3)                                   \
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "r"(add))
+
+// sums = a * b, or are added to, of 16 elements of float16 and 64 rows of `b`.
 WEFT_DEVICE void multiplyWideHalves(float (&sums)[8][4], const unsigned (&a)[4],
-                                    unsigned long long b) {
-  WEFT_WIDE_HALVES(0);
+                                    unsigned long long b, int add) {
+  WEFT_WIDE_HALVES_64(0);
 }
 
-// The same, of 16 rows of 64 columns.
+// The same, of 16 rows of `b` and their columns.
 WEFT_DEVICE void multiplyWideColumns(float (&sums)[8][4], const unsigned (&a)[4],
-                                     unsigned long long b) {
-  WEFT_WIDE_HALVES(1);
+                                     unsigned long long b, int add) {
+  WEFT_WIDE_HALVES_64(1);
+}
+
+WEFT_DEVICE void multiplyWideColumns(float (&sums)[4][4], const unsigned (&a)[4],
+                                     unsigned long long b, int add) {
+  WEFT_WIDE_HALVES_32(1);
 }
 #endif
 
@@ -47,23 +64,21 @@ template <int HEAD>
 struct Wide {
   using Element = Float16;
   using To = WideUnit<HEAD>;
-  using Sums = Columns<8>;
+  // Of values at a time: registers for more would leave a multiprocessor fewer tiles.
+  static constexpr int COLUMNS = HEAD <= 64 ? 64 : 32;
+  using Sums = Columns<COLUMNS / 8>;
 
   static WEFT_DEVICE void show() { showToTensorCores(); }
 
   static WEFT_DEVICE void multiply(const Queries<HEAD, Element>& queries,
                                    const unsigned char* keys,
                                    float (&scores)[UNIT_TOKENS / 8][4]) {
-#pragma unroll
-    for (int j = 0; j < UNIT_TOKENS / 8; j++) {
-      scores[j][0] = scores[j][1] = scores[j][2] = scores[j][3] = 0;
-    }
     beginWide();
 #pragma unroll
     for (int k = 0; k < HEAD / 16; k++) {
       // 32 bytes further, in sixteens.
       multiplyWideHalves(scores, queries.fragments[k],
-                         matrixAt(keys + k / 4 * To::PANEL) + 2 * (k % 4));
+                         matrixAt(keys + k / 4 * To::PANEL) + 2 * (k % 4), k > 0);
     }
     endWide();
     waitForWide<0>();
@@ -74,40 +89,26 @@ struct Wide {
                               Take take) {
     unsigned a[UNIT_TOKENS / 16][4];
     toFragments<BOTH>(weights, a);
-    Sums panels[To::PANELS];
 #pragma unroll
-    for (int panel = 0; panel < To::PANELS; panel++) {
-#pragma unroll
-      for (int j = 0; j < 8; j++) {
-        float(&sums)[4] = panels[panel].sums[j];
-        sums[0] = sums[1] = sums[2] = sums[3] = 0;
-      }
-    }
-    beginWide();
-#pragma unroll
-    for (int panel = 0; panel < To::PANELS; panel++) {
+    for (int first = 0; first < HEAD; first += COLUMNS) {
+      Sums columns;
+      // Of two bytes each, in sixteens.
+      unsigned long long b = matrixAt(values + first / 64 * To::PANEL) + first % 64 / 8;
+      beginWide();
 #pragma unroll
       for (int k = 0; k < UNIT_TOKENS / 16; k++) {
         // 16 rows of 128 bytes further, in sixteens.
-        multiplyWideColumns(panels[panel].sums, a[k],
-                            matrixAt(values + panel * To::PANEL) + 128 * k);
+        multiplyWideColumns(columns.sums, a[k], b + 128 * k, k > 0);
       }
       endWide();
-    }
-    if (To::PANELS > 1) {
-      waitForWide<To::PANELS - 1>();
-      take(0, panels[0]);
-    }
-    waitForWide<0>();
-#pragma unroll
-    for (int panel = To::PANELS > 1 ? 1 : 0; panel < To::PANELS; panel++) {
-      take(panel * 8, panels[panel]);
+      waitForWide<0>();
+      take(first / 8, columns);
     }
   }
 };
 
 #define WEFT_ATTEND_WIDE(HEAD)                                                                  \
-  WEFT_KERNEL_BESIDE(TILE_WARPS* WARP, (HEAD <= 64 ? 4 : 2), attend_wide_tile_##HEAD,           \
+  WEFT_KERNEL_BESIDE(TILE_WARPS* WARP, (HEAD <= 64 ? 4 : 3), attend_wide_tile_##HEAD,           \
                      Attention attention, Cache cache) {                                        \
     attendTile<HEAD, Wide<HEAD>>(attention, cache);                                             \
   }
