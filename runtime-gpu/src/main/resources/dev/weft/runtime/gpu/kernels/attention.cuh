@@ -400,25 +400,35 @@ struct UnitCopy {
     }
   }
 
-  // Keys (half 0) or values. Zeros where there are none, and behind the elements of smaller heads:
-  // what is multiplied with weights of zero has to be a number.
+  // Keys (half 0) or values, or both, one behind the other. Zeros where there are none, and behind
+  // the elements of smaller heads: what is multiplied with weights of zero has to be a number.
+  template <int HALVES = 1>
   WEFT_DEVICE void copy(const long long* places, int half, unsigned char* to) const {
     int chunk = thread % To::CHUNKS;
     bool within = chunk * 16 < cache.tokenBytes;
-    int keys = half * cache.kvHeads * cache.blockTokens;
-    long long offset = keys * cache.tokenBytes + chunk * 16;
+    int keys = cache.kvHeads * cache.blockTokens;
+    long long values = (long long)keys * cache.tokenBytes;
+    long long offset = half * values + chunk * 16;
 #pragma unroll 8
     for (int token = thread / To::CHUNKS; token < UNIT_TOKENS; token += THREADS / To::CHUNKS) {
       long long place = places[token];
       bool there = within && place != 0;
-      copyAhead(to + To::chunkOf(token, chunk),
-                there ? (const void*)(place + offset) : (const void*)blocks[0], there);
+#pragma unroll
+      for (int i = 0; i < HALVES; i++) {
+        copyAhead(to + i * BYTES + To::chunkOf(token, chunk),
+                  there ? (const void*)(place + offset + i * values) : (const void*)blocks[0],
+                  there);
+      }
     }
-    for (int i = thread; i < PAIRS; i += THREADS) {
-      long long place = places[UNIT_TOKENS + i];
-      copyWordAhead(to + To::SCALES + i * 4,
-                    place != 0 ? (const void*)(place + keys * 2ll) : (const void*)blocks[0],
-                    place != 0);
+#pragma unroll
+    for (int i = 0; i < HALVES; i++) {
+      for (int pair = thread; pair < PAIRS; pair += THREADS) {
+        long long place = places[UNIT_TOKENS + pair];
+        copyWordAhead(to + i * BYTES + To::SCALES + pair * 4,
+                      place != 0 ? (const void*)(place + (half + i) * keys * 2ll)
+                                 : (const void*)blocks[0],
+                      place != 0);
+      }
     }
   }
 };
@@ -694,9 +704,7 @@ WEFT_DEVICE void attendTile(const Attention& attention, const Cache& cache) {
                position + 1, (int)threadIdx.x};
   // Two units lie in shared memory, and where the tokens of the next one begin.
   auto ask = [&](int unit) {
-    unsigned char* to = shared + unit % 2 * 2 * Copy::BYTES;
-    copy.copy(places[unit % 2], 0, to);
-    copy.copy(places[unit % 2], 1, to + Copy::BYTES);
+    copy.template copy<2>(places[unit % 2], 0, shared + unit % 2 * 2 * Copy::BYTES);
     endOfCopies();
   };
   int unit = start / UNIT_TOKENS;
