@@ -62,7 +62,7 @@ public final class NativeFunction {
     if (words.length > WORDS) {
       return callOfMany(words);
     }
-    long[] six = Arrays.copyOf(words, WORDS);
+    long[] six = filled(words, WORDS);
     try {
       return (long) CALL.invokeExact(address, six[0], six[1], six[2], six[3], six[4], six[5]);
     } catch (Throwable t) {
@@ -71,7 +71,7 @@ public final class NativeFunction {
   }
 
   private long callOfMany(long[] words) {
-    long[] all = Arrays.copyOf(words, OfMany.MOST_WORDS);
+    long[] all = filled(words, OfMany.MOST_WORDS);
     try {
       return (long) OfMany.CALL.invokeExact(address, all);
     } catch (Throwable t) {
@@ -81,7 +81,7 @@ public final class NativeFunction {
 
   /// Calls it, and leaves `errno` in `state`, for [NativeLibrary#errno].
   public long callWithErrno(MemorySegment state, long... words) {
-    long[] six = Arrays.copyOf(words, WORDS);
+    long[] six = filled(words, WORDS);
     try {
       return (long)
           WithErrno.CALL.invokeExact(
@@ -89,6 +89,14 @@ public final class NativeFunction {
     } catch (Throwable t) {
       throw new AssertionError(name, t);
     }
+  }
+
+  private long[] filled(long[] words, int count) {
+    if (words.length > count) {
+      throw new IllegalArgumentException(
+          "%s is given %d words; %d are the most".formatted(name, words.length, count));
+    }
+    return Arrays.copyOf(words, count);
   }
 
   /// The function's name, for messages.

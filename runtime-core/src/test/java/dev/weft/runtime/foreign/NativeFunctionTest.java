@@ -38,6 +38,13 @@ class NativeFunctionTest {
   }
 
   @Test
+  void moreWordsThanAreKnownAreRefused() {
+    assertThatThrownBy(() -> LIBC.function("labs").call(new long[13]))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("labs is given 13 words; 12 are the most");
+  }
+
+  @Test
   void heapIsOutOfReach() {
     assertThatThrownBy(() -> address(MemorySegment.ofArray(new byte[8])))
         .isInstanceOf(IllegalArgumentException.class);
