@@ -80,6 +80,7 @@ public final class CpuBench {
             part.run(setting, recorder);
           });
     }
+    run.clear(setting.work());
     return run.whole();
   }
 

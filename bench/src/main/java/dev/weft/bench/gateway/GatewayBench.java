@@ -49,6 +49,7 @@ public final class GatewayBench {
     for (GatewayPart part : arguments.parts()) {
       run.part(part.name(), part.title(), recorder -> part.run(setting, recorder));
     }
+    run.clear(setting.work());
     return run.whole();
   }
 

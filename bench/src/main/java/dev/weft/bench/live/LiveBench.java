@@ -32,14 +32,12 @@ public final class LiveBench {
     Machine machine = Machine.detect(Runtime.getRuntime().availableProcessors());
     Path directory = arguments.results().orElseGet(() -> BenchRun.directory(machine, "-live"));
     List<LiveFunction> functions = LiveFunction.all(BenchModels.ofEnvironment());
+    Path work = Files.createTempDirectory("weft-bench");
     Replays replays =
         new Replays(
             arguments,
             functions,
-            new Replays.Place(
-                Path.of(property("weft.platform")),
-                property("weft.runtime"),
-                Files.createTempDirectory("weft-bench")));
+            new Replays.Place(Path.of(property("weft.platform")), property("weft.runtime"), work));
     BenchRun run = new BenchRun(machine, results(directory), about(arguments, functions));
     if (arguments.parts().contains(LIVE)) {
       run.part(
@@ -50,6 +48,7 @@ public final class LiveBench {
     if (arguments.parts().contains(SLOW)) {
       run.part(SLOW, "A device that becomes slower", new SlowDevicePart(replays, functions)::run);
     }
+    run.clear(work);
     System.out.println(directory.resolve("results.md"));
     System.exit(run.whole() ? 0 : 1);
   }

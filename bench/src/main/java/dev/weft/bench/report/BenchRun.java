@@ -1,13 +1,16 @@
 package dev.weft.bench.report;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Stream;
 
 /// Parts of a benchmark, one after the other, each recorded with what it ran on.
 public final class BenchRun {
@@ -76,6 +79,19 @@ public final class BenchRun {
     about.put("duration", (System.nanoTime() - start) / 1_000_000_000 + " s");
     results.save(recorder.result(name, title, about));
     results.render();
+  }
+
+  /// Removes the directory that the parts wrote to, logs and packed weights, where none has failed.
+  public void clear(Path work) throws IOException {
+    if (!whole) {
+      System.err.println("What the servers wrote is in " + work);
+      return;
+    }
+    try (Stream<Path> all = Files.walk(work)) {
+      for (Path each : all.sorted(Comparator.reverseOrder()).toList()) {
+        Files.deleteIfExists(each);
+      }
+    }
   }
 
   /// Whether no part has failed.
