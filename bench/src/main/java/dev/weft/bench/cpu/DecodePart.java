@@ -56,10 +56,11 @@ final class DecodePart implements Part {
             turns.add(turn);
           }
         }
+        Judge judge = new Judge(setting, recorder, shape, bits, turns);
         if (bits.hasOwn()) {
-          new Judge(setting, recorder, shape, bits, turns).judge(Contest.OWN, bits.ownBytes(shape));
+          judge.judge(Contest.OWN, bits.ownBytes(shape));
         }
-        new Judge(setting, recorder, shape, bits, turns).judge(Contest.SAME, bits.fileBytes(shape));
+        judge.judge(Contest.SAME, bits.fileBytes(shape));
       }
     }
   }
